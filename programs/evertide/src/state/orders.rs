@@ -1,0 +1,127 @@
+//! `Orders`: the open orders of one user. Placing and cancelling write nothing but the owner's accounts.
+
+use anchor_lang::prelude::*;
+use bytemuck::{Pod, Zeroable};
+
+pub const ORDERS_MAX: usize = 32;
+
+/// One order. 96 bytes: 72 common, 24 by kind. Free when `order_id` is 0.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Pod, Zeroable, IdlType)]
+pub struct Order {
+    /// Unique in this account, strictly increasing; 0 = slot free.
+    pub order_id: u64,
+    /// Chosen by the client, unique among open orders; 0 = none.
+    pub client_order_id: u64,
+    /// Limit price; for a market order its worst price. Ticks.
+    pub price_ticks: u64,
+    /// Remaining lots.
+    pub size_lots: u64,
+    /// Lots filled so far.
+    pub filled_lots: u64,
+    /// Slot of placement: the second priority key.
+    pub placed_slot: u64,
+    /// Chain time of placement, unix ms: the taker phase starts here.
+    pub placed_ms: i64,
+    /// Unix ms after which the order is dead; 0 = never.
+    pub expiry_ms: i64,
+    /// Market index.
+    pub market_index: u16,
+    /// `OrderKind`.
+    pub kind: u8,
+    /// `TimeInForce`.
+    pub time_in_force: u8,
+    /// Bits of `order_flags`.
+    pub flags: u8,
+    /// `SelfTradeRule`.
+    pub self_trade: u8,
+    /// Length of the taker phase, whole seconds, 0-60; 0 for post-only.
+    pub taker_phase_s: u8,
+    /// Builder table index + 1; 0 = none.
+    pub builder_plus_one: u8,
+    /// By kind. Limit and market: see `PlainTerms`.
+    pub terms: [u64; 3],
+}
+
+/// `terms` of limit and market orders.
+#[repr(C)]
+#[derive(Clone, Copy, Default, Pod, Zeroable, IdlType)]
+pub struct PlainTerms {
+    /// Effective limit at the start of the taker phase, ticks; 0 = index +- 5 bps.
+    pub auction_start_ticks: u64,
+    /// Earliest time at which the order is live, unix ms; 0 = at once.
+    pub not_before_ms: i64,
+    /// Maximum slippage against index, bps; 0 = none.
+    pub max_slippage_bps: u16,
+    /// Builder's fee, tenths of a bp.
+    pub builder_fee_tenth_bps: u16,
+    pub padding: u32,
+}
+
+/// Seeds: `orders, user`. Written by its owner and by keepers.
+#[account]
+pub struct Orders {
+    pub version: u8,
+    pub bump: u8,
+    /// Number of occupied slots.
+    pub order_count: u8,
+    pub padding: [u8; 5],
+    /// The User that owns this account.
+    pub user: Address,
+    /// The next order's id, from 1.
+    pub next_order_id: u64,
+    /// Dead-man's deadline, unix ms; 0 = off.
+    pub cancel_all_after_ms: i64,
+    /// Lowest acceptable nonce of a signed order, ms.
+    pub nonce_base_ms: i64,
+    /// Nonces in use above the base.
+    pub nonce_window: [u64; 16],
+    pub reserved: [u64; 4],
+    pub orders: [Order; ORDERS_MAX],
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum OrderKind {
+    Limit = 0,
+    Market = 1,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum TimeInForce {
+    /// Good till cancelled, or till `expiry_ms` (GTT) when that is not 0.
+    GoodTillCancelled = 0,
+    /// At most 30 slots; what is left is cancelled by owner or deadline.
+    ImmediateOrCancel = 1,
+    /// All in one instruction within its deadline or not at all.
+    FillOrKill = 2,
+    /// Rests as maker only; placing it across the evidence of the book is rejected.
+    PostOnly = 3,
+    /// As post-only, but slides to the best price that does not cross.
+    PostOnlySlide = 4,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum SelfTradeRule {
+    CancelNewest = 0,
+    CancelOldest = 1,
+    Decrement = 2,
+}
+
+/// Bits of `Order::flags`.
+pub mod order_flags {
+    /// Set: ask. Clear: bid.
+    pub const ASK: u8 = 1;
+    /// May only reduce the position.
+    pub const REDUCE_ONLY: u8 = 2;
+    /// Counted in the position's open-order aggregates.
+    pub const COUNTED: u8 = 4;
+}
+
+/// Longest life of a market, IOC or FOK order, slots.
+pub const MATCH_DEADLINE_SLOTS: u64 = 30;
+
+const _: () = assert!(core::mem::size_of::<Order>() == 96);
+const _: () = assert!(core::mem::size_of::<PlainTerms>() == 24);
