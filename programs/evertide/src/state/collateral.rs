@@ -44,8 +44,8 @@ pub struct Collateral {
     pub total_atoms: u64,
     /// Quote asset only: sum of users' debts, atoms.
     pub debt_atoms: u64,
-    /// Quote asset only: debt-interest index, 2^32 = 1 at the start.
-    pub debt_index_q32: u64,
+    /// Quote asset only: debt-interest index, 2^48 = 1 at the start.
+    pub debt_index_q48: u64,
     /// Time of the last interest accrual, unix ms.
     pub debt_accrued_ms: i64,
     /// Quote asset only: sum of the pools of all markets is in their Market accounts; interest earned here, atoms.

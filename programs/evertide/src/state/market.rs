@@ -39,8 +39,8 @@ pub struct OracleRules {
     pub stale_margin_ms: u32,
     /// Age from which a price is stale for fills, ms.
     pub stale_fill_ms: u32,
-    /// Row a: validity failures under which action a is allowed (bits as `validity`); actions as evertide_math::oracle.
-    pub allowed: [u8; 8],
+    /// Row a: validity failures that refuse action a (bits as `validity`); actions as evertide_math::oracle.
+    pub refused: [u8; 8],
     pub padding: [u8; 8],
 }
 

@@ -68,8 +68,8 @@ pub struct CollateralRow {
     pub publish_time_ms: i64,
     /// Chain time of the last write, unix ms.
     pub updated_ms: i64,
-    /// Debt-interest index of the quote asset, 2^32 = 1 at the start; 0 in other rows.
-    pub debt_index_q32: u64,
+    /// Debt-interest index of the quote asset, 2^48 = 1 at the start; 0 in other rows.
+    pub debt_index_q48: u64,
     /// Weight for initial margin, bps.
     pub weight_initial_bps: u16,
     /// Weight for maintenance margin, bps.

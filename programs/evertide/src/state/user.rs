@@ -53,7 +53,9 @@ pub struct Position {
     pub market_plus_one: u16,
     /// User's own minimum initial ratio in this market, bps; 0 = none.
     pub user_ratio_bps: u16,
-    pub padding: [u8; 6],
+    pub padding: [u8; 2],
+    /// Copy of the market's `atoms_per_lot_tick`, which never changes: it values the open orders without the Market.
+    pub atoms_per_lot_tick: u32,
 }
 
 /// Seeds: `user, authority, sub_id (u16 LE)`. Written by its owner and by keepers.
@@ -77,8 +79,8 @@ pub struct User {
     pub delegate_expiry_ms: i64,
     /// Quote balance, atoms; negative = debt.
     pub quote_atoms: i64,
-    /// Debt index (q32) at which a negative quote balance was last accrued.
-    pub debt_index_q32: u64,
+    /// Debt index (q48) at which a negative quote balance was last accrued.
+    pub debt_index_q48: u64,
     /// Time since when the debt exists, unix ms; 0 = no debt.
     pub debt_since_ms: i64,
     /// Every order with a lower id is void.
