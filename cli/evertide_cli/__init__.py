@@ -1,0 +1,1 @@
+"""The evertide command line."""

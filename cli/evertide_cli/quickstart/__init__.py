@@ -1,0 +1,1 @@
+"""The main job: a market's whole life on a local validator, from deployment to the last withdrawal, with every sum checked."""

@@ -1,0 +1,245 @@
+"""Price tapes: bars of one market, read from a file or made by a seeded generator, and the others that follow it by betas.
+
+All prices are whole micro-USD (1e-6 USD), all times unix milliseconds in UTC. Nothing here uses a float, so a seed gives
+the same tape on every machine.
+
+The generator's bar (see `generate`): return_e9 = drift_e9(hour) + noise, price' = price * (1e9 + return_e9) / 1e9 rounded
+down, in four steps a bar; noise is the sum of twelve uniform draws (Irwin-Hall, close to normal). The drift is up in the
+first hour of every three, down in the second, flat in the third.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import TextIO
+
+from ..errors import UsageProblem
+
+MICRO = 1_000_000
+E9 = 1_000_000_000
+MINUTE_MS = 60_000
+COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
+PRICE_MAX = 10**9 * MICRO
+VOLUME_MAX = Decimal(10) ** 18
+
+DEFAULT_SEED = 20_220_120
+DEFAULT_START = "2026-01-05T00:00:00"
+DEFAULT_PRICE = 46_000 * MICRO
+STEPS_PER_BAR = 4
+STEP_NOISE_E9 = 130_000
+HOURLY_DRIFT_E9 = (6_000_000, -6_000_000, 0)
+
+
+class TapeProblem(UsageProblem):
+    """A tape cannot be used; names the file, the line, the rule and the value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar. Prices in micro-USD; volume in the file's own unit."""
+
+    time_ms: int
+    open: int
+    high: int
+    low: int
+    close: int
+    volume: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Bars at one distance from each other, without holes."""
+
+    source: str
+    interval_ms: int
+    bars: tuple[Bar, ...]
+
+
+def parse_time(text: str, source: str) -> int:
+    """Unix ms of an ISO 8601 time; UTC when it names no zone. Raises TapeProblem."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise TapeProblem(f"{source}: {text!r} is not a time such as 2022-01-20T22:53") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    seconds = int(moment.timestamp() // 1)
+    if seconds <= 0:
+        raise TapeProblem(f"{source}: time {text!r} must be after 1970")
+    return seconds * 1000 + moment.microsecond // 1000
+
+
+def format_time(time_ms: int) -> str:
+    """`2022-01-20T22:53:00Z`."""
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _number(text: str, name: str, where: str, *, top: Decimal, positive: bool) -> Decimal:
+    try:
+        value = Decimal(text.strip())
+    except InvalidOperation:
+        raise TapeProblem(f"{where}: {name} must be a number, found {text!r}") from None
+    if not value.is_finite():
+        raise TapeProblem(f"{where}: {name} must be finite, found {text!r}")
+    if value < 0 or (positive and value == 0):
+        raise TapeProblem(f"{where}: {name} must be {'above' if positive else 'at least'} 0, found {text}")
+    if value > top:
+        raise TapeProblem(f"{where}: {name} must be at most {top:f}, found {text}")
+    return value
+
+
+def parse_bar(row: Sequence[str], order: Sequence[int], where: str) -> Bar:
+    """One row of the file. Raises TapeProblem naming the rule and the value."""
+    if len(row) < len(COLUMNS):
+        raise TapeProblem(f"{where}: a row needs {len(COLUMNS)} fields, found {len(row)}")
+    fields = [row[position] for position in order]
+    top = Decimal(PRICE_MAX // MICRO)
+    prices = [
+        int(_number(text, name, where, top=top, positive=True) * MICRO)
+        for name, text in zip(COLUMNS[1:5], fields[1:5], strict=True)
+    ]
+    first, high, low, last = prices
+    if low <= 0:
+        raise TapeProblem(f"{where}: low must be at least 0.000001, found {fields[3]}")
+    if high < max(first, last, low):
+        raise TapeProblem(f"{where}: high must be the greatest price, found high {fields[2]} below {Decimal(max(first, last, low)) / MICRO}")
+    if low > min(first, last):
+        raise TapeProblem(f"{where}: low must be the least price, found low {fields[3]} above {Decimal(min(first, last)) / MICRO}")
+    volume = _number(fields[5], "volume", where, top=VOLUME_MAX, positive=False)
+    return Bar(parse_time(fields[0], where), first, high, low, last, volume)
+
+
+def _open(path: Path) -> TextIO:
+    if not path.is_file():
+        raise TapeProblem(f"tape {path} does not exist", path=path)
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open("rt", encoding="utf-8", newline="")
+
+
+def _rows(path: Path) -> Iterator[tuple[str, Bar]]:
+    """(where, bar) for every row of the file; the header decides the order of the columns."""
+    with _open(path) as stream:
+        reader = csv.reader(stream)
+        header = [name.strip().lower() for name in next(reader, [])]
+        missing = [name for name in COLUMNS if name not in header]
+        if missing:
+            raise TapeProblem(f"tape {path}: the header must name {', '.join(COLUMNS)}; {missing[0]!r} is missing")
+        order = [header.index(name) for name in COLUMNS]
+        for row in reader:
+            if row:
+                where = f"tape {path} line {reader.line_num}"
+                if len(row) != len(header):
+                    raise TapeProblem(f"{where}: a row needs {len(header)} fields, found {len(row)}")
+                yield where, parse_bar(row, order, where)
+
+
+def read_tape(path: Path, start_ms: int | None, count: int) -> Tape:
+    """`count` bars from the first at or after `start_ms` (None: from the first). The distance of the file's first two
+    bars is the interval; any other distance up to the last bar used is a hole. Raises TapeProblem."""
+    bars: list[Bar] = []
+    previous: Bar | None = None
+    interval_ms = 0
+    try:
+        for where, bar in _rows(path):
+            if previous is not None:
+                gap_ms = bar.time_ms - previous.time_ms
+                if gap_ms <= 0:
+                    raise TapeProblem(f"{where}: time {format_time(bar.time_ms)} is not after {format_time(previous.time_ms)}")
+                interval_ms = interval_ms or gap_ms
+                if gap_ms != interval_ms:
+                    raise TapeProblem(
+                        f"{where}: hole in the tape: {gap_ms // 1000} s after the bar of "
+                        f"{format_time(previous.time_ms)}, must be {interval_ms // 1000} s"
+                    )
+            previous = bar
+            if start_ms is None or bar.time_ms >= start_ms:
+                bars.append(bar)
+                if len(bars) == max(count, 2):
+                    break
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise TapeProblem(f"tape {path} cannot be read: {error}", path=path) from None
+    if previous is None:
+        raise TapeProblem(f"tape {path} has no bars")
+    if len(bars) < count:
+        since = "" if start_ms is None else f" from {format_time(start_ms)}"
+        raise TapeProblem(f"tape {path}: {count} bars wanted, {len(bars)} there{since}")
+    if interval_ms and not 1000 <= interval_ms <= 3_600_000:
+        raise TapeProblem(f"tape {path}: bars must be 1 s to 3600 s apart, found {Decimal(interval_ms) / 1000} s")
+    return Tape(str(path), interval_ms or MINUTE_MS, tuple(bars[:count]))
+
+
+def noise_e9(source: random.Random, deviation_e9: int) -> int:
+    """A draw close to normal with mean 0 and the given deviation: twelve uniform integers, summed and centred."""
+    scale = 1_000_000
+    total = sum(source.randrange(scale) for _ in range(12)) - 6 * scale
+    return total * deviation_e9 // scale
+
+
+def generate(count: int, *, start_ms: int, seed: int = DEFAULT_SEED, interval_ms: int = MINUTE_MS) -> Tape:
+    """The project's own tape: `count` bars from a seed."""
+    source = random.Random(seed)
+    price = DEFAULT_PRICE
+    bars: list[Bar] = []
+    for position in range(count):
+        hour = position * interval_ms // 3_600_000
+        drift = HOURLY_DRIFT_E9[hour % len(HOURLY_DRIFT_E9)] * interval_ms // 3_600_000 // STEPS_PER_BAR
+        path = [price]
+        for _ in range(STEPS_PER_BAR):
+            price = price * (E9 + drift + noise_e9(source, STEP_NOISE_E9)) // E9
+            path.append(price)
+        volume = Decimal(source.randrange(200_000, 2_500_000))
+        bars.append(Bar(start_ms + position * interval_ms, path[0], max(path), min(path), path[-1], volume))
+    return Tape(f"generator, seed {seed}", interval_ms, tuple(bars))
+
+
+def load(path: Path | None, start: str | None, count: int, seed: int) -> Tape:
+    """The tape that the command line asks for."""
+    if count < 1:
+        raise TapeProblem(f"--bars must be at least 1, found {count}")
+    if path is None:
+        return generate(count, start_ms=parse_time(start or DEFAULT_START, "--from"), seed=seed)
+    return read_tape(path, None if start is None else parse_time(start, "--from"), count)
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """A market that follows the tape: price = tape * ratio, moved by beta times the tape's return, plus its own noise."""
+
+    symbol: str
+    ratio_e9: int
+    beta_e9: int
+    own_noise_e9: int
+
+
+FOLLOWERS = (
+    Follower("ETH-PERP", ratio_e9=66_000_000, beta_e9=1_150_000_000, own_noise_e9=120_000),
+    Follower("SOL-PERP", ratio_e9=3_300_000, beta_e9=1_450_000_000, own_noise_e9=200_000),
+)
+
+
+def follow(tape: Tape, follower: Follower, seed: int) -> tuple[int, ...]:
+    """One price (micro-USD) for each bar: each bar's return is beta times the tape's, plus seeded noise."""
+    source = random.Random(f"{seed}/{follower.symbol}")
+    price = max(tape.bars[0].open * follower.ratio_e9 // E9, 1)
+    last = tape.bars[0].open
+    prices: list[int] = []
+    for bar in tape.bars:
+        move_e9 = (bar.close - last) * E9 // last
+        step_e9 = move_e9 * follower.beta_e9 // E9 + noise_e9(source, follower.own_noise_e9)
+        price = max(price * max(E9 + step_e9, 1) // E9, 1)
+        last = bar.close
+        prices.append(price)
+    return tuple(prices)
+
+
+def prices_of(tape: Tape, seed: int) -> dict[str, tuple[int, ...]]:
+    """Closing prices (micro-USD) for each market, bar by bar."""
+    return {"BTC-PERP": tuple(bar.close for bar in tape.bars)} | {item.symbol: follow(tape, item, seed) for item in FOLLOWERS}
