@@ -74,7 +74,8 @@ def describe(error: BaseException) -> dict[str, Any]:
         value = getattr(error, name, None)
         if value is not None and not callable(value):
             body[name] = plain(value)
-    for name, value in getattr(error, "details", {}).items() if isinstance(getattr(error, "details", None), dict) else ():
+    details = getattr(error, "details", None)
+    for name, value in details.items() if isinstance(details, dict) else ():
         body.setdefault(name, plain(value))
     return body
 

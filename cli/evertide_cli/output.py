@@ -74,7 +74,8 @@ def table(rows: Sequence[Mapping[str, Any]], title: str = "", columns: Iterable[
     names = list(columns or (rows[0] if rows else ()))
     drawn = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for name in names:
-        number = bool(rows) and isinstance(rows[0].get(name), (int, Decimal)) and not isinstance(rows[0].get(name), bool)
+        first = rows[0].get(name) if rows else None
+        number = isinstance(first, (int, Decimal)) and not isinstance(first, bool)
         drawn.add_column(heading(name), justify="right" if number else "left", overflow="fold")
     for row in rows:
         drawn.add_row(*(cell(row.get(name)) for name in names))

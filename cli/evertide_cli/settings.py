@@ -1,4 +1,4 @@
-"""Where the command line gets its settings: flags, then EVERTIDE_* variables, then the configuration file, then defaults."""
+"""The command line's settings: flags, then EVERTIDE_* variables, then the configuration file, then defaults."""
 
 from __future__ import annotations
 
@@ -76,7 +76,8 @@ def check_value(key: str, value: Any, source: str) -> Any:
     if key in ("sub_id", "priority_fee_micro_lamports", "timeout_ms"):
         top = {"sub_id": 65_535, "priority_fee_micro_lamports": 10_000_000, "timeout_ms": 600_000}[key]
         low = 1 if key == "timeout_ms" else 0
-        if isinstance(value, bool) or not isinstance(value, (int, str)) or not str(value).isascii() or not str(value).isdigit():
+        digits = isinstance(value, (int, str)) and not isinstance(value, bool) and str(value).isascii()
+        if not digits or not str(value).isdigit():
             raise ConfigProblem(f"{key} from {source} must be a whole number, found {value!r}", key=key)
         if not low <= int(value) <= top:
             raise ConfigProblem(f"{key} from {source} must be {low} to {top}, found {value}", key=key, found=int(value))
@@ -84,7 +85,8 @@ def check_value(key: str, value: Any, source: str) -> Any:
     if not isinstance(value, str) or not value:
         raise ConfigProblem(f"{key} from {source} must be text, found {value!r}", key=key)
     if key == "commitment" and value not in COMMITMENTS:
-        raise ConfigProblem(f"commitment from {source} must be one of {', '.join(COMMITMENTS)}, found {value!r}", key=key)
+        known = ", ".join(COMMITMENTS)
+        raise ConfigProblem(f"commitment from {source} must be one of {known}, found {value!r}", key=key)
     if key.endswith("_url"):
         schemes = ("http://", "https://") if key == "rpc_url" else ("ws://", "wss://")
         if not value.startswith(schemes):
@@ -104,7 +106,8 @@ def resolve(flags: Mapping[str, Any], environment: Mapping[str, str] | None = No
     for key in KEYS:
         variable = f"EVERTIDE_{key.upper()}"
         option = "--" + key.replace("_", "-")
-        for value, source in ((flags.get(key), option), (environment.get(variable), variable), (file_values.get(key), str(path))):
+        stated = ((flags.get(key), option), (environment.get(variable), variable), (file_values.get(key), str(path)))
+        for value, source in stated:
             if value is not None and value != "":
                 chosen[key] = check_value(key, value, source)
                 sources[key] = source
@@ -114,7 +117,9 @@ def resolve(flags: Mapping[str, Any], environment: Mapping[str, str] | None = No
     if "rpc_url" in chosen and "ws_url" not in chosen:
         chosen["ws_url"] = derive_ws_url(chosen["rpc_url"])
         sources["ws_url"] = "from rpc_url"
-    base = Settings(as_json=bool(flags.get("as_json")), dry_run=bool(flags.get("dry_run")), config_path=path, sources=sources)
+    base = Settings(
+        as_json=bool(flags.get("as_json")), dry_run=bool(flags.get("dry_run")), config_path=path, sources=sources
+    )
     return replace(base, **chosen)
 
 
@@ -146,7 +151,12 @@ def as_rows(settings: Settings) -> list[dict[str, Any]]:
     """Key, value, source and meaning of every setting."""
     names = {item.name for item in fields(settings)}
     return [
-        {"key": key, "value": getattr(settings, key), "source": settings.sources.get(key, "default"), "meaning": meaning}
+        {
+            "key": key,
+            "value": getattr(settings, key),
+            "source": settings.sources.get(key, "default"),
+            "meaning": meaning,
+        }
         for key, meaning in KEYS.items()
         if key in names
     ]

@@ -9,13 +9,25 @@ import sys
 from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
+
 from evertide_cli import main as entry
 from evertide_cli.errors import ConfigProblem, KeypairProblem, UsageProblem
 from evertide_cli.keys import read_keypair, write_keypair
 from evertide_cli.settings import derive_ws_url, resolve, write_value
-from solders.keypair import Keypair
 
-HEAVY = ("anchorpy", "numba", "solders", "solana", "numpy", "httpx", "rich", "evertide_keepers", "evertide_engine", "pythclient")
+HEAVY = (
+    "anchorpy",
+    "numba",
+    "solders",
+    "solana",
+    "numpy",
+    "httpx",
+    "rich",
+    "evertide_keepers",
+    "evertide_engine",
+    "pythclient",
+)
 
 
 def test_help_imports_nothing_heavy() -> None:
@@ -45,7 +57,9 @@ def test_errors_as_an_object(capsys: pytest.CaptureFixture[str], tmp_path: Path)
 
 
 def test_global_options_anywhere() -> None:
-    flags, rest = entry.split_global_options(["account", "--rpc-url=http://h:1", "show", "--json", "--sub-id", "3", "--", "--json"])
+    flags, rest = entry.split_global_options(
+        ["account", "--rpc-url=http://h:1", "show", "--json", "--sub-id", "3", "--", "--json"]
+    )
     assert flags == {"rpc_url": "http://h:1", "as_json": True, "sub_id": "3"}
     assert rest == ["account", "show", "--", "--json"]
 

@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+
 from evertide_cli.quickstart import tape as tapes
 from evertide_cli.quickstart.tape import MICRO, TapeProblem
 
@@ -104,7 +105,9 @@ def test_generator_has_an_hour_up_and_an_hour_down() -> None:
 
 def test_followers_move_with_the_tape_by_their_beta() -> None:
     tape = tapes.load(None, None, 120, 3)
-    fall = tapes.Tape("test", 60_000, tuple(bar_scaled(bar, 100 - position // 12) for position, bar in enumerate(tape.bars)))
+    fall = tapes.Tape(
+        "test", 60_000, tuple(bar_scaled(bar, 100 - position // 12) for position, bar in enumerate(tape.bars))
+    )
     prices = tapes.prices_of(fall, 3)
     assert set(prices) == {"BTC-PERP", "ETH-PERP", "SOL-PERP"}
     btc, eth, sol = (prices[name][-1] * 1000 // prices[name][0] for name in ("BTC-PERP", "ETH-PERP", "SOL-PERP"))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import typer
 
-from ..app import group, settings_of
-from ..output import show
-from ..settings import as_rows, write_value
+from evertide_cli.app import group, settings_of
+from evertide_cli.output import show
+from evertide_cli.settings import as_rows, write_value
 
 app = group("Settings of this command line.")
 
@@ -27,4 +27,7 @@ def set_value(context: typer.Context, key: str, value: str) -> None:
     """Write one setting to the configuration file."""
     settings = settings_of(context)
     stored = value if settings.dry_run else write_value(settings.config_path, key, value)
-    show({"key": key, "value": stored, "config_file": settings.config_path, "written": not settings.dry_run}, as_json=settings.as_json)
+    show(
+        {"key": key, "value": stored, "config_file": settings.config_path, "written": not settings.dry_run},
+        as_json=settings.as_json,
+    )

@@ -1,11 +1,11 @@
-"""Price tapes: bars of one market, read from a file or made by a seeded generator, and the others that follow it by betas.
+"""Price tapes: bars of one market, from a file or a seeded generator, and the markets that follow it by betas.
 
-All prices are whole micro-USD (1e-6 USD), all times unix milliseconds in UTC. Nothing here uses a float, so a seed gives
-the same tape on every machine.
+All prices are whole micro-USD (1e-6 USD), all times unix milliseconds in UTC. Nothing here uses a float, so a seed
+gives the same tape on every machine.
 
-The generator's bar (see `generate`): return_e9 = drift_e9(hour) + noise, price' = price * (1e9 + return_e9) / 1e9 rounded
-down, in four steps a bar; noise is the sum of twelve uniform draws (Irwin-Hall, close to normal). The drift is up in the
-first hour of every three, down in the second, flat in the third.
+The generator's bar (see `generate`): return_e9 = drift_e9(hour) + noise, price' = price * (1e9 + return_e9) / 1e9
+rounded down, in four steps a bar; noise is the sum of twelve uniform draws (Irwin-Hall, close to normal). The drift is
+up in the first hour of every three, down in the second, flat in the third.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TextIO
 
-from ..errors import UsageProblem
+from evertide_cli.errors import UsageProblem
 
 MICRO = 1_000_000
 E9 = 1_000_000_000
@@ -100,18 +100,23 @@ def parse_bar(row: Sequence[str], order: Sequence[int], where: str) -> Bar:
     if len(row) < len(COLUMNS):
         raise TapeProblem(f"{where}: a row needs {len(COLUMNS)} fields, found {len(row)}")
     fields = [row[position] for position in order]
-    top = Decimal(PRICE_MAX // MICRO)
+    limit = Decimal(PRICE_MAX // MICRO)
     prices = [
-        int(_number(text, name, where, top=top, positive=True) * MICRO)
+        int(_number(text, name, where, top=limit, positive=True) * MICRO)
         for name, text in zip(COLUMNS[1:5], fields[1:5], strict=True)
     ]
     first, high, low, last = prices
     if low <= 0:
         raise TapeProblem(f"{where}: low must be at least 0.000001, found {fields[3]}")
-    if high < max(first, last, low):
-        raise TapeProblem(f"{where}: high must be the greatest price, found high {fields[2]} below {Decimal(max(first, last, low)) / MICRO}")
-    if low > min(first, last):
-        raise TapeProblem(f"{where}: low must be the least price, found low {fields[3]} above {Decimal(min(first, last)) / MICRO}")
+    top, bottom = max(first, last, low), min(first, last)
+    if high < top:
+        raise TapeProblem(
+            f"{where}: high must be the greatest price, found high {fields[2]} below {Decimal(top) / MICRO}"
+        )
+    if low > bottom:
+        raise TapeProblem(
+            f"{where}: low must be the least price, found low {fields[3]} above {Decimal(bottom) / MICRO}"
+        )
     volume = _number(fields[5], "volume", where, top=VOLUME_MAX, positive=False)
     return Bar(parse_time(fields[0], where), first, high, low, last, volume)
 
@@ -152,7 +157,8 @@ def read_tape(path: Path, start_ms: int | None, count: int) -> Tape:
             if previous is not None:
                 gap_ms = bar.time_ms - previous.time_ms
                 if gap_ms <= 0:
-                    raise TapeProblem(f"{where}: time {format_time(bar.time_ms)} is not after {format_time(previous.time_ms)}")
+                    before = format_time(previous.time_ms)
+                    raise TapeProblem(f"{where}: time {format_time(bar.time_ms)} is not after {before}")
                 interval_ms = interval_ms or gap_ms
                 if gap_ms != interval_ms:
                     raise TapeProblem(
@@ -211,7 +217,7 @@ def load(path: Path | None, start: str | None, count: int, seed: int) -> Tape:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """A market that follows the tape: price = tape * ratio, moved by beta times the tape's return, plus its own noise."""
+    """A market that follows the tape: starts at tape * ratio, moves by beta times the tape's return plus own noise."""
 
     symbol: str
     ratio_e9: int
@@ -242,4 +248,5 @@ def follow(tape: Tape, follower: Follower, seed: int) -> tuple[int, ...]:
 
 def prices_of(tape: Tape, seed: int) -> dict[str, tuple[int, ...]]:
     """Closing prices (micro-USD) for each market, bar by bar."""
-    return {"BTC-PERP": tuple(bar.close for bar in tape.bars)} | {item.symbol: follow(tape, item, seed) for item in FOLLOWERS}
+    leader = {"BTC-PERP": tuple(bar.close for bar in tape.bars)}
+    return leader | {item.symbol: follow(tape, item, seed) for item in FOLLOWERS}
