@@ -1,24 +1,169 @@
-//! Evertide.
+//! Evertide: perpetual futures on Solana. Orders rest on chain in an account of their owner; anyone matches them.
+//!
+//! This file is the table of contents. Instructions live in `instructions`, one per file; what they share in `engine`
+//! (load, compute with `evertide-math`, write back) and `guards` (small named checks); accounts in `state`.
+
 use anchor_lang::prelude::*;
 use solana_compiler_builtins as _;
 
+pub mod engine;
+pub mod error;
+pub mod events;
+pub mod guards;
+pub mod instructions;
 pub mod state;
 
-declare_id!("33482aS1pZC5YetQmAV25wGs6FXmgwXtxLJ5MCqSrjfF");
+pub use error::EvertideError;
 
-#[derive(Accounts)]
-pub struct Ping {
-    pub exchange: Account<state::Exchange>,
-    pub market: Account<state::Market>,
-    pub user: Account<state::User>,
-    pub orders: Account<state::Orders>,
-    pub risk_cache: Account<state::RiskCache>,
-}
+use instructions::*;
+use state::{CollateralTerms, ExchangeTerms, MarketTerms};
+
+declare_id!("33482aS1pZC5YetQmAV25wGs6FXmgwXtxLJ5MCqSrjfF");
 
 #[program]
 pub mod evertide {
     use super::*;
-    pub fn ping(_ctx: &mut Context<Ping>, _terms: state::MarketTerms) -> Result<()> {
-        Ok(())
+
+    /// Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once.
+    /// `local` allows local price feeds and a zero withdrawal floor, and can never be set later.
+    pub fn initialize_exchange(
+        ctx: &mut Context<InitializeExchange>,
+        local: bool,
+        terms: ExchangeTerms,
+        roles: [Address; 4],
+    ) -> Result<()> {
+        instructions::initialize_exchange(ctx, local, terms, roles)
+    }
+
+    /// Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before
+    /// opening.
+    pub fn list_collateral(ctx: &mut Context<ListCollateral>, terms: CollateralTerms) -> Result<()> {
+        instructions::list_collateral(ctx, terms)
+    }
+
+    /// Lists a market inside the solvency envelope. Root, before opening.
+    pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<()> {
+        instructions::list_market(ctx, terms)
+    }
+
+    /// Opens the exchange for deposits and ends the bootstrap for good. Root. Unless local, the program's upgrade
+    /// authority must be none or the timelock named in the call.
+    pub fn open_exchange(ctx: &mut Context<OpenExchange>) -> Result<()> {
+        instructions::open_exchange(ctx)
+    }
+
+    /// Pays quote atoms into the insurance fund, of which `tranche_atoms` go to the exchange-wide tranche. Anyone.
+    pub fn fund_insurance(ctx: &mut Context<FundInsurance>, amount_atoms: u64, tranche_atoms: u64) -> Result<()> {
+        instructions::fund_insurance(ctx, amount_atoms, tranche_atoms)
+    }
+
+    /// Pays a market's pending fees, as far as its pool reaches, to the insurance fund and the treasury. Anyone.
+    pub fn collect_fees(ctx: &mut Context<CollectFees>) -> Result<()> {
+        instructions::collect_fees(ctx)
+    }
+
+    /// Creates the sub-account `sub_id` of the signer and its orders.
+    pub fn create_user(ctx: &mut Context<CreateUser>, sub_id: u16) -> Result<()> {
+        instructions::create_user(ctx, sub_id)
+    }
+
+    /// Closes a sub-account without balance, position, order or debt; its rent returns to the owner.
+    pub fn close_user(ctx: &mut Context<CloseUser>) -> Result<()> {
+        instructions::close_user(ctx)
+    }
+
+    /// Sets the owner's own limits: a minimum initial ratio and a cap on notional for the whole account
+    /// (`market_index` 65,535), or a minimum initial ratio in one market.
+    pub fn set_limits(
+        ctx: &mut Context<SetLimits>,
+        user_ratio_bps: u16,
+        notional_cap_atoms: u64,
+        market_index: u16,
+        market_ratio_bps: u16,
+    ) -> Result<()> {
+        instructions::set_limits(ctx, user_ratio_bps, notional_cap_atoms, market_index, market_ratio_bps)
+    }
+
+    /// Moves tokens from the signer into a sub-account; a deposit of quote first repays its debt.
+    pub fn deposit(ctx: &mut Context<Deposit>, amount_atoms: u64) -> Result<()> {
+        instructions::deposit(ctx, amount_atoms)
+    }
+
+    /// Moves tokens out of a sub-account of the signer, never into debt, and leaves it at initial margin with
+    /// profits counted as nothing.
+    pub fn withdraw(ctx: &mut Context<Withdraw>, amount_atoms: u64) -> Result<()> {
+        instructions::withdraw(ctx, amount_atoms)
+    }
+
+    /// Places 1 to 8 orders with one margin check.
+    pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>) -> Result<()> {
+        instructions::place_orders(ctx, orders)
+    }
+
+    /// Cancels orders by id, client id, market, side, or all.
+    pub fn cancel_orders(ctx: &mut Context<CancelOrders>, selector: CancelArgs) -> Result<()> {
+        instructions::cancel_orders(ctx, selector)
+    }
+
+    /// Replaces one order in one step; it keeps its priority when only its size shrinks.
+    pub fn modify_order(ctx: &mut Context<ModifyOrder>, order_id: u64, replacement: OrderArgs) -> Result<()> {
+        instructions::modify_order(ctx, order_id, replacement)
+    }
+
+    /// Takes a price from Pyth, Switchboard or a local signer into a market or a collateral asset, with its cache
+    /// row. Anyone.
+    pub fn update_oracle(ctx: &mut Context<UpdateOracle>, price: LocalPrice) -> Result<()> {
+        instructions::update_oracle(ctx, price)
+    }
+
+    /// Shows the best resting orders as evidence and computes the mark price. Anyone.
+    pub fn update_mark(ctx: &mut Context<UpdateMark>, bid: EvidenceArgs, ask: EvidenceArgs) -> Result<()> {
+        instructions::update_mark(ctx, bid, ask)
+    }
+
+    /// Accrues premium, funding and TWAPs of a market up to now, and writes its cache row. Anyone.
+    pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
+        instructions::accrue_market(ctx)
+    }
+
+    /// Accrues interest on all debts up to now. Anyone.
+    pub fn accrue_debt(ctx: &mut Context<AccrueDebt>) -> Result<()> {
+        instructions::accrue_debt(ctx)
+    }
+
+    /// Fills one taker order against up to 8 resting orders; the program trusts nothing and checks everything. Anyone.
+    pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers: Vec<MakerRef>) -> Result<()> {
+        instructions::match_orders(ctx, taker_order_id, makers)
+    }
+
+    /// Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the
+    /// signed amount is the return data. Anyone.
+    pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<()> {
+        instructions::settle_pnl(ctx)
+    }
+
+    /// Folds a position against its market's indices. Anyone.
+    pub fn touch_position(ctx: &mut Context<TouchPosition>) -> Result<()> {
+        instructions::touch_position(ctx)
+    }
+
+    /// Fails unless equity exceeds the requirement by so much; kind 0 initial, 1 maintenance.
+    pub fn assert_health(ctx: &mut Context<AssertHealth>, minimum_excess_atoms: i64, kind: u8) -> Result<()> {
+        instructions::assert_health(ctx, minimum_excess_atoms, kind)
+    }
+
+    /// Fails unless the user's next event has this sequence number.
+    pub fn assert_sequence(ctx: &mut Context<AssertSequence>, sequence: u64) -> Result<()> {
+        instructions::assert_sequence(ctx, sequence)
+    }
+
+    /// Returns equity, requirements, free collateral and liquidation prices (`HealthView`) as return data.
+    pub fn view_health(ctx: &mut Context<ViewHealth>) -> Result<()> {
+        instructions::view_health(ctx)
+    }
+
+    /// Returns prices, funding, 24 h change and open interest (`MarketView`) as return data.
+    pub fn view_market(ctx: &mut Context<ViewMarket>) -> Result<()> {
+        instructions::view_market(ctx)
     }
 }

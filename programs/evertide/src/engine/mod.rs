@@ -1,0 +1,4 @@
+//! What instructions share: load, compute with `evertide-math`, write back.
+
+pub mod margin;
+pub mod position;

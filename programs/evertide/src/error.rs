@@ -1,0 +1,317 @@
+//! Every refusal of the program: one rule, one code, in blocks of 100 by cause, from 6000.
+//!
+//! A check that compares numbers logs `evertide: <found> <bound>` before it returns (see `guards`), so that the
+//! client puts both into its own error.
+
+use anchor_lang::prelude::*;
+use evertide_math::error::MathError;
+
+#[error_code]
+#[derive(Debug, PartialEq, Eq)]
+pub enum EvertideError {
+    // 60xx: authority and state of the exchange.
+    #[msg("only the program's upgrade authority may initialize the exchange")]
+    NotUpgradeAuthority = 0,
+    #[msg("only the root role may do this")]
+    NotRoot = 1,
+    #[msg("the treasury token account does not belong to the treasury role")]
+    NotTreasury = 2,
+    #[msg("only the user's authority may do this")]
+    NotAuthority = 3,
+    #[msg("only the user's authority or its live delegate may do this")]
+    NotAuthorityOrDelegate = 4,
+    #[msg("the exchange is already open: listing needs the timelock")]
+    ExchangeAlreadyOpen = 5,
+    #[msg("the exchange is not open yet")]
+    ExchangeNotOpen = 6,
+    #[msg("this instruction is closed by its gate or by a pause")]
+    GateClosed = 7,
+    #[msg("a role must be a key, not the zero address")]
+    RoleMissing = 8,
+    #[msg("the exchange terms lie outside their compile-time bounds")]
+    ExchangeTermsOutOfBounds = 9,
+    #[msg("fee tiers must start at volume 0, rise in volume and never rise in fee, with taker fee at least the rebate")]
+    FeeTiersNotMonotone = 10,
+    #[msg("the shares of keeper, referrer and builder together exceed 90 % of the taker fee")]
+    FeeSharesTooLarge = 11,
+    #[msg("only a local exchange may have a zero withdrawal floor")]
+    WithdrawalFloorTooLow = 12,
+    #[msg("an exchange that is not local needs an upgrade authority of none or a timelock")]
+    UpgradeAuthorityNotTimelocked = 13,
+    #[msg("the quote asset must be listed before the exchange opens")]
+    QuoteNotListed = 14,
+    #[msg("no market is listed")]
+    NoMarketListed = 15,
+    #[msg("the program data account does not belong to this program")]
+    WrongProgramData = 16,
+
+    // 61xx: accounts, tokens and balances.
+    #[msg("the orders account does not belong to the user account")]
+    OrdersOfAnotherUser = 100,
+    #[msg("the vault is not the vault of this asset")]
+    WrongVault = 101,
+    #[msg("the mint is not the mint of this asset")]
+    WrongMint = 102,
+    #[msg("the token account holds another mint")]
+    WrongTokenMint = 103,
+    #[msg("the token account belongs to somebody else")]
+    WrongTokenOwner = 104,
+    #[msg("the collateral account is not the quote asset")]
+    NotQuoteAsset = 105,
+    #[msg("the quote asset must have 6 decimals")]
+    QuoteDecimalsWrong = 106,
+    #[msg("collateral mints have at most 12 decimals")]
+    TooManyDecimals = 107,
+    #[msg("the mint is already listed")]
+    MintAlreadyListed = 108,
+    #[msg("the exchange holds the greatest number of collateral assets")]
+    TooManyCollaterals = 109,
+    #[msg("the exchange holds the greatest number of markets")]
+    TooManyMarkets = 110,
+    #[msg("the amount must be positive")]
+    AmountZero = 111,
+    #[msg("the amount exceeds the balance")]
+    InsufficientBalance = 112,
+    #[msg("deposits into this asset are closed")]
+    DepositsClosed = 113,
+    #[msg("the deposit would exceed the asset's cap")]
+    DepositCapExceeded = 114,
+    #[msg("the deposit would exceed the user's cap for this asset")]
+    UserDepositCapExceeded = 115,
+    #[msg("the user has no free collateral slot")]
+    CollateralSlotsFull = 116,
+    #[msg("the vault did not receive the amount that was sent")]
+    TransferAmountMismatch = 117,
+    #[msg("the user still holds a balance, a position, an order or a debt")]
+    UserNotEmpty = 118,
+    #[msg("the collateral terms lie outside their compile-time bounds")]
+    CollateralTermsOutOfBounds = 119,
+    #[msg("the user has no free position slot")]
+    PositionSlotsFull = 120,
+    #[msg("exactly one of market and collateral must be given")]
+    TargetAmbiguous = 121,
+    #[msg("the user account is closed to this action while it is being liquidated")]
+    UserInLiquidation = 122,
+    #[msg("the same user account is given in two roles")]
+    UserRepeated = 123,
+    #[msg("an account after the declared ones is missing, wrong or not writable")]
+    RemainingAccountInvalid = 124,
+    #[msg("a user has at most 65,534 sub-accounts")]
+    SubIdOutOfRange = 125,
+    #[msg("a mint with a freeze authority is accepted only as the quote asset or on a local exchange")]
+    MintFreezable = 126,
+    #[msg("the tranche is more than the amount")]
+    TrancheTooLarge = 127,
+    #[msg("tokens of a frozen account do not move")]
+    TokenAccountFrozen = 128,
+
+    // 62xx: orders.
+    #[msg("an instruction places 1 to 8 orders")]
+    OrderCountOutOfRange = 200,
+    #[msg("the order's size is zero or below the market's least size")]
+    OrderSizeTooSmall = 201,
+    #[msg("the order's size is above the market's greatest position")]
+    OrderSizeTooLarge = 202,
+    #[msg("the order's price is zero or beyond 2^40 ticks")]
+    OrderPriceOutOfRange = 203,
+    #[msg("the order kind is unknown")]
+    OrderKindUnknown = 204,
+    #[msg("the time in force is unknown or does not fit the order kind")]
+    TimeInForceInvalid = 205,
+    #[msg("the self-trade rule is unknown")]
+    SelfTradeRuleUnknown = 206,
+    #[msg("the taker phase lasts at most 60 s, and none for a post-only order")]
+    TakerPhaseInvalid = 207,
+    #[msg("the order is already expired")]
+    OrderExpired = 208,
+    #[msg("an open order of this user already has this client order id")]
+    ClientOrderIdInUse = 209,
+    #[msg("all order slots are occupied")]
+    OrderSlotsFull = 210,
+    #[msg("no open order matches")]
+    OrderNotFound = 211,
+    #[msg("the post-only order would cross the best price shown")]
+    PostOnlyWouldCross = 212,
+    #[msg("a reduce-only order must oppose the position")]
+    ReduceOnlyWouldIncrease = 213,
+    #[msg("the builder is not registered or its fee is too high")]
+    BuilderInvalid = 214,
+    #[msg("the cancel selector is unknown or its ids do not fit it")]
+    CancelSelectorInvalid = 215,
+    #[msg("the auction's start price must not be worse than the order's limit")]
+    AuctionStartInvalid = 216,
+    #[msg("the worst price of the market order lies beyond its slippage limit")]
+    SlippageLimitExceeded = 217,
+    #[msg("the market does not take this order in its present status")]
+    MarketStatusForbids = 218,
+    #[msg("the market account is not the one that the order names")]
+    OrderMarketMismatch = 219,
+    #[msg("a modified order stays in its market and on its side")]
+    ModifyChangesMarketOrSide = 220,
+    #[msg("the order would make the position larger than the market allows")]
+    PositionLimitExceeded = 221,
+
+    // 63xx: margin.
+    #[msg("equity is below the initial margin requirement")]
+    InitialMarginTooLow = 300,
+    #[msg("equity is below the maintenance margin requirement")]
+    MaintenanceMarginTooLow = 301,
+    #[msg("quote plus the losses of open positions would be negative")]
+    LossesExceedQuote = 302,
+    #[msg("the user's own cap on total notional is exceeded")]
+    UserNotionalCapExceeded = 303,
+    #[msg("the exchange's cap on one user's notional is exceeded")]
+    ExchangeUserNotionalExceeded = 304,
+    #[msg("a ratio of the user's own limits lies outside 0 to 10,000 bps")]
+    UserRatioOutOfRange = 305,
+    #[msg("a row that this action reads was not refreshed within 10 s")]
+    RowTooOld = 306,
+    #[msg("the asserted health is not met")]
+    HealthAssertionFailed = 307,
+    #[msg("the asserted sequence number is not the user's")]
+    SequenceAssertionFailed = 308,
+    #[msg("the health kind is unknown")]
+    HealthKindUnknown = 309,
+    #[msg("the withdrawal would leave less than the floor of the 24 h average and the open lane is used up")]
+    WithdrawalFloorReached = 310,
+    #[msg("a market that holds a position was never priced")]
+    MarketNotPriced = 311,
+
+    // 64xx: oracle.
+    #[msg("the oracle account is not the one of the rules")]
+    OracleAccountWrong = 400,
+    #[msg("the oracle account has the wrong owner program")]
+    OracleOwnerWrong = 401,
+    #[msg("the oracle account has the wrong discriminator or length")]
+    OracleDataInvalid = 402,
+    #[msg("the Pyth update is not fully verified")]
+    OracleNotFullyVerified = 403,
+    #[msg("the Pyth feed id is not the one of the rules")]
+    OracleFeedMismatch = 404,
+    #[msg("the price is not positive")]
+    OraclePriceNotPositive = 405,
+    #[msg("the price is beyond what the unit holds")]
+    OraclePriceOutOfRange = 406,
+    #[msg("the publish time does not move forward")]
+    OracleNotNewer = 407,
+    #[msg("the publish time lies more than 5 s in the future")]
+    OracleFromFuture = 408,
+    #[msg("the feed is older than its own staleness limit in slots")]
+    OracleFeedStale = 409,
+    #[msg("the local price is not signed by the key of the rules")]
+    LocalPriceNotSigned = 410,
+    #[msg("a local oracle feed is allowed on a local exchange only")]
+    LocalOracleForbidden = 411,
+    #[msg("the oracle rules lie outside their compile-time bounds")]
+    OracleRulesOutOfBounds = 412,
+    #[msg("a lot would be worth more than $100")]
+    LotWorthTooMuch = 413,
+    #[msg("the quote asset has no oracle")]
+    QuoteHasNoOracle = 414,
+    #[msg("the oracle's validity does not allow this action")]
+    OracleValidityForbids = 415,
+
+    // 65xx: matching.
+    #[msg("the taker order cannot take now")]
+    TakerNotLive = 500,
+    #[msg("nothing was filled")]
+    NothingFilled = 501,
+    #[msg("a match names 1 to 8 makers")]
+    MakerCountOutOfRange = 502,
+    #[msg("the makers are not in priority order")]
+    MakerPriorityViolated = 503,
+    #[msg("a fill or kill order was not filled whole")]
+    FillOrKillNotFilled = 504,
+    #[msg("the taker's fill would leave its user below the margin it needs")]
+    TakerMarginTooLow = 505,
+    #[msg("the price lies outside the fill band")]
+    PriceOutsideBand = 506,
+    #[msg("the market cannot match in its present status")]
+    MarketCannotMatch = 507,
+    #[msg("the evidence is not a live plain order that has rested long enough")]
+    EvidenceInvalid = 508,
+    #[msg("the evidence does not reach the impact notional in priority order")]
+    EvidenceInsufficient = 509,
+
+    // 66xx: market.
+    #[msg("the market terms lie outside their compile-time bounds")]
+    MarketTermsOutOfBounds = 600,
+    #[msg("margin tiers must rise in notional and in ratio")]
+    MarginTiersNotMonotone = 601,
+    #[msg("maintenance margin is below stress move plus fees plus funding: the solvency envelope fails")]
+    SolvencyEnvelopeViolated = 602,
+    #[msg("tick size times lot size is not a whole number of atoms")]
+    TickLotNotExact = 603,
+    #[msg("open interest would exceed the market's limit")]
+    OpenInterestLimitExceeded = 604,
+    #[msg("the market symbol is empty or not printable ASCII padded with zeros")]
+    SymbolInvalid = 605,
+    #[msg("the market was never priced")]
+    MarketHasNoPrice = 606,
+    #[msg("the market's own invariant failed")]
+    MarketInvariantViolated = 607,
+    #[msg("the user's own invariant failed")]
+    UserInvariantViolated = 608,
+
+    // 67xx: settling, funding and collecting.
+    #[msg("there is nothing to collect that the pool can pay")]
+    NothingToCollect = 700,
+    #[msg("the user holds no position in this market")]
+    PositionNotFound = 701,
+    #[msg("the position is already folded")]
+    NothingToFold = 702,
+
+    // 69xx: arithmetic.
+    #[msg("a result does not fit its unit")]
+    Overflow = 900,
+    #[msg("an input lies outside the guard of its unit")]
+    OutOfRange = 901,
+    #[msg("a divisor is zero")]
+    DivisionByZero = 902,
+    #[msg("a value that must be positive is not")]
+    NotPositive = 903,
+    #[msg("the position's epoch is neither the side's nor the one before")]
+    EpochMismatch = 904,
+    #[msg("the side still has unfolded positions of the old epoch")]
+    SideStillHeld = 905,
+    #[msg("parameters that must rise do not")]
+    NotMonotone = 906,
+    #[msg("more lots are to be closed than are open")]
+    ExceedsOpenInterest = 907,
+}
+
+impl From<MathError> for EvertideError {
+    fn from(error: MathError) -> Self {
+        match error {
+            MathError::Overflow => Self::Overflow,
+            MathError::OutOfRange => Self::OutOfRange,
+            MathError::DivisionByZero => Self::DivisionByZero,
+            MathError::NotPositive => Self::NotPositive,
+            MathError::EpochMismatch => Self::EpochMismatch,
+            MathError::SideStillHeld => Self::SideStillHeld,
+            MathError::NotMonotone => Self::NotMonotone,
+            MathError::ExceedsOpenInterest => Self::ExceedsOpenInterest,
+        }
+    }
+}
+
+/// Turns a refusal of `evertide-math` or a missing value into the program's error.
+pub trait OrRefuse<T> {
+    /// The value, or the mapped error.
+    fn or_refuse(self) -> Result<T>;
+}
+
+impl<T> OrRefuse<T> for core::result::Result<T, MathError> {
+    #[inline(always)]
+    fn or_refuse(self) -> Result<T> {
+        self.map_err(|error| EvertideError::from(error).into())
+    }
+}
+
+impl<T> OrRefuse<T> for Option<T> {
+    /// `None` is what checked integer arithmetic returns on overflow.
+    #[inline(always)]
+    fn or_refuse(self) -> Result<T> {
+        self.ok_or_else(|| EvertideError::Overflow.into())
+    }
+}

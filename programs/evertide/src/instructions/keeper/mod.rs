@@ -1,0 +1,17 @@
+//! What anyone does to keep the exchange moving.
+
+pub mod accrue_debt;
+pub mod accrue_market;
+pub mod match_orders;
+pub mod settle_pnl;
+pub mod touch_position;
+pub mod update_mark;
+pub mod update_oracle;
+
+pub use accrue_debt::*;
+pub use accrue_market::*;
+pub use match_orders::*;
+pub use settle_pnl::*;
+pub use touch_position::*;
+pub use update_mark::*;
+pub use update_oracle::*;

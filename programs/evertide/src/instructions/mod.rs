@@ -1,0 +1,11 @@
+//! One instruction per file: arguments, accounts, validation, handler.
+
+pub mod admin;
+pub mod guard;
+pub mod keeper;
+pub mod trader;
+
+pub use admin::*;
+pub use guard::*;
+pub use keeper::*;
+pub use trader::*;

@@ -1,0 +1,19 @@
+//! What the owner of a sub-account does.
+
+pub mod cancel_orders;
+pub mod close_user;
+pub mod create_user;
+pub mod deposit;
+pub mod modify_order;
+pub mod place_orders;
+pub mod set_limits;
+pub mod withdraw;
+
+pub use cancel_orders::*;
+pub use close_user::*;
+pub use create_user::*;
+pub use deposit::*;
+pub use modify_order::*;
+pub use place_orders::*;
+pub use set_limits::*;
+pub use withdraw::*;
