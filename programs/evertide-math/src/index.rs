@@ -145,7 +145,11 @@ fn fold_cash(basis: Lots, j_now: i128, j_snapshot: i128, a_snapshot: u64) -> Mat
     guard_cash_index(j_now)?;
     guard_cash_index(j_snapshot)?;
     let difference = j_now.checked_sub(j_snapshot).ok_or(MathError::Overflow)?;
-    let product = i128::from(basis.get()).checked_mul(difference).ok_or(MathError::Overflow)?;
+    let product = match i64::try_from(difference) {
+        // 2^63 * 2^63 fits 127 bits: the usual difference needs one multiplication and no check.
+        Ok(narrow) => i128::from(basis.get()).wrapping_mul(i128::from(narrow)),
+        Err(_) => i128::from(basis.get()).checked_mul(difference).ok_or(MathError::Overflow)?,
+    };
     let cash = if a_snapshot == INDEX_ONE {
         wide_shift_floor(product, INDEX_BITS)?
     } else {
