@@ -16,7 +16,6 @@ ROOT = Path(__file__).resolve().parent.parent
 CACHE = Path(os.environ.get("EVERTIDE_CACHE") or Path.home() / ".cache" / "evertide").expanduser().resolve()
 VENV = CACHE / "venv"
 PYTHON = VENV / "bin" / "python"
-SURFPOOL = CACHE / "surfpool"
 SBF_PREFIX = CACHE / "sbf"
 PROGRAM_SO = ROOT / "programs" / "bin" / "evertide.so"
 MANIFEST = ROOT / "programs" / "bin" / "manifest.json"
@@ -33,19 +32,29 @@ def say(message: str) -> None:
     print(message, file=sys.stderr, flush=True)
 
 
-def run(command: list[str | Path], *, cwd: Path = ROOT, env: dict[str, str] | None = None) -> None:
-    """Run a command with its output shown; a failure ends the script with the command's own code."""
+def run(command: list[str | Path], *, cwd: Path = ROOT, env: dict[str, str] | None = None, quiet: bool = False) -> None:
+    """Run a command with its output shown (stdout not, if quiet); a failure ends the script with the command's own code."""
     words = [str(word) for word in command]
-    result = subprocess.run(words, cwd=cwd, env={**os.environ, **(env or {})}, check=False)
+    stdout = subprocess.DEVNULL if quiet else None
+    result = subprocess.run(words, cwd=cwd, env={**os.environ, **(env or {})}, check=False, stdout=stdout)
     if result.returncode:
-        fail(f"failed with code {result.returncode}: {' '.join(words)}", result.returncode if result.returncode > 0 else 1)
+        fail(
+            f"failed with code {result.returncode}: {' '.join(words)}",
+            result.returncode if result.returncode > 0 else 1,
+        )
 
 
 def capture(command: list[str | Path], *, cwd: Path = ROOT, env: dict[str, str] | None = None) -> str:
     """Run a command and return its stdout; a failure shows stderr and ends the script."""
     words = [str(word) for word in command]
     result = subprocess.run(
-        words, cwd=cwd, env={**os.environ, **(env or {})}, check=False, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        words,
+        cwd=cwd,
+        env={**os.environ, **(env or {})},
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     if result.returncode:
         fail(f"failed with code {result.returncode}: {' '.join(words)}\n{result.stderr[-4000:]}")

@@ -1,0 +1,85 @@
+"""What only a local validator can do: give SOL, make test mints, write oracle accounts, move time.
+
+No account of the program is ever written this way: `set_account` refuses the program as owner, old or new.
+"""
+
+from __future__ import annotations
+
+import base64
+import struct
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from evertide._localnet.keys import program_keypair
+from evertide._localnet.rpc import LocalnetError, RpcClient
+
+TOKEN_PROGRAM = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
+_SYSTEM_PROGRAM = Pubkey.default()
+_MINT_LAMPORTS = 1_461_600
+_LAMPORTS_PER_BYTE = 6_960
+_ACCOUNT_OVERHEAD_BYTES = 128
+_CLOCK_SYSVAR = "SysvarC1ock11111111111111111111111111111111"
+
+
+class ForbiddenCheatError(LocalnetError):
+    """A cheat would have touched an account of the program under test."""
+
+
+def rent_lamports(size_bytes: int) -> int:
+    """Lamports that exempt an account of this size from rent."""
+    return (size_bytes + _ACCOUNT_OVERHEAD_BYTES) * _LAMPORTS_PER_BYTE
+
+
+class Cheatcodes:
+    """Cheats over RPC, on the connection pool of one client."""
+
+    def __init__(self, rpc: RpcClient, *, protected_program: Pubkey | None = None) -> None:
+        self.rpc = rpc
+        self._protected = str(protected_program or program_keypair().pubkey())
+
+    def fund(self, address: Pubkey, lamports: int) -> None:
+        """Give an address this many lamports in all."""
+        self._refuse_program_account(address, None)
+        self._write(address, {"lamports": lamports})
+
+    def set_account(self, address: Pubkey, data: bytes, owner: Pubkey, lamports: int | None = None) -> None:
+        """Write an account whole (an oracle's bytes, say). Raises ForbiddenCheatError for an account of the program."""
+        self._refuse_program_account(address, owner)
+        amount = rent_lamports(len(data)) if lamports is None else lamports
+        self._write(address, {"lamports": amount, "data": data.hex(), "owner": str(owner), "executable": False})
+
+    def create_mint(self, address: Pubkey, *, decimals: int, authority: Pubkey) -> None:
+        """An empty test mint at a fixed address; tokens are then minted by ordinary transactions of the authority."""
+        data = struct.pack("<I32sQBBI32s", 1, bytes(authority), 0, decimals, 1, 0, bytes(32))
+        self.set_account(address, data, TOKEN_PROGRAM, _MINT_LAMPORTS)
+
+    def travel_to(self, unix_ms: int) -> None:
+        """Move chain time forward to `unix_ms`. Slots move too, so sign afterwards. The past is refused by the validator."""
+        self.rpc.call("surfnet_timeTravel", [{"absoluteTimestamp": unix_ms}])
+
+    def pause_clock(self) -> None:
+        """Stop making slots."""
+        self.rpc.call("surfnet_pauseClock")
+
+    def resume_clock(self) -> None:
+        """Make slots again."""
+        self.rpc.call("surfnet_resumeClock")
+
+    def chain_time_s(self) -> int:
+        """Unix seconds by the clock sysvar, which is what the program sees."""
+        value = self.rpc.call("getAccountInfo", [_CLOCK_SYSVAR, {"encoding": "base64", "commitment": "processed"}])[
+            "value"
+        ]
+        return int(struct.unpack_from("<q", base64.b64decode(value["data"][0]), 32)[0])
+
+    def _write(self, address: Pubkey, fields: dict[str, Any]) -> None:
+        self.rpc.call("surfnet_setAccount", [str(address), fields])
+
+    def _refuse_program_account(self, address: Pubkey, owner: Pubkey | None) -> None:
+        if str(owner) == self._protected:
+            raise ForbiddenCheatError(f"refused to write {address} as an account of the program {owner}")
+        slice_none = {"encoding": "base64", "dataSlice": {"offset": 0, "length": 0}, "commitment": "processed"}
+        present = self.rpc.call("getAccountInfo", [str(address), slice_none])["value"]
+        if present is not None and present["owner"] == self._protected:
+            raise ForbiddenCheatError(f"refused to overwrite {address}, an account of the program {self._protected}")
