@@ -9,9 +9,7 @@
 //! infinity: what is lost is dust of the market, never taken from it.
 
 use crate::error::{MathError, MathResult};
-use crate::round::{
-    mul_div_floor, mul_shift_ceil, mul_shift_floor, wide_div_floor, wide_mul, wide_shift_ceil, wide_shift_floor,
-};
+use crate::round::{mul_div_floor, mul_shift_floor, wide_div_floor, wide_mul, wide_shift_ceil, wide_shift_floor};
 use crate::units::{Atoms, Lots, Millis, PriceQ32, RateE9, MAX_MILLIS, MAX_OPEN_INTEREST_LOTS, PRICE_BITS};
 
 /// Fractional bits of `A` and of `J`.
@@ -254,10 +252,12 @@ pub fn deleverage(
     let kept = open_interest_lots.checked_sub(closed_lots).ok_or(MathError::ExceedsOpenInterest)?;
     let a = mul_div_floor(side.a, kept, open_interest_lots)?;
     let dropped = side.a.checked_sub(a).ok_or(MathError::Overflow)?;
+    // 2^48 * 2^62 = 2^110: the product fits, and so does its opposite.
+    let product = wide_mul(dropped, price.get()).cast_signed();
     let change = if is_long {
-        i128::from(mul_shift_floor(dropped, price.get(), PRICE_BITS)?)
+        wide_shift_floor(product, PRICE_BITS)?
     } else {
-        i128::from(mul_shift_ceil(dropped, price.get(), PRICE_BITS)?).checked_neg().ok_or(MathError::Overflow)?
+        wide_shift_ceil(product, PRICE_BITS)?.checked_neg().ok_or(MathError::Overflow)?
     };
     Ok(SideIndex { a, j: moved(side.j, change)?, ..*side })
 }

@@ -63,7 +63,8 @@ pub struct LiquidationInput {
 ///
 /// The amount that repairs a shortage is `shortage / (P (MM + 2 % - liquidator fee) - P insurance fee)`,
 /// rounded up. All of the position when the divisor is not positive, since then no part can repair it.
-/// The shortage counted is a fraction of the whole (repaired part included) less what is repaired.
+/// The shortage counted is a fraction of the whole (repaired part included) less what is repaired; all of
+/// it below backstop, for a shortage under $50 or a position under $100.
 pub fn amount(input: &LiquidationInput) -> MathResult<Lots> {
     let all = Lots::from_order(input.size.magnitude())?;
     if input.shortage.get() <= 0 || all.is_zero() {
@@ -72,15 +73,11 @@ pub fn amount(input: &LiquidationInput) -> MathResult<Lots> {
     if input.repaired.is_negative() {
         return Err(MathError::OutOfRange);
     }
-    if input.below_backstop {
-        return Ok(all);
-    }
-    let notional = notional_ceil(input.size, input.price)?;
-    if notional.get() < SMALL_POSITION_ATOMS {
-        return Ok(all);
-    }
     let whole = input.shortage.plus(input.repaired)?;
-    let open = if whole.get() < SMALL_SHORTAGE_ATOMS {
+    let at_once = input.below_backstop
+        || whole.get() < SMALL_SHORTAGE_ATOMS
+        || notional_ceil(input.size, input.price)?.get() < SMALL_POSITION_ATOMS;
+    let open = if at_once {
         input.shortage
     } else {
         whole.ratio_ceil(open_fraction(input.elapsed)?)?.minus(input.repaired)?.max(Atoms::ZERO)
@@ -170,4 +167,31 @@ pub fn deficit_share(deficit: Atoms, loss: Atoms, losses: Atoms) -> MathResult<A
     }
     let share = mul_div_ceil(deficit.magnitude(), loss.magnitude(), losses.magnitude())?;
     Ok(Atoms::from_unsigned(share)?.min(deficit))
+}
+
+/// Price at which the account meets its maintenance requirement exactly, all else equal; none when no
+/// price below the guard does.
+///
+/// The mark moves against the position by `excess / (|size| (1 -+ MM))` (long minus, short plus), with
+/// the ratio of today's size; rounded toward the mark, so that the warning comes early.
+pub fn liquidation_price(size: Lots, mark: PriceQ32, excess: Atoms, maintenance: Bps) -> MathResult<Option<PriceQ32>> {
+    if size.is_zero() || excess.is_negative() {
+        return Err(MathError::NotPositive);
+    }
+    let kept = if size.is_negative() {
+        BPS_ONE.checked_add(maintenance.get())
+    } else {
+        BPS_ONE.checked_sub(maintenance.get())
+    };
+    let loss_rate = wide_mul(size.magnitude(), u64::from(kept.ok_or(MathError::OutOfRange)?));
+    if loss_rate == 0 {
+        return Ok(None);
+    }
+    // 2^60 * 2^14 * 2^32 < 2^127.
+    let scaled = wide_mul(excess.magnitude(), BPS_ONE_WIDE).checked_mul(1 << PRICE_BITS).ok_or(MathError::Overflow)?;
+    let Ok(distance) = u64::try_from(scaled.checked_div(loss_rate).ok_or(MathError::DivisionByZero)?) else {
+        return Ok(None);
+    };
+    let price = if size.is_negative() { mark.get().checked_add(distance) } else { mark.get().checked_sub(distance) };
+    Ok(price.and_then(|price| PriceQ32::new(price).ok()))
 }

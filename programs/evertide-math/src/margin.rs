@@ -162,6 +162,23 @@ pub fn open_interest_ratio(open_interest: Atoms, lower_usd: u32, upper_usd: u32)
     interpolate_ceil(Tier { bound_usd: lower_usd, ratio_bps: 0 }, Tier { bound_usd: upper_usd, ratio_bps: 10_000 }, usd)
 }
 
+/// Solvency envelope of a market: `MM >= stress + liquidator fee + insurance fee + hourly cap / 60`.
+///
+/// The hourly funding cap is `6 (IM - MM) / 8`; both sides are compared times 80, exactly.
+pub fn solvency_envelope_holds(
+    initial: Bps,
+    maintenance: Bps,
+    one_minute_stress: Bps,
+    liquidator_fee: Bps,
+    insurance_fee: Bps,
+) -> MathResult<bool> {
+    let gap = initial.get().checked_sub(maintenance.get()).ok_or(MathError::NotMonotone)?;
+    let parts = [one_minute_stress, liquidator_fee, insurance_fee];
+    let spent = parts.iter().fold(0u64, |sum, part| sum.saturating_add(u64::from(part.get())));
+    let spent = spent.saturating_mul(80).saturating_add(u64::from(gap));
+    Ok(u64::from(maintenance.get()).saturating_mul(80) >= spent)
+}
+
 /// What a market demands of a position in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MarginTerms {
