@@ -1,0 +1,14 @@
+//! The built program in a virtual machine: a world to act in, instructions by name, readers, and checks.
+
+pub mod args;
+pub mod call;
+pub mod codec;
+pub mod exchange;
+pub mod hits;
+pub mod idl;
+pub mod runner;
+pub mod state;
+pub mod terms;
+pub mod token;
+pub mod traders;
+pub mod world;
