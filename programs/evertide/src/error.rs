@@ -104,6 +104,8 @@ pub enum EvertideError {
     TrancheTooLarge = 127,
     #[msg("tokens of a frozen account do not move")]
     TokenAccountFrozen = 128,
+    #[msg("an isolated-only market needs a sub-account of its own")]
+    IsolatedMarketShared = 129,
 
     // 62xx: orders.
     #[msg("an instruction places 1 to 8 orders")]

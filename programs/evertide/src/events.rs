@@ -152,14 +152,6 @@ pub struct PlacedOrder {
     pub builder_plus_one: u8,
 }
 
-/// Sequence of the user.
-#[event]
-pub struct OrdersPlaced {
-    pub sequence: u64,
-    pub user: Address,
-    pub orders: Vec<PlacedOrder>,
-}
-
 /// One cancelled order.
 #[derive(Clone, Copy, Default, AnchorSerialize, AnchorDeserialize, IdlType)]
 pub struct CancelledOrder {
@@ -167,6 +159,15 @@ pub struct CancelledOrder {
     pub client_order_id: u64,
     pub size_lots: u64,
     pub market_index: u16,
+}
+
+/// Sequence of the user. `reclaimed`: dead orders swept because all slots were occupied.
+#[event]
+pub struct OrdersPlaced {
+    pub sequence: u64,
+    pub user: Address,
+    pub orders: Vec<PlacedOrder>,
+    pub reclaimed: Vec<CancelledOrder>,
 }
 
 /// Sequence of the user.

@@ -1,4 +1,12 @@
 //! What instructions share: load, compute with `evertide-math`, write back.
 
+pub mod average;
+pub mod feed;
+pub mod load;
 pub mod margin;
+pub mod oracle;
+pub mod orders;
+pub mod place;
 pub mod position;
+pub mod quote;
+pub mod row;

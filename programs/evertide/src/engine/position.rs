@@ -7,7 +7,10 @@ use evertide_math::{Atoms, Lots};
 
 use super::margin::{side_of, snapshot};
 use crate::error::{EvertideError, OrRefuse};
-use crate::state::{order_flags, Market, Order, Position, User};
+use crate::state::{order_flags, Market, Order, Position, RiskCache, User};
+
+/// Bit of `MarketTerms::flags` and `MarketRow::flags`: positions live in a sub-account of their own.
+pub const ISOLATED_ONLY: u16 = 1;
 
 /// Slot number of a market's position, if the user has one.
 #[inline(always)]
@@ -28,6 +31,20 @@ pub fn slot_for(user: &mut User, market: &Market) -> Result<usize> {
     position.atoms_per_lot_tick = u32::try_from(market.atoms_per_lot_tick).map_err(|_| EvertideError::OutOfRange)?;
     user.position_count = user.position_count.checked_add(1).or_refuse()?;
     Ok(slot)
+}
+
+/// An isolated-only market shares a sub-account with no other market. To be called before a slot is taken.
+pub fn require_isolation(user: &User, market: &Market, cache: &RiskCache) -> Result<()> {
+    if user.position_count == 0 || find(user, market.index).is_some() {
+        return Ok(());
+    }
+    let isolated = market.terms.flags & u32::from(ISOLATED_ONLY) != 0
+        || user.positions.iter().any(|position| {
+            let row = cache.markets.get(usize::from(position.market_plus_one.wrapping_sub(1)));
+            row.is_some_and(|row| row.flags & ISOLATED_ONLY != 0)
+        });
+    require!(!isolated, EvertideError::IsolatedMarketShared);
+    Ok(())
 }
 
 /// Frees a slot that holds no size, no cash, no order and no limit of the user's own.

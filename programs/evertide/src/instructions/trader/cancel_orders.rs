@@ -1,9 +1,26 @@
 //! `cancel_orders`: by order id, client id, market, side of a market, or all. Never gated.
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
-use crate::state::{Orders, User};
+use crate::engine::orders::{is_ask, remove};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::OrdersCancelled;
+use crate::guards::now;
+use crate::guards::role::require_trader;
+use crate::require_cmp;
+use crate::state::{Order, Orders, User, ORDERS_MAX};
+
+/// `CancelArgs::by`: the ids are order ids.
+pub const BY_ORDER_ID: u8 = 0;
+/// The ids are client order ids.
+pub const BY_CLIENT_ID: u8 = 1;
+/// All orders of a market.
+pub const BY_MARKET: u8 = 2;
+/// One side of a market.
+pub const BY_SIDE: u8 = 3;
+/// All orders.
+pub const BY_ALL: u8 = 4;
 
 /// Which orders to cancel.
 #[derive(Clone, Default, AnchorSerialize, AnchorDeserialize, IdlType)]
@@ -29,6 +46,35 @@ pub struct CancelOrders {
     pub orders: Account<Orders>,
 }
 
-pub fn cancel_orders(_ctx: &mut Context<CancelOrders>, _selector: CancelArgs) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn cancel_orders(ctx: &mut Context<CancelOrders>, selector: CancelArgs) -> Result<()> {
+    let now = now()?;
+    let accounts = &mut ctx.accounts;
+    require_trader(&accounts.user, accounts.signer.address(), now.ms)?;
+    require!(address_eq(&accounts.orders.user, accounts.user.address()), EvertideError::OrdersOfAnotherUser);
+    let by_id = selector.by <= BY_CLIENT_ID;
+    require!(selector.by <= BY_ALL && by_id != selector.ids.is_empty(), EvertideError::CancelSelectorInvalid);
+    require_cmp!(selector.ids.len(), <=, ORDERS_MAX, EvertideError::CancelSelectorInvalid);
+    let mut cancelled = Vec::with_capacity(1);
+    for slot in 0..ORDERS_MAX {
+        let order = &accounts.orders.orders[slot];
+        if order.order_id != 0 && selects(&selector, order) {
+            cancelled.push(remove(&mut accounts.user, &mut accounts.orders, slot)?);
+        }
+    }
+    require!(!cancelled.is_empty(), EvertideError::OrderNotFound);
+    let sequence = accounts.user.sequence;
+    accounts.user.sequence = sequence.checked_add(1).or_refuse()?;
+    let user = *accounts.user.address();
+    emit_cpi!(OrdersCancelled { sequence, user, orders: cancelled });
+    Ok(())
+}
+
+fn selects(selector: &CancelArgs, order: &Order) -> bool {
+    match selector.by {
+        BY_ORDER_ID => selector.ids.contains(&order.order_id),
+        BY_CLIENT_ID => order.client_order_id != 0 && selector.ids.contains(&order.client_order_id),
+        BY_MARKET => order.market_index == selector.market_index,
+        BY_SIDE => order.market_index == selector.market_index && is_ask(order) == selector.ask,
+        _ => true,
+    }
 }

@@ -2,9 +2,15 @@
 
 use anchor_lang::prelude::*;
 
-use super::place_orders::OrderArgs;
-use crate::error::EvertideError;
-use crate::state::{Exchange, Orders, RiskCache, User};
+use super::place_orders::{require_initial_margin, require_placer, OrderArgs};
+use crate::engine::orders::{find_order, is_ask, is_live, is_reduce_only, remove};
+use crate::engine::{load, place, position};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::OrderModified;
+use crate::guards::gate::require_gate;
+use crate::guards::{now, Gate, Now};
+use crate::require_cmp;
+use crate::state::{Exchange, Market, Order, Orders, RiskCache, User};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -19,6 +25,80 @@ pub struct ModifyOrder {
     pub orders: Account<Orders>,
 }
 
-pub fn modify_order(_ctx: &mut Context<ModifyOrder>, _order_id: u64, _replacement: OrderArgs) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn modify_order(ctx: &mut Context<ModifyOrder>, order_id: u64, replacement: OrderArgs) -> Result<()> {
+    let now = now()?;
+    let remaining = ctx.remaining_accounts()?;
+    let accounts = &mut ctx.accounts;
+    require_placer(&accounts.exchange, &accounts.user, &accounts.orders, accounts.signer.address(), now)?;
+    let slot = find_order(&accounts.orders, order_id).ok_or(EvertideError::OrderNotFound)?;
+    let old = accounts.orders.orders[slot];
+    require!(is_live(&old, accounts.user.orders_epoch, now), EvertideError::OrderNotFound);
+    let same = replacement.market_index == old.market_index && replacement.ask == is_ask(&old);
+    require!(same, EvertideError::ModifyChangesMarketOrSide);
+    let market = load::market(&remaining, 0)?;
+    require_cmp!(market.index, ==, old.market_index, EvertideError::OrderMarketMismatch);
+    let kept_priority = only_shrinks(&replacement, &old);
+    let slot = if kept_priority {
+        let least = market.terms.order_size_min_lots.max(1);
+        require_cmp!(replacement.size_lots, >=, least, EvertideError::OrderSizeTooSmall);
+        shrink(&mut accounts.user, &mut accounts.orders, slot, replacement.size_lots)?;
+        slot
+    } else {
+        replace(accounts, slot, &replacement, &market, now)?
+    };
+    let order = place::placed(&accounts.orders.orders[slot]);
+    let sequence = accounts.user.sequence;
+    accounts.user.sequence = sequence.checked_add(1).or_refuse()?;
+    let user = *accounts.user.address();
+    emit_cpi!(OrderModified { sequence, user, cancelled_order_id: order_id, kept_priority, order });
+    Ok(())
+}
+
+/// Everything but a smaller size is as before: time and priority stay.
+fn only_shrinks(new: &OrderArgs, old: &Order) -> bool {
+    let terms = place::plain_terms(old);
+    new.size_lots < old.size_lots
+        && new.price_ticks == old.price_ticks
+        && new.client_order_id == old.client_order_id
+        && new.kind == old.kind
+        && new.time_in_force == old.time_in_force
+        && new.reduce_only == is_reduce_only(old)
+        && new.self_trade == old.self_trade
+        && new.taker_phase_s == old.taker_phase_s
+        && new.expiry_ms == old.expiry_ms
+        && new.auction_start_ticks == terms.auction_start_ticks
+        && new.max_slippage_bps == terms.max_slippage_bps
+        && new.builder_plus_one == old.builder_plus_one
+        && new.builder_fee_tenth_bps == terms.builder_fee_tenth_bps
+}
+
+fn shrink(user: &mut User, orders: &mut Orders, slot: usize, size_lots: u64) -> Result<()> {
+    let order = &mut orders.orders[slot];
+    let at = position::find(user, order.market_index).ok_or(EvertideError::UserInvariantViolated)?;
+    let gone = order.size_lots.checked_sub(size_lots).or_refuse()?;
+    position::uncount_order(&mut user.positions[at], order, gone)?;
+    order.size_lots = size_lots;
+    Ok(())
+}
+
+fn replace(
+    accounts: &mut ModifyOrder,
+    slot: usize,
+    replacement: &OrderArgs,
+    market: &Market,
+    now: Now,
+) -> Result<usize> {
+    if !replacement.reduce_only {
+        require_gate(&accounts.exchange, Gate::PlaceOrders, now.ms)?;
+    }
+    let order = place::checked_order(replacement, market, &accounts.exchange, now)?;
+    remove(&mut accounts.user, &mut accounts.orders, slot)?;
+    // A slot has just been freed: nothing is ever swept here.
+    let mut reclaimed = Vec::new();
+    let slot = place::insert(&mut accounts.user, &mut accounts.orders, market, order, now, &mut reclaimed)?;
+    if !replacement.reduce_only {
+        require_initial_margin(&accounts.exchange, &accounts.user, &accounts.risk_cache, now)?;
+        accounts.user.last_active_ms = now.ms;
+    }
+    Ok(slot)
 }

@@ -1,9 +1,23 @@
 //! `place_orders`: up to 8 orders with one margin check. Remaining accounts: the `Market` of each distinct market, read-only, in order of first appearance.
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
+use evertide_math::margin::MarginKind;
 
-use crate::error::EvertideError;
-use crate::state::{Exchange, Orders, RiskCache, User};
+use crate::engine::margin::{self, Freshness, Valuation};
+use crate::engine::place::{self, checked_order, insert};
+use crate::engine::position::require_isolation;
+use crate::engine::load;
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::OrdersPlaced;
+use crate::guards::gate::{require_gate, require_opened};
+use crate::guards::role::require_trader;
+use crate::guards::{now, Gate, Now};
+use crate::require_cmp;
+use crate::state::{Exchange, Market, Orders, RiskCache, User};
+
+/// Most orders of one instruction.
+pub const PLACED_MAX: usize = 8;
 
 /// One order as its owner asks for it.
 #[derive(Clone, Copy, Default, AnchorSerialize, AnchorDeserialize, IdlType)]
@@ -53,6 +67,72 @@ pub struct PlaceOrders {
     pub orders: Account<Orders>,
 }
 
-pub fn place_orders(_ctx: &mut Context<PlaceOrders>, _orders: Vec<OrderArgs>) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>) -> Result<()> {
+    let now = now()?;
+    let remaining = ctx.remaining_accounts()?;
+    let accounts = &mut ctx.accounts;
+    require_placer(&accounts.exchange, &accounts.user, &accounts.orders, accounts.signer.address(), now)?;
+    require!(orders.len() <= PLACED_MAX && !orders.is_empty(), EvertideError::OrderCountOutOfRange);
+    let increasing = orders.iter().any(|order| !order.reduce_only);
+    if increasing {
+        require_gate(&accounts.exchange, Gate::PlaceOrders, now.ms)?;
+    }
+    let mut placed = Vec::with_capacity(orders.len());
+    let mut reclaimed = Vec::new();
+    let mut markets: Vec<Account<Market>> = Vec::with_capacity(1);
+    for args in &orders {
+        let at = match markets.iter().position(|market| market.index == args.market_index) {
+            Some(at) => at,
+            None => {
+                let market = load::market(&remaining, markets.len())?;
+                require_cmp!(market.index, ==, args.market_index, EvertideError::OrderMarketMismatch);
+                markets.push(market);
+                markets.len().saturating_sub(1)
+            }
+        };
+        let market = &markets[at];
+        let order = checked_order(args, market, &accounts.exchange, now)?;
+        require_isolation(&accounts.user, market, &accounts.risk_cache)?;
+        let slot = insert(&mut accounts.user, &mut accounts.orders, market, order, now, &mut reclaimed)?;
+        placed.push(place::placed(&accounts.orders.orders[slot]));
+    }
+    if increasing {
+        require_initial_margin(&accounts.exchange, &accounts.user, &accounts.risk_cache, now)?;
+        accounts.user.last_active_ms = now.ms;
+    }
+    let sequence = accounts.user.sequence;
+    accounts.user.sequence = sequence.checked_add(1).or_refuse()?;
+    let user = *accounts.user.address();
+    emit_cpi!(OrdersPlaced { sequence, user, orders: placed, reclaimed });
+    Ok(())
+}
+
+/// The signer may trade for this user now, and the orders are the user's.
+pub fn require_placer(exchange: &Exchange, user: &Account<User>, orders: &Orders, signer: &Address, now: Now) -> Result<()> {
+    require_opened(exchange)?;
+    require_trader(user, signer, now.ms)?;
+    require!(address_eq(&orders.user, user.address()), EvertideError::OrdersOfAnotherUser);
+    require!(user.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
+    Ok(())
+}
+
+/// One margin check for all new orders: initial margin on fresh rows, and the caps on notional.
+pub fn require_initial_margin(exchange: &Exchange, user: &User, cache: &RiskCache, now: Now) -> Result<()> {
+    let freshness = Freshness { now_ms: now.ms, required: true };
+    let valuation = margin::value(user, cache, MarginKind::Initial, freshness)?;
+    valuation.require_met(EvertideError::InitialMarginTooLow)?;
+    require_notional_caps(exchange, user, &valuation)
+}
+
+/// The caps on a user's total notional: its own and the exchange's.
+pub fn require_notional_caps(exchange: &Exchange, user: &User, valuation: &Valuation) -> Result<()> {
+    let notional = valuation.notional_atoms.unsigned_abs();
+    if user.notional_cap_atoms != 0 {
+        require_cmp!(notional, <=, user.notional_cap_atoms, EvertideError::UserNotionalCapExceeded);
+    }
+    let most = exchange.terms.user_notional_max_atoms;
+    if most != 0 {
+        require_cmp!(notional, <=, most, EvertideError::ExchangeUserNotionalExceeded);
+    }
+    Ok(())
 }

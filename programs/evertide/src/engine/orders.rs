@@ -1,0 +1,118 @@
+//! The order slots of one user: which are alive, which are found, and taking them out with their aggregates.
+
+use anchor_lang::prelude::*;
+
+use super::position::{find, release_if_empty, uncount_order};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::CancelledOrder;
+use crate::guards::Now;
+use crate::state::{order_flags, Order, OrderKind, Orders, TimeInForce, User, MATCH_DEADLINE_SLOTS, ORDERS_MAX};
+
+/// Whether an order must be matched within its deadline and never rests: market, IOC and FOK.
+#[inline(always)]
+pub fn is_immediate(order: &Order) -> bool {
+    order.kind == OrderKind::Market as u8
+        || order.time_in_force == TimeInForce::ImmediateOrCancel as u8
+        || order.time_in_force == TimeInForce::FillOrKill as u8
+}
+
+/// Whether an order may only rest.
+#[inline(always)]
+pub fn is_post_only(order: &Order) -> bool {
+    order.time_in_force == TimeInForce::PostOnly as u8 || order.time_in_force == TimeInForce::PostOnlySlide as u8
+}
+
+/// Whether an order sells.
+#[inline(always)]
+pub fn is_ask(order: &Order) -> bool {
+    order.flags & order_flags::ASK != 0
+}
+
+/// Whether an order may only reduce.
+#[inline(always)]
+pub fn is_reduce_only(order: &Order) -> bool {
+    order.flags & order_flags::REDUCE_ONLY != 0
+}
+
+/// Voided by a liquidation that raised the epoch.
+#[inline(always)]
+pub fn is_void(order: &Order, orders_epoch: u64) -> bool {
+    order.order_id < orders_epoch
+}
+
+/// Past its expiry, or past the deadline of an immediate order.
+#[inline(always)]
+pub fn is_expired(order: &Order, now: Now) -> bool {
+    (order.expiry_ms != 0 && now.ms >= order.expiry_ms)
+        || (is_immediate(order) && now.slot > order.placed_slot.saturating_add(MATCH_DEADLINE_SLOTS))
+}
+
+/// Occupied, not void, not expired.
+#[inline(always)]
+pub fn is_live(order: &Order, orders_epoch: u64, now: Now) -> bool {
+    order.order_id != 0 && !is_void(order, orders_epoch) && !is_expired(order, now)
+}
+
+/// Slot of an order by its id, alive or not.
+#[inline(always)]
+pub fn find_order(orders: &Orders, order_id: u64) -> Option<usize> {
+    if order_id == 0 {
+        return None;
+    }
+    orders.orders.iter().position(|order| order.order_id == order_id)
+}
+
+/// Takes an order out of its slot and out of the aggregates; frees the position slot behind it when that empties.
+///
+/// A void order has left the aggregates already: raising the epoch zeroes them.
+pub fn remove(user: &mut User, orders: &mut Orders, slot: usize) -> Result<CancelledOrder> {
+    let order = orders.orders.get_mut(slot).ok_or(EvertideError::OrderNotFound)?;
+    let removed = CancelledOrder {
+        order_id: order.order_id,
+        client_order_id: order.client_order_id,
+        size_lots: order.size_lots,
+        market_index: order.market_index,
+    };
+    if !is_void(order, user.orders_epoch) {
+        let at = find(user, order.market_index).ok_or(EvertideError::UserInvariantViolated)?;
+        let position = &mut user.positions[at];
+        uncount_order(position, order, order.size_lots)?;
+        position.open_order_count = position.open_order_count.checked_sub(1).or_refuse()?;
+        if is_reduce_only(order) {
+            position.reduce_only_count = position.reduce_only_count.checked_sub(1).or_refuse()?;
+        }
+        release_if_empty(user, at)?;
+    }
+    *order = Order::default();
+    orders.order_count = orders.order_count.checked_sub(1).or_refuse()?;
+    Ok(removed)
+}
+
+/// Slot of a free order; when all are occupied, sweeps the dead ones first and lists them in `reclaimed`.
+pub fn free_slot(user: &mut User, orders: &mut Orders, now: Now, reclaimed: &mut Vec<CancelledOrder>) -> Result<usize> {
+    if usize::from(orders.order_count) >= ORDERS_MAX {
+        for slot in 0..ORDERS_MAX {
+            if !is_live(&orders.orders[slot], user.orders_epoch, now) {
+                reclaimed.push(remove(user, orders, slot)?);
+            }
+        }
+    }
+    orders.orders.iter().position(|order| order.order_id == 0).ok_or_else(|| EvertideError::OrderSlotsFull.into())
+}
+
+/// Whether a live order carries this client id.
+pub fn client_id_in_use(orders: &Orders, client_order_id: u64, orders_epoch: u64, now: Now) -> bool {
+    let mut left = orders.order_count;
+    for order in &orders.orders {
+        if left == 0 {
+            break;
+        }
+        if order.order_id != 0 {
+            left = left.saturating_sub(1);
+            if order.client_order_id == client_order_id && is_live(order, orders_epoch, now) {
+                return true;
+            }
+        }
+    }
+    false
+}

@@ -1,0 +1,281 @@
+//! Checking a new order and putting it into a slot. Margin is checked once per instruction, by its handler.
+
+use anchor_lang::prelude::*;
+use evertide_math::bands::{exceeds_slippage, market_order_limit};
+use evertide_math::notional::fill_notional;
+use evertide_math::units::{MAX_LOTS, TICKS_LIMIT};
+use evertide_math::{AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
+
+use super::orders::{client_id_in_use, free_slot, is_ask, is_post_only, is_reduce_only};
+use super::position::{count_order, slot_for};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::{CancelledOrder, PlacedOrder};
+use crate::guards::Now;
+use crate::instructions::OrderArgs;
+use crate::require_cmp;
+use crate::state::{
+    order_flags, Exchange, Market, MarketStatus, Order, OrderKind, Orders, PlainTerms, Position, SelfTradeRule,
+    TimeInForce, User,
+};
+
+/// Longest taker phase, seconds.
+const TAKER_PHASE_MAX_S: u8 = 60;
+/// Greatest builder's fee, tenths of a bp.
+const BUILDER_FEE_MAX_TENTH_BPS: u16 = 50;
+/// Evidence of a best price counts for this long, ms.
+pub const EVIDENCE_AGE_MAX_MS: i64 = 30_000;
+
+/// Side of the book that a flag names.
+#[inline(always)]
+pub fn side(ask: bool) -> Side {
+    if ask {
+        Side::Ask
+    } else {
+        Side::Bid
+    }
+}
+
+/// The status that holds now: a bankruptcy latches reduce-only, a tripped breaker makes a market post-only.
+pub fn status_now(market: &Market, now_ms: i64) -> u8 {
+    let listed = market.status;
+    if listed <= MarketStatus::ReduceOnly as u8 && market.latch != 0 {
+        MarketStatus::ReduceOnly as u8
+    } else if listed == MarketStatus::Active as u8 && now_ms < market.cooldown_until_ms {
+        MarketStatus::PostOnly as u8
+    } else {
+        listed
+    }
+}
+
+/// The live best bid or ask shown by update_mark, ticks.
+#[inline(always)]
+pub fn best_shown(market: &Market, ask: bool, now_ms: i64) -> Option<u64> {
+    let evidence = &market.evidence[usize::from(ask)];
+    let live = evidence.order_id != 0 && now_ms.saturating_sub(evidence.shown_ms) <= EVIDENCE_AGE_MAX_MS;
+    live.then_some(evidence.price_ticks)
+}
+
+/// The order that the arguments describe, checked against the market, without id and time.
+pub fn checked_order(args: &OrderArgs, market: &Market, exchange: &Exchange, now: Now) -> Result<Order> {
+    require!(args.kind <= OrderKind::Market as u8, EvertideError::OrderKindUnknown);
+    require!(args.time_in_force <= TimeInForce::PostOnlySlide as u8, EvertideError::TimeInForceInvalid);
+    require!(args.self_trade <= SelfTradeRule::Decrement as u8, EvertideError::SelfTradeRuleUnknown);
+    let mut order = Order {
+        client_order_id: args.client_order_id,
+        price_ticks: args.price_ticks,
+        size_lots: args.size_lots,
+        expiry_ms: args.expiry_ms,
+        market_index: args.market_index,
+        kind: args.kind,
+        time_in_force: args.time_in_force,
+        flags: flags(args),
+        self_trade: args.self_trade,
+        taker_phase_s: args.taker_phase_s,
+        builder_plus_one: args.builder_plus_one,
+        ..Order::default()
+    };
+    let is_market = args.kind == OrderKind::Market as u8;
+    let fits = if is_market { is_tif_immediate(args.time_in_force) } else { true };
+    require!(fits, EvertideError::TimeInForceInvalid);
+    let phase_max = if is_post_only(&order) { 0 } else { TAKER_PHASE_MAX_S };
+    require_cmp!(args.taker_phase_s, <=, phase_max, EvertideError::TakerPhaseInvalid);
+    if args.expiry_ms != 0 {
+        require_cmp!(args.expiry_ms, >, now.ms, EvertideError::OrderExpired);
+    }
+    require_status(&order, status_now(market, now.ms))?;
+    check_builder(args, exchange)?;
+    let least = market.terms.order_size_min_lots.max(1);
+    require_cmp!(args.size_lots, >=, least, EvertideError::OrderSizeTooSmall);
+    let most = market.terms.position_max_lots.min(MAX_LOTS.unsigned_abs());
+    require_cmp!(args.size_lots, <=, most, EvertideError::OrderSizeTooLarge);
+    set_price(&mut order, args, market, now.ms)?;
+    set_terms(&mut order, args)?;
+    Ok(order)
+}
+
+fn flags(args: &OrderArgs) -> u8 {
+    let ask = if args.ask { order_flags::ASK } else { 0 };
+    // Reduce-only orders add no exposure, so that they are not counted.
+    ask | if args.reduce_only { order_flags::REDUCE_ONLY } else { order_flags::COUNTED }
+}
+
+#[inline(always)]
+fn is_tif_immediate(time_in_force: u8) -> bool {
+    time_in_force == TimeInForce::ImmediateOrCancel as u8 || time_in_force == TimeInForce::FillOrKill as u8
+}
+
+fn require_status(order: &Order, status: u8) -> Result<()> {
+    let taken = if status == MarketStatus::Active as u8 {
+        true
+    } else if status == MarketStatus::PostOnly as u8 {
+        is_post_only(order)
+    } else {
+        status == MarketStatus::ReduceOnly as u8 && is_reduce_only(order)
+    };
+    require!(taken, EvertideError::MarketStatusForbids);
+    Ok(())
+}
+
+fn check_builder(args: &OrderArgs, exchange: &Exchange) -> Result<()> {
+    if args.builder_plus_one == 0 {
+        require!(args.builder_fee_tenth_bps == 0, EvertideError::BuilderInvalid);
+        return Ok(());
+    }
+    let at = usize::from(args.builder_plus_one.saturating_sub(1));
+    let known = exchange.builders.get(at).is_some_and(|builder| builder.authority != Address::default());
+    require!(known, EvertideError::BuilderInvalid);
+    require_cmp!(args.builder_fee_tenth_bps, <=, BUILDER_FEE_MAX_TENTH_BPS, EvertideError::BuilderInvalid);
+    Ok(())
+}
+
+/// Price of the order: its own, the default worst price of a market order, or one tick off the book for a sliding one.
+fn set_price(order: &mut Order, args: &OrderArgs, market: &Market, now_ms: i64) -> Result<()> {
+    let tick_value = AtomsPerLotTick::new(market.atoms_per_lot_tick).or_refuse()?;
+    if args.kind == OrderKind::Market as u8 {
+        require!(market.index_price_q32 != 0, EvertideError::MarketHasNoPrice);
+        let index = PriceQ32::new(market.index_price_q32).or_refuse()?;
+        let own = args.max_slippage_bps;
+        if args.price_ticks == 0 {
+            let slippage = if own == 0 { market.terms.market_slippage_bps } else { own };
+            let slippage = Bps::new(u32::from(slippage)).or_refuse()?;
+            order.price_ticks = market_order_limit(side(args.ask), index, slippage, tick_value).or_refuse()?.get();
+        } else if own != 0 {
+            let worst = PriceQ32::from_ticks(Ticks::new(args.price_ticks).or_refuse()?, tick_value).or_refuse()?;
+            let limit = Bps::new(u32::from(own)).or_refuse()?;
+            let beyond = exceeds_slippage(side(args.ask), worst, index, limit).or_refuse()?;
+            require!(!beyond, EvertideError::SlippageLimitExceeded);
+        }
+    }
+    require_cmp!(order.price_ticks, >, 0_u64, EvertideError::OrderPriceOutOfRange);
+    require_cmp!(order.price_ticks, <, TICKS_LIMIT, EvertideError::OrderPriceOutOfRange);
+    if is_post_only(order) {
+        keep_off_the_book(order, market, now_ms)?;
+    }
+    let price = Ticks::new(order.price_ticks).or_refuse()?;
+    PriceQ32::from_ticks(price, tick_value).or_refuse()?;
+    fill_notional(Lots::from_order(order.size_lots).or_refuse()?, price, tick_value).or_refuse()?;
+    Ok(())
+}
+
+fn keep_off_the_book(order: &mut Order, market: &Market, now_ms: i64) -> Result<()> {
+    let ask = is_ask(order);
+    let Some(opposite) = best_shown(market, !ask, now_ms) else {
+        return Ok(());
+    };
+    let crosses = if ask { order.price_ticks <= opposite } else { order.price_ticks >= opposite };
+    if !crosses {
+        return Ok(());
+    }
+    let slides = order.time_in_force == TimeInForce::PostOnlySlide as u8;
+    let slid = if ask { opposite.saturating_add(1) } else { opposite.saturating_sub(1) };
+    if !slides || slid == 0 || slid >= TICKS_LIMIT {
+        return Err(crate::guards::refuse(order.price_ticks, opposite, EvertideError::PostOnlyWouldCross));
+    }
+    order.price_ticks = slid;
+    Ok(())
+}
+
+fn set_terms(order: &mut Order, args: &OrderArgs) -> Result<()> {
+    let start = args.auction_start_ticks;
+    if start != 0 {
+        require!(args.taker_phase_s != 0, EvertideError::AuctionStartInvalid);
+        if args.ask {
+            require_cmp!(start, >=, order.price_ticks, EvertideError::AuctionStartInvalid);
+            require_cmp!(start, <, TICKS_LIMIT, EvertideError::AuctionStartInvalid);
+        } else {
+            require_cmp!(start, <=, order.price_ticks, EvertideError::AuctionStartInvalid);
+        }
+    }
+    order.terms = bytemuck::cast(PlainTerms {
+        auction_start_ticks: start,
+        not_before_ms: 0,
+        max_slippage_bps: args.max_slippage_bps,
+        builder_fee_tenth_bps: args.builder_fee_tenth_bps,
+        padding: 0,
+    });
+    Ok(())
+}
+
+/// Terms of a limit or market order.
+#[inline(always)]
+pub fn plain_terms(order: &Order) -> PlainTerms {
+    bytemuck::cast(order.terms)
+}
+
+/// Puts a checked order into a free slot: id, time, aggregates. Returns the slot.
+pub fn insert(
+    user: &mut User,
+    orders: &mut Orders,
+    market: &Market,
+    mut order: Order,
+    now: Now,
+    reclaimed: &mut Vec<CancelledOrder>,
+) -> Result<usize> {
+    if order.client_order_id != 0 {
+        let used = client_id_in_use(orders, order.client_order_id, user.orders_epoch, now);
+        require!(!used, EvertideError::ClientOrderIdInUse);
+    }
+    let slot = free_slot(user, orders, now, reclaimed)?;
+    order.order_id = orders.next_order_id.max(user.orders_epoch).max(1);
+    order.placed_slot = now.slot;
+    order.placed_ms = now.ms;
+    orders.next_order_id = order.order_id.checked_add(1).or_refuse()?;
+    orders.order_count = orders.order_count.checked_add(1).or_refuse()?;
+    let at = slot_for(user, market)?;
+    let position = &mut user.positions[at];
+    if is_reduce_only(&order) {
+        require_opposes(position, is_ask(&order))?;
+        position.reduce_only_count = position.reduce_only_count.checked_add(1).or_refuse()?;
+    }
+    count_order(position, &order, order.size_lots)?;
+    position.open_order_count = position.open_order_count.checked_add(1).or_refuse()?;
+    if !is_reduce_only(&order) {
+        require_position_limit(position, market, is_ask(&order))?;
+    }
+    orders.orders[slot] = order;
+    Ok(slot)
+}
+
+fn require_opposes(position: &Position, ask: bool) -> Result<()> {
+    let opposes = if ask { position.basis_lots > 0 } else { position.basis_lots < 0 };
+    require!(opposes, EvertideError::ReduceOnlyWouldIncrease);
+    Ok(())
+}
+
+/// The size that a user reaches when all orders of one side fill stays within the market's limit.
+pub fn require_position_limit(position: &Position, market: &Market, ask: bool) -> Result<()> {
+    let (held, open) = if ask {
+        (position.basis_lots.checked_neg().or_refuse()?, position.open_ask_lots)
+    } else {
+        (position.basis_lots, position.open_bid_lots)
+    };
+    let reach = held.checked_add_unsigned(open).or_refuse()?;
+    let most = i64::try_from(market.terms.position_max_lots).unwrap_or(i64::MAX);
+    require_cmp!(reach, <=, most, EvertideError::PositionLimitExceeded);
+    Ok(())
+}
+
+
+/// What the event tells about an order.
+pub fn placed(order: &Order) -> PlacedOrder {
+    let terms = plain_terms(order);
+    PlacedOrder {
+        order_id: order.order_id,
+        client_order_id: order.client_order_id,
+        price_ticks: order.price_ticks,
+        size_lots: order.size_lots,
+        placed_slot: order.placed_slot,
+        placed_ms: order.placed_ms,
+        expiry_ms: order.expiry_ms,
+        auction_start_ticks: terms.auction_start_ticks,
+        market_index: order.market_index,
+        max_slippage_bps: terms.max_slippage_bps,
+        builder_fee_tenth_bps: terms.builder_fee_tenth_bps,
+        kind: order.kind,
+        time_in_force: order.time_in_force,
+        flags: order.flags,
+        self_trade: order.self_trade,
+        taker_phase_s: order.taker_phase_s,
+        builder_plus_one: order.builder_plus_one,
+    }
+}
