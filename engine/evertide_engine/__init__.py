@@ -1,0 +1,1 @@
+"""Numba kernels of Evertide on plain arrays."""

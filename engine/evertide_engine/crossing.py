@@ -1,0 +1,261 @@
+"""Which orders to match now: from all open orders, every (taker, makers best first) that crosses.
+
+A scan reads each live order once, keeps the few whose prices can meet at all, ranks those by price, slot and hash, and
+pairs them. The cost is one pass over the orders plus a sort of what crosses. Nothing is decided here that the program
+does not check again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._generated.constants import MARKETS_MAX, ORDERS_MAX
+from .crossing_kernels import (
+    ASK,
+    BID,
+    MAKER,
+    TAKER,
+    best_prices,
+    candidate_hashes,
+    candidate_positions,
+    classify,
+    pair,
+    select,
+)
+from .decode import Records
+from .errors import ShapeError
+
+MAKERS_PER_MATCH = 8
+NO_PRICE_HIGH = np.int64(1 << 62)
+
+
+class MarketColumns(NamedTuple):
+    """What matching needs of each market, one row per market index, `MARKETS_MAX` rows."""
+
+    index_price_q32: NDArray[np.uint64]
+    """Index price, quote atoms per lot, 32 fractional bits; 0 = never priced, nothing matches."""
+    tick_value: NDArray[np.uint64]
+    """Quote atoms of one lot at one tick."""
+    band_low_ticks: NDArray[np.int64]
+    """Lowest price of a fill."""
+    band_high_ticks: NDArray[np.int64]
+    """Highest price of a fill; below `band_low_ticks` nothing matches."""
+    reduce_only: NDArray[np.bool_]
+    """Every fill must reduce both positions."""
+    a: NDArray[np.uint64]
+    """Size factor per side, shape `(MARKETS_MAX, 2)`."""
+    epoch: NDArray[np.uint32]
+    """Epoch per side, shape `(MARKETS_MAX, 2)`."""
+
+    @classmethod
+    def empty(cls) -> MarketColumns:
+        """Columns of an exchange without markets: nothing matches."""
+        return cls(
+            np.zeros(MARKETS_MAX, np.uint64),
+            np.zeros(MARKETS_MAX, np.uint64),
+            np.ones(MARKETS_MAX, np.int64),
+            np.zeros(MARKETS_MAX, np.int64),
+            np.zeros(MARKETS_MAX, np.bool_),
+            np.zeros((MARKETS_MAX, 2), np.uint64),
+            np.zeros((MARKETS_MAX, 2), np.uint32),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One expected fill: the maker order at `maker_row`, `maker_slot` of the scanned accounts."""
+
+    maker_row: int
+    maker_slot: int
+    maker_order_id: int
+    size_lots: int
+    price_ticks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One `match_orders` to submit: a taker order and its makers, best first."""
+
+    market_index: int
+    taker_row: int
+    taker_slot: int
+    taker_order_id: int
+    fills: tuple[Fill, ...]
+
+    @property
+    def size_lots(self) -> int:
+        """Lots that the taker should get."""
+        return sum(fill.size_lots for fill in self.fills)
+
+
+def scan(
+    orders: Records,
+    keys: NDArray[np.uint64],
+    users: Records,
+    markets: MarketColumns,
+    now_ms: int,
+    slot: int,
+    blocked: NDArray[np.bool_] | None = None,
+) -> list[Match]:
+    """Every match that the open orders allow at chain time `now_ms` and `slot`, in the order to submit.
+
+    `orders` are `ORDERS` records, `keys` their addresses as `(n, 4)` words, `users` the `USER` record that owns each
+    row. `blocked`, shape `(n, 32)`, takes single orders out. Later matches assume that the earlier ones filled.
+    Raises `ShapeError` when the arrays do not belong together.
+    """
+    count = len(orders)
+    for what, found in (("keys", len(keys)), ("users", len(users))):
+        if found != count:
+            raise ShapeError(what, found, count)
+    if blocked is not None and blocked.shape != (count, ORDERS_MAX):
+        raise ShapeError("blocked", blocked.size, count * ORDERS_MAX)
+    if count == 0:
+        return []
+    rows = orders["orders"]
+    live = _classify(orders, users, markets, now_ms, slot, blocked)
+    refs, roles, limits = live
+    if not refs.size:
+        return []
+    best = np.empty((MARKETS_MAX, 4), np.int64)
+    best_prices(refs, roles, limits, rows["market_index"], rows["price_ticks"], rows["flags"], best)
+    kept = select(refs, roles, limits, rows["market_index"], rows["price_ticks"], rows["flags"], best)
+    if not kept.size:
+        return []
+    return _pair(rows, keys, users, markets, refs[kept], roles[kept], limits[kept])
+
+
+def _classify(
+    orders: Records,
+    users: Records,
+    markets: MarketColumns,
+    now_ms: int,
+    slot: int,
+    blocked: NDArray[np.bool_] | None,
+) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
+    """References (`row * 32 + slot`), roles and effective limits of the orders that may trade now."""
+    rows = orders["orders"]
+    capacity = int(orders["order_count"].sum(dtype=np.int64))
+    refs = np.empty(capacity, np.int64)
+    roles = np.empty(capacity, np.uint8)
+    limits = np.empty(capacity, np.int64)
+    used = classify(
+        orders["order_count"],
+        orders["cancel_all_after_ms"],
+        users["orders_epoch"],
+        rows["order_id"],
+        rows["price_ticks"],
+        rows["size_lots"],
+        rows["placed_slot"],
+        rows["placed_ms"],
+        rows["expiry_ms"],
+        rows["market_index"],
+        rows["kind"],
+        rows["time_in_force"],
+        rows["flags"],
+        rows["taker_phase_s"],
+        rows["terms"],
+        markets.index_price_q32,
+        markets.tick_value,
+        now_ms,
+        slot,
+        blocked if blocked is not None else np.zeros((0, 0), np.bool_),
+        refs,
+        roles,
+        limits,
+    )
+    return refs[:used], roles[:used], limits[:used]
+
+
+def _pair(
+    rows: NDArray[np.void],
+    keys: NDArray[np.uint64],
+    users: Records,
+    markets: MarketColumns,
+    refs: NDArray[np.int64],
+    roles: NDArray[np.uint8],
+    limits: NDArray[np.int64],
+) -> list[Match]:
+    """Rank the candidates and pair them; arrays over candidates, one entry per order."""
+    account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
+    picked = rows[account, at]
+    market = picked["market_index"].astype(np.int64)
+    side = (picked["flags"] & np.uint8(1)).astype(np.int64)
+    price = picked["price_ticks"].astype(np.int64)
+    placed = picked["placed_slot"].astype(np.int64)
+    hashes = candidate_hashes(
+        keys, account, picked["placed_slot"].astype(np.uint64), picked["order_id"].astype(np.uint64)
+    )
+    holders, position_at = np.unique(account * MARKETS_MAX + market, return_inverse=True)
+    positions = candidate_positions(
+        holders,
+        users["positions"]["market_plus_one"],
+        users["positions"]["basis_lots"],
+        users["positions"]["a_snapshot"],
+        users["positions"]["epoch"],
+        markets.a,
+        markets.epoch,
+    )
+    owners = np.unique(_authorities(users, account), return_inverse=True)[1].astype(np.int64)
+    makers = _ranked(np.flatnonzero(roles & MAKER), market, side, price, placed, hashes)
+    takers = _ranked(np.flatnonzero(roles & TAKER), market, side, limits, placed, hashes)
+    lots = np.minimum(picked["size_lots"], np.uint64(1 << 62)).astype(np.int64)
+    fills = pair(
+        takers, makers, market, side, roles, price, limits, placed, hashes, lots, owners, picked["flags"],
+        picked["time_in_force"], slippage_bps(picked), position_at.astype(np.int64), positions, markets.index_price_q32,
+        markets.tick_value, markets.band_low_ticks, markets.band_high_ticks, markets.reduce_only, MAKERS_PER_MATCH,
+    )  # fmt: skip
+    return _matches(fills, market, account, at, picked)
+
+
+def slippage_bps(picked: NDArray[np.void]) -> NDArray[np.int64]:
+    """Greatest slippage against the index of each plain order, bps; 0 = none. Low half-word of its third term."""
+    return (picked["terms"][:, 2] & np.uint64(0xFFFF)).astype(np.int64)
+
+
+def _authorities(users: Records, account: NDArray[np.int64]) -> NDArray[np.void]:
+    """The 32 bytes of each candidate's authority as one comparable value."""
+    chosen = np.ascontiguousarray(users["authority"][account])
+    return chosen.view(np.dtype((np.void, 32))).reshape(-1)
+
+
+def _ranked(
+    chosen: NDArray[np.int64],
+    market: NDArray[np.int64],
+    side: NDArray[np.int64],
+    price: NDArray[np.int64],
+    placed: NDArray[np.int64],
+    hashes: NDArray[np.uint64],
+) -> NDArray[np.int64]:
+    """Candidates by market, side, better price, earlier slot, lower hash."""
+    better = np.where(side[chosen] == ASK, price[chosen], -price[chosen])
+    return chosen[np.lexsort((hashes[chosen], placed[chosen], better, side[chosen], market[chosen]))]
+
+
+def _matches(
+    fills: NDArray[np.int64],
+    market: NDArray[np.int64],
+    account: NDArray[np.int64],
+    at: NDArray[np.int64],
+    picked: NDArray[np.void],
+) -> list[Match]:
+    """Group the fill rows `(match, taker, maker, lots, price)` of the kernel into `Match`es."""
+    matches: list[Match] = []
+    if not len(fills):
+        return matches
+    starts = np.flatnonzero(np.diff(fills[:, 0], prepend=-1))
+    ids = picked["order_id"]
+    for start, end in zip(starts, [*starts[1:], len(fills)], strict=True):
+        taker = int(fills[start, 1])
+        parts = tuple(
+            Fill(int(account[maker]), int(at[maker]), int(ids[maker]), int(lots), int(price))
+            for _, _, maker, lots, price in fills[start:end]
+        )
+        matches.append(Match(int(market[taker]), int(account[taker]), int(at[taker]), int(ids[taker]), parts))
+    return matches
+
+
+__all__ = ["ASK", "BID", "MAKERS_PER_MATCH", "Fill", "MarketColumns", "Match", "scan"]

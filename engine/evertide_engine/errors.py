@@ -1,0 +1,37 @@
+"""Errors of the engine, each with what was compared.
+
+EngineError
+├── LayoutError    account bytes do not fit the layout they were read with
+├── CapacityError  a fixed arena (orders, price levels) is full
+└── ShapeError     arrays that belong together differ in length
+"""
+
+from __future__ import annotations
+
+
+class EngineError(Exception):
+    """Base of everything the engine raises on purpose."""
+
+
+class LayoutError(EngineError):
+    """Account `row` of a batch cannot be read as `layout`: `rule` names why, `found` and `needed` are the values."""
+
+    def __init__(self, layout: str, row: int, rule: str, found: object, needed: object) -> None:
+        super().__init__(f"{layout} account {row}: {rule}: found {found}, needed {needed}")
+        self.layout, self.row, self.rule, self.found, self.needed = layout, row, rule, found, needed
+
+
+class CapacityError(EngineError):
+    """An arena is full: `used` of `capacity` entries of `what`."""
+
+    def __init__(self, what: str, used: int, capacity: int) -> None:
+        super().__init__(f"{what} are full: {used} of {capacity} used")
+        self.what, self.used, self.capacity = what, used, capacity
+
+
+class ShapeError(EngineError):
+    """`what` holds `found` entries where `needed` are needed."""
+
+    def __init__(self, what: str, found: int, needed: int) -> None:
+        super().__init__(f"{what}: found {found} entries, needed {needed}")
+        self.what, self.found, self.needed = what, found, needed
