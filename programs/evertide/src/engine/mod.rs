@@ -1,6 +1,7 @@
 //! What instructions share: load, compute with `evertide-math`, write back.
 
 pub mod average;
+pub mod collateral_slots;
 pub mod feed;
 pub mod load;
 pub mod margin;

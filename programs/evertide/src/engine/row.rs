@@ -88,3 +88,8 @@ fn scaled_ratio_bps(market: &Market) -> Result<u16> {
     let ratio = open_interest_ratio(notional, terms.open_interest_lower_usd, terms.open_interest_upper_usd);
     u16::try_from(ratio.or_refuse()?.get()).map_err(|_| EvertideError::Overflow.into())
 }
+
+/// The row of a collateral asset, to read.
+pub fn collateral_row(cache: &RiskCache, index: u16) -> Result<&CollateralRow> {
+    cache.collaterals.get(usize::from(index)).ok_or_else(|| EvertideError::OutOfRange.into())
+}

@@ -1,9 +1,11 @@
 //! Small named checks. A check that compares numbers logs both before it refuses.
 
+pub mod bounds;
 pub mod clock;
 pub mod gate;
 pub mod number;
 pub mod role;
+pub mod timelock;
 
 pub use clock::{now, Now};
 pub use gate::Gate;

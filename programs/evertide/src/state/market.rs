@@ -175,8 +175,8 @@ pub struct Market {
     pub breaker_start_ms: i64,
     /// End of a circuit-breaker cool-down, unix ms; 0 = none.
     pub cooldown_until_ms: i64,
-    /// Realised volatility: EMA of absolute index moves, bps * 2^16.
-    pub volatility_q16: u64,
+    /// Realised volatility: EMA of the distance of index and its TWAP, 1e-9 of the TWAP.
+    pub volatility_e9: u64,
     /// Bit set of oracle validity failures.
     pub validity: u8,
     pub padding1: [u8; 7],

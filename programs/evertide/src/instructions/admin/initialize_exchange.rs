@@ -3,7 +3,9 @@
 use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
-use crate::state::{Exchange, ExchangeTerms, Insurance, RiskCache};
+use crate::events::ExchangeInitialized;
+use crate::guards::{bounds, timelock};
+use crate::state::{Exchange, ExchangeTerms, Insurance, RiskCache, LAYOUT_VERSION};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -18,12 +20,44 @@ pub struct InitializeExchange {
     #[account(init, payer = authority, seeds = [b"insurance"], bump)]
     pub insurance: Account<Insurance>,
     /// This program.
+    #[account(address = crate::ID)]
     pub program_account: UncheckedAccount,
     /// Its program data account, which names the upgrade authority.
     pub program_data: UncheckedAccount,
     pub system_program: Program<System>,
 }
 
-pub fn initialize_exchange(_ctx: &mut Context<InitializeExchange>, _local: bool, _terms: ExchangeTerms, _roles: [Address; 4]) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+fn validate(accounts: &InitializeExchange, local: bool, terms: &ExchangeTerms, roles: &[Address; 4]) -> Result<()> {
+    // authority: signs, and holds the upgrade authority that program_data names.
+    let upgrade_authority = timelock::upgrade_authority(&accounts.program_data)?;
+    require!(upgrade_authority == Some(*accounts.authority.address()), EvertideError::NotUpgradeAuthority);
+    // exchange, risk_cache, insurance: created here at their only addresses. program_account: by its address.
+    bounds::check_exchange_terms(terms, local)?;
+    require!(roles.iter().all(|role| *role != Address::default()), EvertideError::RoleMissing);
+    Ok(())
+}
+
+pub fn initialize_exchange(
+    ctx: &mut Context<InitializeExchange>,
+    local: bool,
+    terms: ExchangeTerms,
+    roles: [Address; 4],
+) -> Result<()> {
+    validate(&ctx.accounts, local, &terms, &roles)?;
+    let exchange = &mut ctx.accounts.exchange;
+    exchange.version = LAYOUT_VERSION;
+    exchange.bump = ctx.bumps.exchange;
+    exchange.local = u8::from(local);
+    exchange.roles = roles;
+    exchange.terms = terms;
+    exchange.sequence = 1;
+    let risk_cache = &mut ctx.accounts.risk_cache;
+    risk_cache.version = LAYOUT_VERSION;
+    risk_cache.bump = ctx.bumps.risk_cache;
+    let insurance = &mut ctx.accounts.insurance;
+    insurance.version = LAYOUT_VERSION;
+    insurance.bump = ctx.bumps.insurance;
+    let authority = *ctx.accounts.authority.address();
+    emit_cpi!(ExchangeInitialized { sequence: 0, authority, local, roles, terms });
+    Ok(())
 }

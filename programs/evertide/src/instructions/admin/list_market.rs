@@ -1,9 +1,14 @@
 //! `list_market`: lists a market.
 
 use anchor_lang::prelude::*;
+use evertide_math::index::INDEX_ONE;
 
-use crate::error::EvertideError;
-use crate::state::{Exchange, Market, MarketTerms, RiskCache};
+use crate::engine::row::{write_market_row, write_market_terms};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::MarketListed;
+use crate::guards::{bounds, gate, now, role};
+use crate::require_cmp;
+use crate::state::{Exchange, Market, MarketTerms, RiskCache, LAYOUT_VERSION, MARKETS_MAX};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -19,6 +24,38 @@ pub struct ListMarket {
     pub system_program: Program<System>,
 }
 
-pub fn list_market(_ctx: &mut Context<ListMarket>, _terms: MarketTerms) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+fn validate(accounts: &ListMarket, terms: &MarketTerms) -> Result<u64> {
+    let exchange = &accounts.exchange;
+    // root: signs and holds the role. exchange, risk_cache: the only ones there are. market: created here at the next
+    // index.
+    role::require_root(exchange, accounts.root.address())?;
+    gate::require_bootstrap(exchange)?;
+    require!(exchange.collateral_count > 0, EvertideError::QuoteNotListed);
+    require_cmp!(usize::from(exchange.market_count), <, MARKETS_MAX, EvertideError::TooManyMarkets);
+    bounds::check_market_terms(terms, exchange.local != 0)
+}
+
+pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<()> {
+    let atoms_per_lot_tick = validate(&ctx.accounts, &terms)?;
+    let now = now()?;
+    let index = ctx.accounts.exchange.market_count;
+    let market = &mut ctx.accounts.market;
+    market.version = LAYOUT_VERSION;
+    market.bump = ctx.bumps.market;
+    market.index = index;
+    market.terms = terms;
+    market.atoms_per_lot_tick = atoms_per_lot_tick;
+    market.a = [INDEX_ONE; 2];
+    market.season_ms = now.ms;
+    market.sequence = 0;
+    write_market_terms(market, &mut ctx.accounts.risk_cache)?;
+    write_market_row(market, &mut ctx.accounts.risk_cache, now)?;
+    let exchange = &mut ctx.accounts.exchange;
+    exchange.market_count = index.checked_add(1).or_refuse()?;
+    ctx.accounts.risk_cache.market_count = exchange.market_count;
+    let sequence = exchange.sequence;
+    exchange.sequence = sequence.checked_add(1).or_refuse()?;
+    let market = *ctx.accounts.market.address();
+    emit_cpi!(MarketListed { sequence, market_index: index, market, atoms_per_lot_tick, terms });
+    Ok(())
 }

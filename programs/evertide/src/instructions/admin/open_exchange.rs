@@ -2,8 +2,10 @@
 
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
-use crate::state::{Exchange};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::ExchangeOpened;
+use crate::guards::{gate, now, role, timelock};
+use crate::state::Exchange;
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -17,6 +19,31 @@ pub struct OpenExchange {
     pub timelock: UncheckedAccount,
 }
 
-pub fn open_exchange(_ctx: &mut Context<OpenExchange>) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+/// Returns the upgrade authority, zero when the program is final.
+fn validate(accounts: &OpenExchange) -> Result<Address> {
+    let exchange = &accounts.exchange;
+    // root: signs and holds the role. exchange: the only one there is.
+    role::require_root(exchange, accounts.root.address())?;
+    gate::require_bootstrap(exchange)?;
+    require!(exchange.collateral_count > 0, EvertideError::QuoteNotListed);
+    require!(exchange.market_count > 0, EvertideError::NoMarketListed);
+    // program_data, timelock: who could replace this program needs 72 h for it, except on a local exchange.
+    let authority = timelock::upgrade_authority(&accounts.program_data)?;
+    match authority {
+        Some(authority) if exchange.local == 0 => timelock::require_timelock(&accounts.timelock, &authority)?,
+        _ => (),
+    }
+    Ok(authority.unwrap_or_default())
+}
+
+pub fn open_exchange(ctx: &mut Context<OpenExchange>) -> Result<()> {
+    let upgrade_authority = validate(&ctx.accounts)?;
+    let now = now()?;
+    let exchange = &mut ctx.accounts.exchange;
+    exchange.opened = 1;
+    exchange.opened_ms = now.ms;
+    let sequence = exchange.sequence;
+    exchange.sequence = sequence.checked_add(1).or_refuse()?;
+    emit_cpi!(ExchangeOpened { sequence, opened_ms: now.ms, upgrade_authority });
+    Ok(())
 }

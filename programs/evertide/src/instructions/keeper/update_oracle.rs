@@ -2,7 +2,13 @@
 
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
+use crate::engine::feed;
+use crate::engine::oracle::{apply_to_collateral, apply_to_market, require_forward};
+use crate::engine::quote::QUOTE_INDEX;
+use crate::engine::row::{collateral_row_mut, write_market_row};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::OracleUpdated;
+use crate::guards::{now, Now};
 use crate::state::{Collateral, Exchange, Market, RiskCache};
 
 /// A price of a local feed; all zero for Pyth and Switchboard.
@@ -31,6 +37,75 @@ pub struct UpdateOracle {
     pub collateral: Option<Account<Collateral>>,
 }
 
-pub fn update_oracle(_ctx: &mut Context<UpdateOracle>, _price: LocalPrice) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn update_oracle(ctx: &mut Context<UpdateOracle>, price: LocalPrice) -> Result<()> {
+    let now = now()?;
+    let accounts = &mut ctx.accounts;
+    // oracle: checked against the rules of the target. risk_cache, exchange: the only ones there are.
+    let event = match (&mut accounts.market, &mut accounts.collateral) {
+        (Some(market), None) => {
+            update_market(market, &mut accounts.risk_cache, &accounts.oracle, &accounts.exchange, &price, now)?
+        }
+        (None, Some(collateral)) => {
+            update_collateral(collateral, &mut accounts.risk_cache, &accounts.oracle, &accounts.exchange, &price, now)?
+        }
+        _ => return Err(EvertideError::TargetAmbiguous.into()),
+    };
+    emit_cpi!(event);
+    Ok(())
+}
+
+fn update_market(
+    market: &mut Market,
+    cache: &mut RiskCache,
+    oracle: &UncheckedAccount,
+    exchange: &Exchange,
+    price: &LocalPrice,
+    now: Now,
+) -> Result<OracleUpdated> {
+    let reading = feed::read(&market.terms.oracle, oracle, exchange.local != 0, price, now.slot)?;
+    require_forward(&market.terms.oracle, &reading, market.publish_time_ms, now.ms)?;
+    apply_to_market(market, &reading, now)?;
+    write_market_row(market, cache, now)?;
+    let sequence = market.sequence;
+    market.sequence = sequence.checked_add(1).or_refuse()?;
+    Ok(OracleUpdated {
+        sequence,
+        market: true,
+        index: market.index,
+        validity: market.validity,
+        price: market.index_price_q32,
+        confidence: market.confidence_q32,
+        twap: market.index_twap_q32,
+        publish_time_ms: market.publish_time_ms,
+        cooldown_until_ms: market.cooldown_until_ms,
+    })
+}
+
+fn update_collateral(
+    collateral: &mut Collateral,
+    cache: &mut RiskCache,
+    oracle: &UncheckedAccount,
+    exchange: &Exchange,
+    price: &LocalPrice,
+    now: Now,
+) -> Result<OracleUpdated> {
+    require!(collateral.index != QUOTE_INDEX, EvertideError::QuoteHasNoOracle);
+    let rules = &collateral.terms.oracle;
+    let row = collateral_row_mut(cache, collateral.index)?;
+    let reading = feed::read(rules, oracle, exchange.local != 0, price, now.slot)?;
+    require_forward(rules, &reading, row.publish_time_ms, now.ms)?;
+    apply_to_collateral(row, rules, collateral.decimals, &reading, now)?;
+    let sequence = collateral.sequence;
+    collateral.sequence = sequence.checked_add(1).or_refuse()?;
+    Ok(OracleUpdated {
+        sequence,
+        market: false,
+        index: collateral.index,
+        validity: row.validity,
+        price: row.price_q48,
+        confidence: row.confidence_q48,
+        twap: row.twap_q48,
+        publish_time_ms: row.publish_time_ms,
+        cooldown_until_ms: 0,
+    })
 }

@@ -1,14 +1,21 @@
 //! `create_user`: creates a sub-account and its orders.
 
-use anchor_lang::prelude::*;
+// The derive decodes `sub_id` a second time, where no seed reads it.
+#![allow(unused_variables)]
 
-use crate::error::EvertideError;
-use crate::state::{Exchange, Orders, User};
+use anchor_lang::prelude::*;
+use evertide_math::debt::DEBT_INDEX_ONE;
+
+use crate::events::UserCreated;
+use crate::guards::gate::{require_gate, Gate};
+use crate::guards::now;
+use crate::state::{Exchange, Orders, User, LAYOUT_VERSION};
 
 #[event_cpi]
 #[derive(Accounts)]
 #[instruction(sub_id: u16)]
 pub struct CreateUser {
+    /// Owner of the new sub-account; pays its rent.
     #[account(mut)]
     pub authority: Signer,
     #[account(init, payer = authority, seeds = [b"user", authority.address().as_ref(), &sub_id.to_le_bytes()], bump)]
@@ -19,6 +26,28 @@ pub struct CreateUser {
     pub system_program: Program<System>,
 }
 
-pub fn create_user(_ctx: &mut Context<CreateUser>, _sub_id: u16) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn create_user(ctx: &mut Context<CreateUser>, sub_id: u16) -> Result<()> {
+    let now = now()?;
+    // exchange: the only one there is. user, orders: created here at addresses of this authority alone.
+    require_gate(&ctx.accounts.exchange, Gate::CreateUser, now.ms)?;
+    let address = *ctx.accounts.user.address();
+    let authority = *ctx.accounts.authority.address();
+    let user = &mut ctx.accounts.user;
+    user.version = LAYOUT_VERSION;
+    user.bump = ctx.bumps.user;
+    user.sub_id = sub_id;
+    user.authority = authority;
+    user.debt_index_q48 = DEBT_INDEX_ONE;
+    user.created_ms = now.ms;
+    user.volume_updated_ms = now.ms;
+    user.sequence = 1;
+    let orders = &mut ctx.accounts.orders;
+    orders.version = LAYOUT_VERSION;
+    orders.bump = ctx.bumps.orders;
+    orders.user = address;
+    orders.next_order_id = 1;
+    // No signed order from before the account existed can be replayed on it.
+    orders.nonce_base_ms = now.ms;
+    emit_cpi!(UserCreated { sequence: 0, user: address, authority, sub_id, created_ms: now.ms });
+    Ok(())
 }
