@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from evertide_cli.errors import ConfigProblem
 
 if TYPE_CHECKING:
-    from evertide import CollateralTerms, ExchangeTerms, MarketTerms, OracleRules
     from solders.pubkey import Pubkey
+
+    from evertide import CollateralTerms, ExchangeTerms, MarketTerms, OracleRules
 
 USDC = 1_000_000
 SOL = 1_000_000_000
@@ -231,7 +232,9 @@ def _build(kind: Any, values: Mapping[str, Any], where: str) -> Any:
         if name == "oracle":
             built[name] = _build(evertide.OracleRules, _table(value, name, where), f"{where} [oracle]")
         elif name == "fee_tiers":
-            built[name] = tuple(_build(evertide.FeeTier, _table(tier, name, where), f"{where} [{name}]") for tier in value)
+            built[name] = tuple(
+                _build(evertide.FeeTier, _table(tier, name, where), f"{where} [{name}]") for tier in value
+            )
         else:
             built[name] = _scalar(name, value, where)
     return kind(**built)
@@ -247,7 +250,7 @@ def _scalar(name: str, value: Any, where: str) -> Any:
     """A field's value in the SDK's type: text becomes an address, bytes or a symbol by the field's name."""
     from solders.pubkey import Pubkey
 
-    if isinstance(value, bool) or isinstance(value, float):
+    if isinstance(value, (bool, float)):
         raise ConfigProblem(f"{where}: {name} must be a whole number, found {value!r}", field=name)
     if isinstance(value, list):
         return tuple(_scalar(name, part, where) for part in value)

@@ -1,15 +1,15 @@
 """Twenty-four traders of ten kinds. What each does in a bar follows from the seed, the bar and what it sees: `plan` is pure.
 
-    maker       6  two a market: post-only ladders on both sides, requoted every bar, leaning against their inventory
-    taker       3  market orders with the hour's pressure
-    ioc         2  immediate-or-cancel limits through the spread
-    fok         2  fill-or-kill, sometimes larger than the book
-    gtt         3  limits off the market that expire two bars later, with the full taker phase
-    momentum    2  limit orders after the last bars' direction, one of them with the default taker phase
-    trend       3  market orders with the trend, SOL as the only collateral at first
-    post-only   1  sliding post-only orders inside the spread
-    reducer     1  builds by market orders and takes back by reduce-only orders
-    modifier    1  rests one order and modifies it, larger and smaller
+maker       6  two a market: post-only ladders on both sides, requoted every bar, leaning against their inventory
+taker       3  market orders with the hour's pressure
+ioc         2  immediate-or-cancel limits through the spread
+fok         2  fill-or-kill, sometimes larger than the book
+gtt         3  limits off the market that expire two bars later, with the full taker phase
+momentum    2  limit orders after the last bars' direction, one of them with the default taker phase
+trend       3  market orders with the trend, SOL as the only collateral at first
+post-only   1  sliding post-only orders inside the spread
+reducer     1  builds by market orders and takes back by reduce-only orders
+modifier    1  rests one order and modifies it, larger and smaller
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def _size(dice: random.Random, sight: MarketSight, trader: Trader) -> int:
     return sight.lots_for(trader.size_atoms * dice.randrange(50, 151) // 100)
 
 
-def _maker(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _maker(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     held = sight.notional_of(own.positions_lots.get(sight.market_index, 0))
     lean = max(-60, min(60, -held * 60 // max(trader.position_max_atoms, 1)))
     wishes: list[Wish] = []
@@ -124,12 +126,16 @@ def _maker(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSig
     return (*cancel, Place(tuple(wishes)))
 
 
-def _taker(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _taker(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     ask = _side(dice, moment.pressure, sight, own, trader)
     return (Place((Wish(sight.market_index, ask, _size(dice, sight, trader), market=True),)),)
 
 
-def _trend(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _trend(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     lean = moment.pressure or (1 if sight.trend_bps > 0 else -1)
     ask = _side(dice, lean, sight, own, trader)
     wish = Wish(sight.market_index, ask, _size(dice, sight, trader), market=True, max_slippage_bps=100, taker_phase_s=1)
@@ -161,12 +167,20 @@ def _gtt(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight
     price = sight.ticks_at(offset if ask else -offset, up=ask)
     expiry_ms = moment.now_ms + 2 * moment.interval_ms
     wish = Wish(
-        sight.market_index, ask, _size(dice, sight, trader), price, taker_phase_s=12, expiry_ms=expiry_ms, self_trade="DECREMENT"
+        sight.market_index,
+        ask,
+        _size(dice, sight, trader),
+        price,
+        taker_phase_s=12,
+        expiry_ms=expiry_ms,
+        self_trade="DECREMENT",
     )
     return (Place((wish,)),)
 
 
-def _momentum(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _momentum(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     ask = _side(dice, 1 if sight.trend_bps >= 0 else -1, sight, own, trader)
     price = sight.ticks_at(-100 if ask else 100, up=not ask)
     phase = 12 if trader.name.endswith("1") else 1
@@ -175,7 +189,9 @@ def _momentum(trader: Trader, dice: random.Random, moment: Moment, sight: Market
     return (*cancel, Place((wish,)))
 
 
-def _post_only(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _post_only(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     wishes = tuple(
         Wish(
             sight.market_index,
@@ -190,7 +206,9 @@ def _post_only(trader: Trader, dice: random.Random, moment: Moment, sight: Marke
     return (*cancel, Place(wishes))
 
 
-def _reducer(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _reducer(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     held = own.positions_lots.get(sight.market_index, 0)
     if abs(sight.notional_of(held)) < trader.size_atoms or dice.randrange(100) < 40:
         ask = _side(dice, moment.pressure, sight, own, trader)
@@ -208,7 +226,9 @@ def _reducer(trader: Trader, dice: random.Random, moment: Moment, sight: MarketS
     return (Place((wish,)),)
 
 
-def _modifier(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight) -> tuple[Action, ...]:
+def _modifier(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
     resting = own.orders_in(sight.market_index)
     ask = _side(dice, moment.pressure, sight, own, trader)
     if resting:

@@ -1,0 +1,79 @@
+"""The quickstart's hold on a local network: one sender for all keys, time travel, token balances, deployment."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from evertide_cli.errors import CliError
+
+if TYPE_CHECKING:
+    from solders.instruction import Instruction
+    from solders.keypair import Keypair
+    from solders.pubkey import Pubkey
+
+    from evertide import Confirmed, EvertideClient, Outcome
+    from evertide._localnet import Cheatcodes, Localnet
+
+IN_FLIGHT_MAX = 8
+
+
+class Chain:
+    """What every part of the run shares."""
+
+    def __init__(self, net: Localnet, client: EvertideClient, cheats: Cheatcodes) -> None:
+        self.net = net
+        self.client = client
+        self.cheats = cheats
+        self.confirm_ms: list[int] = []
+        self.sent = 0
+        self.refused: dict[str, int] = {}
+        self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
+
+    async def attempt(self, payer: Keypair, instructions: Sequence[Instruction]) -> Outcome:
+        """Send one transaction; a refusal is a value, counted by its name."""
+        async with self._room:
+            outcome = await self.client.send(list(instructions), payer=payer)
+        if outcome.landed and not hasattr(outcome, "error"):
+            self.sent += 1
+            self.confirm_ms.append(outcome.confirm_ms)
+        else:
+            name = type(outcome.error).__name__
+            self.refused[name] = self.refused.get(name, 0) + 1
+        return outcome
+
+    async def send(self, payer: Keypair, *instructions: Instruction) -> Confirmed:
+        """Send one transaction that must succeed. Raises its error."""
+        return (await self.attempt(payer, instructions)).unwrap()
+
+    async def travel_to(self, unix_ms: int) -> None:
+        """Move chain time forward. Everything signed before is void soon after: sign afterwards."""
+        await asyncio.to_thread(self.cheats.travel_to, unix_ms)
+
+    async def now_ms(self) -> int:
+        """Chain time as the program sees it, unix ms (whole seconds)."""
+        return await asyncio.to_thread(self.cheats.chain_time_s) * 1000
+
+    async def token_atoms(self, token_account: Pubkey) -> int:
+        """Token balance over RPC; 0 for an account that does not exist."""
+        info = await self.client.rpc.get_account(token_account)
+        if info is None:
+            return 0
+        if len(info.data) < 72:
+            raise CliError(f"{token_account} is not a token account: {len(info.data)} bytes, must be at least 72")
+        return int.from_bytes(info.data[64:72], "little")
+
+
+@asynccontextmanager
+async def connect(net: Localnet, payer: Keypair) -> AsyncIterator[Chain]:
+    """A chain on a running network."""
+    from evertide import EvertideClient, SendOptions
+    from evertide._localnet import Cheatcodes, RpcClient
+
+    # Every transaction's events and cost are read once, by the collector; prices of blockspace mean nothing here.
+    options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
+    with RpcClient(net.rpc_url) as rpc:
+        async with EvertideClient(net.rpc_url, payer=payer, ws_url=net.ws_url, send_options=options) as client:
+            yield Chain(net, client, Cheatcodes(rpc))

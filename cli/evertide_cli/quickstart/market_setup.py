@@ -1,0 +1,181 @@
+"""From an empty validator to an open exchange: deploy, list two collaterals and three markets, fund traders.
+
+Cheatcodes make SOL and test mints only. Everything of the program is made by its own instructions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evertide_cli.terms import MARKETS, collateral_terms, exchange_terms, market_terms
+
+if TYPE_CHECKING:
+    from solders.instruction import Instruction
+    from solders.keypair import Keypair
+    from solders.pubkey import Pubkey
+
+    from .chain import Chain
+
+LAMPORTS = 1_000_000_000
+USDC_MINT_NAME = "mint USDC"
+SOL_MINT_NAME = "mint SOL"
+USDC_DECIMALS = 6
+SOL_DECIMALS = 9
+INSURANCE_ATOMS = 250_000 * 1_000_000
+TRANCHE_ATOMS = 100_000 * 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """Keys of the roles. LOCAL TEST KEYS, derived from their names."""
+
+    admin: Keypair
+    oracle: Keypair
+    keeper: Keypair
+    treasury: Keypair
+    usdc_mint: Pubkey
+    sol_mint: Pubkey
+
+
+def cast() -> Cast:
+    """The roles of every local network."""
+    from evertide._localnet import local_keypair
+
+    return Cast(
+        admin=local_keypair("admin"),
+        oracle=local_keypair("oracle"),
+        keeper=local_keypair("keeper"),
+        treasury=local_keypair("treasury"),
+        usdc_mint=local_keypair(USDC_MINT_NAME).pubkey(),
+        sol_mint=local_keypair(SOL_MINT_NAME).pubkey(),
+    )
+
+
+async def deploy_program(chain: Chain, roles: Cast) -> int:
+    """Deploy through the real upgradeable loader, which verifies the ELF; returns its size in bytes."""
+    from evertide._localnet import deploy, program_keypair
+    from evertide._resources import program_path
+
+    elf = program_path()
+    for key in (roles.admin, roles.oracle, roles.keeper, roles.treasury):
+        await asyncio.to_thread(chain.cheats.fund, key.pubkey(), 10_000 * LAMPORTS)
+    await asyncio.to_thread(deploy, chain.cheats.rpc, elf, program_keypair(), roles.admin)
+    return elf.stat().st_size
+
+
+async def make_mints(chain: Chain, roles: Cast) -> None:
+    """Test mints at fixed addresses; the admin mints."""
+    for mint, decimals in ((roles.usdc_mint, USDC_DECIMALS), (roles.sol_mint, SOL_DECIMALS)):
+        await asyncio.to_thread(chain.cheats.create_mint, mint, decimals=decimals, authority=roles.admin.pubkey())
+
+
+async def initialize(chain: Chain, roles: Cast) -> None:
+    """Initialize a local exchange and list everything, up to the opening. The first call proves that the program runs."""
+    from evertide import instructions
+
+    root = roles.admin.pubkey()
+    role_keys = [root, root, root, roles.treasury.pubkey()]
+    await chain.send(
+        roles.admin,
+        instructions.initialize_exchange(authority=root, local=True, terms=exchange_terms(), roles=role_keys),
+    )
+    signer = roles.oracle.pubkey()
+    for index, (name, mint) in enumerate((("USDC", roles.usdc_mint), ("SOL", roles.sol_mint))):
+        terms = collateral_terms(name, signer)
+        await chain.send(roles.admin, instructions.list_collateral(root=root, index=index, mint=mint, terms=terms))
+    for index, plan in enumerate(MARKETS):
+        await chain.send(
+            roles.admin, instructions.list_market(root=root, index=index, terms=market_terms(plan, signer))
+        )
+
+
+async def open_and_insure(chain: Chain, roles: Cast) -> None:
+    """Open the exchange and pay the first money into the insurance fund."""
+    from evertide import associated_token_address, instructions
+
+    root = roles.admin.pubkey()
+    await chain.send(roles.admin, instructions.open_exchange(root=root))
+    await mint_to(chain, roles, roles.usdc_mint, root, INSURANCE_ATOMS)
+    await mint_to(chain, roles, roles.usdc_mint, roles.treasury.pubkey(), 0)
+    await chain.send(
+        roles.admin,
+        instructions.fund_insurance(
+            funder=root,
+            funder_token=associated_token_address(root, roles.usdc_mint),
+            amount_atoms=INSURANCE_ATOMS,
+            tranche_atoms=TRANCHE_ATOMS,
+        ),
+    )
+
+
+def mint_instructions(roles: Cast, mint: Pubkey, owner: Pubkey, atoms: int) -> list[Instruction]:
+    """Make the owner's associated token account and mint test tokens into it."""
+    from spl.token.constants import TOKEN_PROGRAM_ID
+    from spl.token.instructions import MintToParams, create_idempotent_associated_token_account, mint_to
+
+    from evertide import associated_token_address
+
+    account = associated_token_address(owner, mint)
+    made = [create_idempotent_associated_token_account(roles.admin.pubkey(), owner, mint)]
+    if atoms:
+        params = MintToParams(
+            program_id=TOKEN_PROGRAM_ID, mint=mint, dest=account, mint_authority=roles.admin.pubkey(), amount=atoms
+        )
+        made.append(mint_to(params))
+    return made
+
+
+async def mint_to(chain: Chain, roles: Cast, mint: Pubkey, owner: Pubkey, atoms: int) -> None:
+    """Test tokens for an owner."""
+    await chain.send(roles.admin, *mint_instructions(roles, mint, owner, atoms))
+
+
+@dataclass(frozen=True, slots=True)
+class Funding:
+    """What a trader starts with: tokens in its wallet, of which `deposit` go into its account."""
+
+    key: Keypair
+    usdc_atoms: int
+    usdc_deposit_atoms: int
+    sol_atoms: int
+
+
+async def fund_trader(chain: Chain, roles: Cast, funding: Funding) -> None:
+    """Give a trader SOL for fees and tokens, create its account and deposit."""
+    from evertide import associated_token_address, instructions, user_address
+
+    owner = funding.key.pubkey()
+    await asyncio.to_thread(chain.cheats.fund, owner, 100 * LAMPORTS)
+    for mint, atoms in ((roles.usdc_mint, funding.usdc_atoms), (roles.sol_mint, funding.sol_atoms)):
+        await mint_to(chain, roles, mint, owner, atoms)
+    user = user_address(owner)
+    steps = [instructions.create_user(authority=owner)]
+    wanted = ((0, roles.usdc_mint, funding.usdc_deposit_atoms), (1, roles.sol_mint, funding.sol_atoms))
+    for index, mint, atoms in wanted:
+        if atoms:
+            steps.append(
+                instructions.deposit(
+                    authority=owner,
+                    user=user,
+                    collateral_index=index,
+                    mint=mint,
+                    source_token=associated_token_address(owner, mint),
+                    amount_atoms=atoms,
+                )
+            )
+    await chain.send(funding.key, *steps)
+
+
+async def fund_traders(chain: Chain, roles: Cast, fundings: Sequence[Funding], done: Callable[[], None]) -> None:
+    """All traders, several at a time."""
+
+    async def one(funding: Funding) -> None:
+        await fund_trader(chain, roles, funding)
+        done()
+
+    async with asyncio.TaskGroup() as group:
+        for funding in fundings:
+            group.create_task(one(funding))

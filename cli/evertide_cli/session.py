@@ -1,0 +1,199 @@
+"""One command's connection to the chain: reading accounts, sending or simulating instructions, showing the outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from evertide_cli.app import settings_of
+from evertide_cli.errors import CliError, UsageProblem
+from evertide_cli.keys import read_keypair
+from evertide_cli.output import show
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    import typer
+    from solders.instruction import Instruction
+    from solders.keypair import Keypair
+    from solders.pubkey import Pubkey
+
+    from evertide import Collateral, EvertideClient, Exchange, Market, Orders, RiskCache, User
+    from evertide_cli.settings import Settings
+
+Result = TypeVar("Result")
+
+
+class Session:
+    """A client with the settings of this run. The keypair file is read only when something is to be signed."""
+
+    def __init__(self, settings: Settings, client: EvertideClient) -> None:
+        self.settings = settings
+        self.client = client
+
+    @cached_property
+    def keypair(self) -> Keypair:
+        """The key that signs and pays. Raises KeypairProblem."""
+        return read_keypair(self.settings.keypair)
+
+    def user_of(self, owner: str | None) -> Pubkey:
+        """The trading account: of the named authority, or of one's own keypair."""
+        import evertide
+
+        authority = self.keypair.pubkey() if owner is None else address(owner, "--authority")
+        return evertide.user_address(authority, self.settings.sub_id)
+
+    async def account(self, where: Pubkey, name: str, what: str) -> Any:
+        """A decoded account. Raises CliError naming what is missing."""
+        import evertide
+
+        info = await self.client.rpc.get_account(where)
+        if info is None:
+            raise CliError(f"{what} does not exist at {where}", address=where)
+        decoded = evertide.decode(info.data)
+        if type(decoded).__name__ != name:
+            raise CliError(f"{where} is a {type(decoded).__name__} account, not {name}", address=where)
+        return decoded
+
+    async def exchange(self) -> Exchange:
+        """The exchange's account."""
+        import evertide
+
+        return await self.account(evertide.exchange_address(), "Exchange", "the exchange")
+
+    async def risk_cache(self) -> RiskCache:
+        """The cache of prices."""
+        import evertide
+
+        return await self.account(evertide.risk_cache_address(), "RiskCache", "the risk cache")
+
+    async def user(self, where: Pubkey) -> User:
+        """A trading account."""
+        return await self.account(where, "User", "the trading account")
+
+    async def orders(self, user: Pubkey) -> Orders:
+        """The orders of a trading account."""
+        import evertide
+
+        return await self.account(evertide.orders_address(user), "Orders", "the orders account")
+
+    async def markets(self) -> list[Market]:
+        """All listed markets, by index."""
+        import evertide
+
+        count = (await self.exchange()).market_count
+        found = await self.client.rpc.get_accounts([evertide.market_address(index) for index in range(count)])
+        return [evertide.decode(info.data) for info in found if info is not None]
+
+    async def collaterals(self) -> list[Collateral]:
+        """All listed assets, by index."""
+        import evertide
+
+        count = (await self.exchange()).collateral_count
+        found = await self.client.rpc.get_accounts([evertide.collateral_address(index) for index in range(count)])
+        return [evertide.decode(info.data) for info in found if info is not None]
+
+    async def market(self, name: str) -> Market:
+        """A market by symbol or index. Raises UnknownMarket."""
+        from evertide import UnknownMarket
+
+        markets = await self.markets()
+        for market in markets:
+            if symbol_of(market).lower() in (name.lower(), f"{name.lower()}-perp") or str(market.index) == name:
+                return market
+        raise UnknownMarket(name, [symbol_of(market) for market in markets])
+
+    async def collateral(self, name: str) -> Collateral:
+        """An asset by index, mint, or the quote asset's name `USDC`. Raises UnknownCollateral."""
+        from evertide import UnknownCollateral
+
+        found = await self.collaterals()
+        for asset in found:
+            if name in (str(asset.index), str(asset.mint)) or (asset.index == 0 and name.upper() in ("USDC", "QUOTE")):
+                return asset
+            if name.upper() == "SOL" and asset.index and asset.decimals == 9:
+                return asset
+        raise UnknownCollateral(name, len(found))
+
+    async def submit(self, action: str, instructions: Sequence[Instruction], **about: Any) -> Any:
+        """Send one transaction and show what came of it; with --dry-run simulate it and show units and logs."""
+        if self.settings.dry_run:
+            await self._simulate(action, instructions, about)
+            return None
+        outcome = await self.client.send(list(instructions), signers=[self.keypair])
+        body = {
+            "action": action,
+            **about,
+            "signature": str(outcome.signature),
+            "slot": outcome.slot,
+            "compute_units": outcome.compute_units,
+            "confirm_ms": outcome.confirm_ms,
+        }
+        if self.settings.as_json:
+            body["events"] = [{"event": type(event).__name__, "fields": event} for event in outcome.events]
+        show(body, as_json=self.settings.as_json)
+        return outcome
+
+    async def _simulate(self, action: str, instructions: Sequence[Instruction], about: dict[str, Any]) -> None:
+        """Show what would happen. Raises the program's error when it would fail."""
+        outcome = await self.client.simulate(list(instructions), signers=[self.keypair])
+        body = {"action": action, **about, "dry_run": True, "compute_units": outcome.compute_units}
+        if self.settings.as_json:
+            show({**body, "logs": list(outcome.logs)}, as_json=True)
+            return
+        show(body, as_json=False)
+        for line in outcome.logs:
+            print(f"  {line}")
+
+
+def symbol_of(market: Market) -> str:
+    """`BTC-PERP`."""
+    return market.terms.symbol.rstrip(b"\0").decode("ascii", "replace")
+
+
+def address(text: str, name: str) -> Pubkey:
+    """An address from base58. Raises UsageProblem naming the option and the value."""
+    from solders.pubkey import Pubkey
+
+    try:
+        return Pubkey.from_string(text)
+    except ValueError:
+        raise UsageProblem(f"{name} must be an address in base58, found {text!r}") from None
+
+
+@asynccontextmanager
+async def connect(settings: Settings, *, sign: bool) -> AsyncIterator[Session]:
+    """A session. With `sign`, the keypair file is read first, so that a bad one is refused before anything is sent."""
+    from evertide import EvertideClient
+
+    payer = read_keypair(settings.keypair) if sign else None
+    client = EvertideClient(
+        settings.rpc_url,
+        payer=payer,
+        ws_url=settings.ws_url,
+        commitment=settings.commitment,
+        timeout_s=settings.timeout_ms / 1000,
+        priority_fee_micro_lamports=settings.priority_fee_micro_lamports,
+    )
+    async with client:
+        yield Session(settings, client)
+
+
+def run(context: typer.Context, body: Callable[[Session], Awaitable[Result]], *, sign: bool = False) -> Result:
+    """Run one command's body with a session."""
+    settings = settings_of(context)
+
+    async def main() -> Result:
+        async with connect(settings, sign=sign) as session:
+            return await body(session)
+
+    return asyncio.run(main())
+
+
+async def ask(session: Session, instruction: Instruction) -> bytes:
+    """Return data of a view, by simulation: nothing is signed for and nothing is written."""
+    outcome = await session.client.simulate([instruction])
+    return bytes(outcome.return_data or b"")
