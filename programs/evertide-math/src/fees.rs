@@ -73,6 +73,11 @@ pub struct KeeperBounds {
 
 /// Keeper's share before the common cap: 10 % of the taker fee, within bounds that rise with age.
 pub fn keeper_share(taker_fee: Atoms, bounds: &KeeperBounds, age: Millis) -> MathResult<Atoms> {
+    keeper_share_at(taker_fee, Bps::new(KEEPER_SHARE_BPS)?, bounds, age)
+}
+
+/// [`keeper_share`] at a share that the exchange sets.
+pub fn keeper_share_at(taker_fee: Atoms, share: Bps, bounds: &KeeperBounds, age: Millis) -> MathResult<Atoms> {
     if taker_fee.is_negative() || bounds.least.is_negative() || bounds.most < bounds.least {
         return Err(MathError::OutOfRange);
     }
@@ -83,7 +88,7 @@ pub fn keeper_share(taker_fee: Atoms, bounds: &KeeperBounds, age: Millis) -> Mat
         KEEPER_AGE_MS.unsigned_abs(),
     )?;
     let most = bounds.most.plus(Atoms::from_unsigned(grown)?)?;
-    let share = taker_fee.ratio_floor(Bps::new(KEEPER_SHARE_BPS)?)?;
+    let share = taker_fee.ratio_floor(share)?;
     Ok(share.max(bounds.least).min(most))
 }
 

@@ -219,6 +219,10 @@ pub struct Skip {
     pub reason: u8,
     /// The order was taken out of its account.
     pub removed: bool,
+    /// Funding folded into the maker's cash although it did not trade, atoms.
+    pub funding_atoms: i64,
+    /// Sequence of the maker's user before; it rises when an order was removed, shrunk or funding folded.
+    pub maker_sequence: u64,
 }
 
 /// Sequence of the market.

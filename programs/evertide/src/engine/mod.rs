@@ -11,3 +11,8 @@ pub mod place;
 pub mod position;
 pub mod quote;
 pub mod row;
+pub mod fees;
+pub mod fill;
+pub mod matching;
+pub mod session;
+pub mod session_fill;

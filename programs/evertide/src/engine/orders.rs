@@ -88,6 +88,30 @@ pub fn remove(user: &mut User, orders: &mut Orders, slot: usize) -> Result<Cance
     Ok(removed)
 }
 
+/// Takes `lots` out of an order and its aggregates without a fill, and the order itself when nothing is left.
+pub fn reduce_size(user: &mut User, orders: &mut Orders, slot: usize, lots: u64) -> Result<()> {
+    if lots == 0 {
+        return Ok(());
+    }
+    let order = orders.orders.get_mut(slot).ok_or(EvertideError::OrderNotFound)?;
+    let at = find(user, order.market_index).ok_or(EvertideError::UserInvariantViolated)?;
+    uncount_order(&mut user.positions[at], order, lots)?;
+    order.size_lots = order.size_lots.checked_sub(lots).or_refuse()?;
+    if order.size_lots == 0 {
+        remove(user, orders, slot)?;
+    }
+    Ok(())
+}
+
+/// Moves `lots` of an order from open to filled; an order without rest stays in its slot until it is removed.
+pub fn fill_order(user: &mut User, orders: &mut Orders, slot: usize, at: usize, lots: u64) -> Result<()> {
+    let order = orders.orders.get_mut(slot).ok_or(EvertideError::OrderNotFound)?;
+    uncount_order(&mut user.positions[at], order, lots)?;
+    order.size_lots = order.size_lots.checked_sub(lots).or_refuse()?;
+    order.filled_lots = order.filled_lots.checked_add(lots).or_refuse()?;
+    Ok(())
+}
+
 /// Slot of a free order; when all are occupied, sweeps the dead ones first and lists them in `reclaimed`.
 pub fn free_slot(user: &mut User, orders: &mut Orders, now: Now, reclaimed: &mut Vec<CancelledOrder>) -> Result<usize> {
     if usize::from(orders.order_count) >= ORDERS_MAX {

@@ -21,14 +21,17 @@ pub fn find(user: &User, market_index: u16) -> Option<usize> {
 
 /// Slot number of a market's position; takes a free slot when the user has none.
 pub fn slot_for(user: &mut User, market: &Market) -> Result<usize> {
+    let tick_value = u32::try_from(market.atoms_per_lot_tick).map_err(|_| EvertideError::OutOfRange)?;
     if let Some(slot) = find(user, market.index) {
+        // A slot that only held a limit of the user's own does not know it yet.
+        user.positions[slot].atoms_per_lot_tick = tick_value;
         return Ok(slot);
     }
     let free = user.positions.iter().position(|position| position.market_plus_one == 0);
     let slot = free.ok_or(EvertideError::PositionSlotsFull)?;
     let position = &mut user.positions[slot];
     position.market_plus_one = market.index.checked_add(1).or_refuse()?;
-    position.atoms_per_lot_tick = u32::try_from(market.atoms_per_lot_tick).map_err(|_| EvertideError::OutOfRange)?;
+    position.atoms_per_lot_tick = tick_value;
     user.position_count = user.position_count.checked_add(1).or_refuse()?;
     Ok(slot)
 }

@@ -1,9 +1,22 @@
 //! `match_orders`: one taker against up to 8 makers. Remaining accounts: a pair `User`, `Orders`, both writable, for each maker in priority order.
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
+use crate::engine::fees::keep_protocol_part;
+use crate::engine::load;
+use crate::engine::position::{require_isolation, slot_for};
+use crate::engine::session::{Outcome, Parts, Session};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::OrdersMatched;
+use crate::guards::gate::require_opened;
+use crate::guards::{now, Now};
 use crate::state::{Exchange, Market, Orders, RiskCache, User};
+
+/// Most makers of one match.
+pub const MAKERS_MAX: usize = 8;
+/// `MakerRef::account` that names the taker's own orders: a self-trade rule is all that can apply.
+pub const OWN_ORDERS: u8 = 255;
 
 /// One resting order named by a keeper.
 #[derive(Clone, Copy, Default, AnchorSerialize, AnchorDeserialize, IdlType)]
@@ -31,6 +44,105 @@ pub struct MatchOrders {
     pub keeper_user: Option<Account<User>>,
 }
 
-pub fn match_orders(_ctx: &mut Context<MatchOrders>, _taker_order_id: u64, _makers: Vec<MakerRef>) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers: Vec<MakerRef>) -> Result<()> {
+    let now = now()?;
+    let remaining = ctx.remaining_accounts()?;
+    let accounts = &mut ctx.accounts;
+    require_opened(&accounts.exchange)?;
+    let taker_user_key = *accounts.taker_user.address();
+    require!(address_eq(&accounts.taker_orders.user, &taker_user_key), EvertideError::OrdersOfAnotherUser);
+    require!((1..=MAKERS_MAX).contains(&makers.len()), EvertideError::MakerCountOutOfRange);
+    let mut pairs = load_pairs(&remaining)?;
+    let mut session = Session::start(Parts {
+        exchange: &accounts.exchange,
+        cache: &accounts.risk_cache,
+        market: &mut accounts.market,
+        taker_orders_key: *accounts.taker_orders.address(),
+        taker_user: &mut accounts.taker_user,
+        taker_orders: &mut accounts.taker_orders,
+        taker_user_key,
+        taker_order_id,
+        keeper: accounts.keeper_user.is_some(),
+        now,
+    })?;
+    for maker in &makers {
+        if !session.wants_more() {
+            break;
+        }
+        if maker.account == OWN_ORDERS {
+            session.offer_own(maker.order_id)?;
+        } else {
+            let pair = pairs.get_mut(usize::from(maker.account)).ok_or(EvertideError::RemainingAccountInvalid)?;
+            session.offer(pair, maker.order_id)?;
+        }
+    }
+    let outcome = session.finish()?;
+    let paid = reward_keeper(accounts, outcome.keeper_atoms)?;
+    let event = event(accounts, taker_order_id, outcome, paid, now)?;
+    emit_cpi!(event);
+    Ok(())
+}
+
+fn load_pairs(remaining: &[AccountView]) -> Result<Vec<load::Pair>> {
+    let count = remaining.len() >> 1;
+    require!(remaining.len() & 1 == 0 && count <= MAKERS_MAX, EvertideError::RemainingAccountInvalid);
+    (0..count).map(|at| load::pair_mut(remaining, at)).collect()
+}
+
+/// Credits the keeper's share to its position in this market; without a slot for one it stays in the pending fees.
+fn reward_keeper(accounts: &mut MatchOrders, reward_atoms: u64) -> Result<u64> {
+    if reward_atoms == 0 {
+        return Ok(0);
+    }
+    let market = &mut accounts.market;
+    let slot = match accounts.keeper_user.as_mut() {
+        Some(keeper) if require_isolation(keeper, market, &accounts.risk_cache).is_ok() => slot_for(keeper, market).ok(),
+        _ => None,
+    };
+    let (Some(keeper), Some(slot)) = (accounts.keeper_user.as_mut(), slot) else {
+        keep_protocol_part(market, &accounts.exchange, reward_atoms)?;
+        return Ok(0);
+    };
+    let position = &mut keeper.positions[slot];
+    position.cash_atoms = position.cash_atoms.checked_add_unsigned(reward_atoms).or_refuse()?;
+    keeper.rewards_atoms = keeper.rewards_atoms.saturating_add(reward_atoms);
+    Ok(reward_atoms)
+}
+
+fn event(
+    accounts: &mut MatchOrders,
+    taker_order_id: u64,
+    outcome: Outcome,
+    keeper_reward_atoms: u64,
+    now: Now,
+) -> Result<OrdersMatched> {
+    let sequence = accounts.market.sequence;
+    accounts.market.sequence = sequence.checked_add(1).or_refuse()?;
+    let taker_sequence = accounts.taker_user.sequence;
+    accounts.taker_user.sequence = taker_sequence.checked_add(1).or_refuse()?;
+    let market = &accounts.market;
+    Ok(OrdersMatched {
+        sequence,
+        market_index: market.index,
+        taker_ask: outcome.taker_ask,
+        taker: *accounts.taker_user.address(),
+        taker_sequence,
+        taker_order_id,
+        taker_client_order_id: outcome.taker_client_order_id,
+        taker_remaining_lots: outcome.taker_remaining_lots,
+        taker_funding_atoms: outcome.taker_funding_atoms,
+        taker_position_lots_after: outcome.taker_position_lots,
+        taker_cash_atoms_after: outcome.taker_cash_atoms,
+        keeper: accounts.keeper_user.as_ref().map(|keeper| *keeper.address()).unwrap_or_default(),
+        keeper_reward_atoms,
+        referrer_reward_atoms: 0,
+        builder_reward_atoms: 0,
+        pending_fees_atoms: market.pending_fees_atoms,
+        open_interest_lots: market.open_interest_lots,
+        slot: now.slot,
+        time_ms: now.ms,
+        event_hash: market.event_hash,
+        fills: outcome.fills,
+        skips: outcome.skips,
+    })
 }

@@ -1,0 +1,166 @@
+//! One fill inside a match: both holdings, limits, fees, the maker's margin, the market.
+
+use anchor_lang::prelude::*;
+use evertide_math::margin::MarginKind;
+use evertide_math::pnl::Filled;
+use evertide_math::{Lots, Side, Ticks};
+
+use super::fees::{self, fill_fees, FeeTerms, FillFees};
+use super::fill::{self, margin_holds, preview, Exposure, FillTerms, OpenInterest};
+use super::load::Pair;
+use super::margin::side_of;
+use super::matching::{roll_hash, SkipReason};
+use super::orders::{fill_order, is_ask, is_reduce_only, remove};
+use super::position::market_side;
+use super::session::{opposing_lots, Session};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::Fill;
+use crate::require_cmp;
+use crate::state::FeeTier;
+
+impl Session<'_> {
+    /// Fills a maker's order as far as both sides reach, or says why it cannot be.
+    pub(super) fn fill(&mut self, pair: &mut Pair, slot: usize, at: usize, funding_atoms: i64) -> Result<Option<SkipReason>> {
+        let order = pair.orders.orders[slot];
+        let before = pair.user.positions[at];
+        let mut lots = self.state.left_lots.min(order.size_lots);
+        if is_reduce_only(&order) {
+            lots = lots.min(opposing_lots(before.basis_lots, is_ask(&order)));
+            if lots == 0 {
+                return Ok(Some(SkipReason::NothingToReduce));
+            }
+        }
+        let price = Ticks::new(order.price_ticks).or_refuse()?;
+        let terms = FillTerms { size: Lots::from_order(lots).or_refuse()?, price, tick_value: self.rules.tick_value };
+        let taker_side = self.state.taker.side;
+        let taker_before = self.taker_user.positions[self.state.position_slot].basis_lots;
+        let taken = preview(&self.taker_user.positions[self.state.position_slot], taker_side, &terms)?;
+        let made = preview(&before, taker_side.opposite(), &terms)?;
+        let interest = OpenInterest::of(self.market)
+            .moved(before.basis_lots, made.holding.size.get())?
+            .moved(taker_before, taken.holding.size.get())?;
+        if let Some(reason) = self.limit(&made, &taken, &interest)? {
+            return Ok(Some(reason));
+        }
+        let maker_tier = *fees::tier_of(self.exchange, &pair.user, self.rules.now.ms)?;
+        let charge = self.charge(&maker_tier, &made)?;
+        fill::write(&mut pair.user.positions[at], self.market, &made, charge.maker_atoms)?;
+        fill_order(&mut pair.user, &mut pair.orders, slot, at, lots)?;
+        let exposure =
+            Exposure { side: taker_side.opposite(), increases: !made.opened.is_zero(), worst: price };
+        let verdict =
+            margin_holds(&pair.user, self.cache, self.market, &exposure, MarginKind::Fill, self.rules.now.ms);
+        if !verdict.map(|outcome| outcome.holds).unwrap_or(false) {
+            pair.user.positions[at] = before;
+            pair.orders.orders[slot] = order;
+            return Ok(Some(SkipReason::Margin));
+        }
+        interest.store(self.market);
+        self.take(&taken, &charge, lots, price)?;
+        self.record(pair, slot, at, &charge, lots, funding_atoms)?;
+        Ok(None)
+    }
+
+    fn charge(&self, maker_tier: &FeeTier, made: &Filled) -> Result<FillFees> {
+        let terms = FeeTerms {
+            exchange: self.exchange,
+            taker: &self.state.tier,
+            maker: maker_tier,
+            keeper: self.keeper,
+            age_ms: self.rules.now.ms.saturating_sub(self.state.order.placed_ms),
+        };
+        fill_fees(&terms, made.notional)
+    }
+
+    /// Limits that a fill must respect: the maker is passed over, the taker's own limit fails the match.
+    fn limit(&self, made: &Filled, taken: &Filled, interest: &OpenInterest) -> Result<Option<SkipReason>> {
+        let most = self.market.terms.position_max_lots;
+        if !taken.opened.is_zero() {
+            require!(!self.rules.reduce_only, EvertideError::MarketStatusForbids);
+            require_cmp!(taken.holding.size.magnitude(), <=, most, EvertideError::PositionLimitExceeded);
+            if self.drains(taken) {
+                return Ok(Some(SkipReason::OpenInterestLimit));
+            }
+        }
+        if !made.opened.is_zero() {
+            if self.rules.reduce_only {
+                return Ok(Some(SkipReason::ReduceOnlyMarket));
+            }
+            if made.holding.size.magnitude() > most {
+                return Ok(Some(SkipReason::PositionLimit));
+            }
+            if self.drains(made) {
+                return Ok(Some(SkipReason::OpenInterestLimit));
+            }
+        }
+        Ok(interest.exceeds_limit(self.market).then_some(SkipReason::OpenInterestLimit))
+    }
+
+    /// Whether a position grew on a side that only drains.
+    fn drains(&self, filled: &Filled) -> bool {
+        market_side(self.market, side_of(filled.holding.size.get())).is_drain_only()
+    }
+
+    /// Writes the taker's part of a fill.
+    fn take(&mut self, taken: &Filled, charge: &FillFees, lots: u64, price: Ticks) -> Result<()> {
+        let at = self.state.position_slot;
+        fill::write(&mut self.taker_user.positions[at], self.market, taken, charge.taker_atoms)?;
+        fill_order(self.taker_user, self.taker_orders, self.state.order_slot, at, lots)?;
+        self.state.left_lots = self.state.left_lots.checked_sub(lots).or_refuse()?;
+        self.widen_exposure(price, !taken.opened.is_zero());
+        let notional = taken.notional.magnitude();
+        self.state.outcome.notional_atoms = self.state.outcome.notional_atoms.checked_add(notional).or_refuse()?;
+        self.state.outcome.keeper_atoms =
+            self.state.outcome.keeper_atoms.checked_add(charge.split.keeper.magnitude()).or_refuse()?;
+        fees::keep_protocol_part(self.market, self.exchange, charge.split.protocol.magnitude())
+    }
+
+    /// Writes what a fill leaves behind at the maker and in the market, and its line of the event.
+    fn record(
+        &mut self,
+        pair: &mut Pair,
+        slot: usize,
+        at: usize,
+        charge: &FillFees,
+        lots: u64,
+        funding_atoms: i64,
+    ) -> Result<()> {
+        let order = pair.orders.orders[slot];
+        let held = pair.user.positions[at];
+        let maker_sequence = pair.user.sequence;
+        self.state.outcome.fills.push(Fill {
+            maker: *pair.user.address(),
+            order_id: order.order_id,
+            client_order_id: order.client_order_id,
+            price_ticks: order.price_ticks,
+            size_lots: lots,
+            maker_fee_atoms: charge.maker_atoms,
+            taker_fee_atoms: charge.taker_atoms,
+            maker_funding_atoms: funding_atoms,
+            maker_position_lots_after: held.basis_lots,
+            maker_cash_atoms_after: held.cash_atoms,
+            maker_remaining_lots: order.size_lots,
+            maker_sequence,
+        });
+        let notional = order.price_ticks.saturating_mul(self.market.atoms_per_lot_tick).saturating_mul(lots);
+        fees::add_volume(&mut pair.user, notional, self.rules.now.ms)?;
+        pair.user.sequence = maker_sequence.checked_add(1).or_refuse()?;
+        if order.size_lots == 0 || (is_reduce_only(&order) && held.basis_lots == 0) {
+            remove(&mut pair.user, &mut pair.orders, slot)?;
+        }
+        self.market.last_fill_ticks = order.price_ticks;
+        self.market.fill_count = self.market.fill_count.saturating_add(1);
+        self.market.event_hash = roll_hash(self.market.event_hash, pair.orders.address(), order.price_ticks, lots);
+        Ok(())
+    }
+
+    fn widen_exposure(&mut self, price: Ticks, increases: bool) {
+        let side = self.state.taker.side;
+        let exposure = self.state.exposure.get_or_insert(Exposure { side, increases, worst: price });
+        exposure.increases |= increases;
+        exposure.worst = match side {
+            Side::Bid => exposure.worst.max(price),
+            Side::Ask => exposure.worst.min(price),
+        };
+    }
+}
