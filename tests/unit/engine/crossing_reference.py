@@ -72,7 +72,9 @@ def effective_limit(order: Order, market: Market, now_ms: int) -> int:
         return order.price
     start = order.start
     if start == 0:
-        start = ceil(market.index * Fraction(9995, 10000)) if order.is_ask else floor(market.index * Fraction(10005, 10000))
+        start = (
+            ceil(market.index * Fraction(9995, 10000)) if order.is_ask else floor(market.index * Fraction(10005, 10000))
+        )
     if order.price >= start if order.is_ask else order.price <= start:
         return order.price
     line = Fraction(start) + (order.price - start) * Fraction(age, order.phase_ms)
@@ -86,7 +88,8 @@ def scan(
     alive = []
     for order in orders:
         short_lived = order.market_kind or order.time_in_force in ("ioc", "fok")
-        dead = order.expiry_ms and now_ms > order.expiry_ms or short_lived and slot > order.placed_slot + 30
+        late = short_lived and slot > order.placed_slot + 30
+        dead = late or (order.expiry_ms and now_ms > order.expiry_ms)
         if not order.void and not dead and order.not_before_ms <= now_ms:
             alive.append(order)
     left = {id(order): order.lots for order in alive}
@@ -116,7 +119,13 @@ def take(
         crosses = maker.price >= limit if taker.is_ask else maker.price <= limit
         worse = (market.index - maker.price if taker.is_ask else maker.price - market.index) * 10_000
         slips = taker.slippage_bps and worse > market.index * taker.slippage_bps
-        if not older or not crosses or slips or maker.owner == taker.owner or not market.low <= maker.price <= market.high:
+        if (
+            not older
+            or not crosses
+            or slips
+            or maker.owner == taker.owner
+            or not market.low <= maker.price <= market.high
+        ):
             continue
         size = min(left[id(taker)], left[id(maker)])
         for order in (taker, maker):

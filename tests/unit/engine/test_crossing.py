@@ -66,7 +66,8 @@ def build(drawn: list[dict[str, Any]], held: list[int]) -> tuple[Any, Any, list[
         put_order(
             orders, row, slot, order_id=order_id, price_ticks=fields["price"], size_lots=fields["lots"],
             placed_slot=fields["placed_slot"], placed_ms=placed_ms, expiry_ms=fields["expiry_ms"],
-            kind=OrderKind.MARKET if fields["market_kind"] else OrderKind.LIMIT, time_in_force=TIF[fields["time_in_force"]],
+            kind=OrderKind.MARKET if fields["market_kind"] else OrderKind.LIMIT,
+            time_in_force=TIF[fields["time_in_force"]],
             flags=fields["is_ask"] | fields["reduce_only"] << 1, taker_phase_s=phase_ms // 1000,
             auction_start_ticks=fields["start"], not_before_ms=fields["not_before_ms"],
             max_slippage_bps=fields["slippage_bps"],
@@ -110,7 +111,11 @@ def test_scan_equals_brute_force(drawn: Any, held: Any, market_reduces: bool, ba
     market = Market(Fraction(INDEX_TICKS), *band, reduce_only=market_reduces)
     expected = reference_scan(plain, dict(enumerate(held)), market, NOW_MS, SLOT)
     got = [
-        (match.taker_row, match.taker_order_id, [(fill.maker_row, fill.maker_order_id, fill.size_lots) for fill in match.fills])
+        (
+            match.taker_row,
+            match.taker_order_id,
+            [(fill.maker_row, fill.maker_order_id, fill.size_lots) for fill in match.fills],
+        )
         for match in found
     ]
     assert got == [

@@ -1,0 +1,199 @@
+"""Kernels of the book's storage: level bitmap, lists of rows, table of order ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit, types
+from numba.extending import intrinsic
+
+from .book_layout import BASE_TICKS, FREE_ROW, LEVELS, ROW_COUNT
+from .wide import Int
+
+ONE = np.uint64(1)
+NO_BITS = np.uint64(0)
+ID_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+ID_SHIFT = np.uint64(32)
+
+
+@intrinsic
+def lowest_bit(typing_context: Any, word: Any) -> Any:
+    """Index of the lowest set bit of a `uint64` that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        flag = type(arguments[0].type)(1)
+        return builder.cttz(arguments[0], flag(1))
+
+    return types.int64(types.uint64), generate
+
+
+@intrinsic
+def leading_zeros(typing_context: Any, word: Any) -> Any:
+    """Number of zeros above the highest set bit of a `uint64` that is not 0."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        flag = type(arguments[0].type)(1)
+        return builder.ctlz(arguments[0], flag(1))
+
+    return types.int64(types.uint64), generate
+
+
+@njit(cache=True)
+def set_level(book: Int, side: Int, level: Int) -> None:
+    """Mark a level as occupied."""
+    word, group = level >> 6, level >> 12
+    book.low_bits[side, word] |= ONE << np.uint64(level & 63)
+    book.middle_bits[side, group] |= ONE << np.uint64(word & 63)
+    book.top_bits[side] |= ONE << np.uint64(group)
+
+
+@njit(cache=True)
+def clear_level(book: Int, side: Int, level: Int) -> None:
+    """Mark a level as empty."""
+    word, group = level >> 6, level >> 12
+    book.low_bits[side, word] &= ~(ONE << np.uint64(level & 63))
+    if book.low_bits[side, word] == NO_BITS:
+        book.middle_bits[side, group] &= ~(ONE << np.uint64(word & 63))
+        if book.middle_bits[side, group] == NO_BITS:
+            book.top_bits[side] &= ~(ONE << np.uint64(group))
+
+
+@njit(cache=True)
+def best_level(book: Int, side: Int) -> Int:
+    """Highest occupied bid level or lowest occupied ask level; -1 when the side is empty."""
+    top = book.top_bits[side]
+    if top == NO_BITS:
+        return np.int64(-1)
+    if side == 0:
+        group = 63 - leading_zeros(top)
+        word = group * 64 + 63 - leading_zeros(book.middle_bits[side, group])
+        return word * 64 + 63 - leading_zeros(book.low_bits[side, word])
+    group = lowest_bit(top)
+    word = group * 64 + lowest_bit(book.middle_bits[side, group])
+    return word * 64 + lowest_bit(book.low_bits[side, word])
+
+
+@njit(cache=True)
+def worse_level(book: Int, side: Int, level: Int) -> Int:
+    """The next occupied level after `level`, away from the best; -1 when there is none."""
+    step = -1 if side == 0 else 1
+    at = level + step
+    while 0 <= at < LEVELS:
+        word = at >> 6
+        below = np.uint64(at & 63)
+        if side == 0:
+            bits = book.low_bits[side, word] & (~NO_BITS >> np.uint64(63 - (at & 63)))
+            if bits != NO_BITS:
+                return word * 64 + 63 - leading_zeros(bits)
+            at = word * 64 - 1
+        else:
+            bits = book.low_bits[side, word] & (~NO_BITS << below)
+            if bits != NO_BITS:
+                return word * 64 + lowest_bit(bits)
+            at = word * 64 + 64
+    return np.int64(-1)
+
+
+@njit(cache=True)
+def level_of(book: Int, price_ticks: Int) -> Int:
+    """Level of a price; -1 outside the window."""
+    level = price_ticks - book.scalars[BASE_TICKS]
+    return level if 0 <= level < LEVELS else np.int64(-1)
+
+
+@njit(cache=True)
+def table_slot(book: Int, order_id: Int) -> Int:
+    """Slot of an id in the table, or the empty slot where it would go."""
+    mask = np.int64(book.table.shape[0] - 1)
+    slot = np.int64((order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
+    while book.table[slot] >= 0 and book.rows[book.table[slot]].order_id != order_id:
+        slot = (slot + 1) & mask
+    return slot
+
+
+@njit(cache=True)
+def table_remove(book: Int, slot: Int) -> None:
+    """Empty a slot and move later entries of its run up, so that no tombstones remain."""
+    mask = np.int64(book.table.shape[0] - 1)
+    hole, at = slot, slot
+    while True:
+        at = (at + 1) & mask
+        row = book.table[at]
+        if row < 0:
+            break
+        home = np.int64((book.rows[row].order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
+        if ((at - home) & mask) >= ((at - hole) & mask):
+            book.table[hole] = row
+            book.rows[row].slot = hole
+            hole = at
+    book.table[hole] = -1
+
+
+@njit(cache=True)
+def append_row(book: Int, row: Int, level: Int) -> None:
+    """Put a row at the end of its level's list."""
+    side = np.int64(book.rows[row].side)
+    last = book.tail[side, level]
+    book.rows[row].previous = last
+    book.rows[row].next = -1
+    if last < 0:
+        book.head[side, level] = row
+        set_level(book, side, level)
+    else:
+        book.rows[last].next = row
+    book.tail[side, level] = row
+    book.level_lots[side, level] += book.rows[row].lots
+
+
+@njit(cache=True)
+def unlink_row(book: Int, row: Int) -> None:
+    """Take a row out of its level's list."""
+    side = np.int64(book.rows[row].side)
+    level = book.rows[row].price_ticks - book.scalars[BASE_TICKS]
+    before, after = book.rows[row].previous, book.rows[row].next
+    if before < 0:
+        book.head[side, level] = after
+    else:
+        book.rows[before].next = after
+    if after < 0:
+        book.tail[side, level] = before
+    else:
+        book.rows[after].previous = before
+    book.level_lots[side, level] -= book.rows[row].lots
+    if book.head[side, level] < 0:
+        clear_level(book, side, level)
+
+
+@njit(cache=True)
+def remove_row(book: Int, row: Int) -> None:
+    """Take a row out of the book altogether."""
+    unlink_row(book, row)
+    table_remove(book, book.rows[row].slot)
+    book.rows[row].order_id = np.uint64(0)
+    book.rows[row].next = book.scalars[FREE_ROW]
+    book.scalars[FREE_ROW] = row
+    book.scalars[ROW_COUNT] -= 1
+
+
+@njit(cache=True)
+def insert_row(book: Int, operation: Int, price_ticks: Int, lots: Int, filled_lots: Int) -> Int:
+    """Rest an order at the end of its level; the row, or -1 when all rows are in use. The price is in the window."""
+    row = book.scalars[FREE_ROW]
+    if row < 0:
+        return np.int64(-1)
+    book.scalars[FREE_ROW] = book.rows[row].next
+    book.scalars[ROW_COUNT] += 1
+    slot = table_slot(book, operation.order_id)
+    book.table[slot] = row
+    book.rows[row].slot = slot
+    book.rows[row].order_id = operation.order_id
+    book.rows[row].price_ticks = price_ticks
+    book.rows[row].lots = lots
+    book.rows[row].filled_lots = filled_lots
+    book.rows[row].expiry_ms = operation.expiry_ms
+    book.rows[row].owner = operation.owner
+    book.rows[row].side = operation.side
+    book.rows[row].reduce_only = operation.reduce_only
+    append_row(book, row, price_ticks - book.scalars[BASE_TICKS])
+    return row
