@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+import keyword
 import re
 import sys
 import textwrap
@@ -89,6 +90,11 @@ def references(node: Any) -> Iterable[str]:
                 yield from references(inner)
 
 
+def safe(name: str) -> str:
+    """A field name that Python accepts."""
+    return f"{name}_" if keyword.iskeyword(name) else name
+
+
 def docstring(lines: list[str], fallback: str, indent: str) -> str:
     text = " ".join(line.strip() for line in lines if line.strip()) or fallback
     text = text.replace("\\", "\\\\").replace('"""', "'''")
@@ -108,10 +114,10 @@ def struct_class(entry: dict[str, Any], discriminator: list[int] | None) -> str:
     if discriminator is not None:
         out += f"    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex({bytes(discriminator).hex()!r})\n"
     out += "    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (\n"
-    out += "".join(f"        ({field['name']!r}, {kind(field['type'])}),\n" for field in fields) + "    )\n"
+    out += "".join(f"        ({safe(field['name'])!r}, {kind(field['type'])}),\n" for field in fields) + "    )\n"
     for field in fields:
         out += "".join(f"    #: {line}\n" for line in field.get("docs", []) if line.strip())
-        hint = f"    {field['name']}: {annotation(field['type'])}"
+        hint = f"    {safe(field['name'])}: {annotation(field['type'])}"
         if FILLER.match(field["name"]):
             hint += f" = field(default={filler_default(field['type'])}, repr=False)"
         out += hint + "\n"
@@ -149,7 +155,7 @@ def module(title: str, entries: list[dict[str, Any]], discriminators: dict[str, 
         f"from dataclasses import dataclass{', field' if ' = field(' in body else ''}\nfrom typing import ClassVar\n\n"
     )
     out += "from solders.pubkey import Pubkey\n\n" if re.search(r": [^\n]*Pubkey", body) else ""
-    out += "from .._wire import Kind, Wire\n"
+    out += "from evertide._wire import Kind, Wire\n"
     out += f"from .types import {', '.join(borrowed)}\n" if borrowed else ""
     out += f"\n\n{body}\n"
     table = "ALL: tuple[type[Wire], ...] = (\n" + "".join(f"    {entry['name']},\n" for entry in entries) + ")\n"
@@ -161,7 +167,7 @@ def errors_module(entries: list[dict[str, Any]]) -> str:
     bases = sorted({BLOCKS[entry["code"] // 100] for entry in entries})
     out = f'{BANNER}"""One class per error of the program, under the class of its block."""\n\nfrom __future__ import annotations\n\n'
     out += "from typing import ClassVar\n\n" if entries else ""
-    out += f"from .._errors import {', '.join([*bases, 'ProgramError'])}\n"
+    out += f"from evertide._errors import {', '.join([*bases, 'ProgramError'])}\n"
     for entry in sorted(entries, key=lambda entry: int(entry["code"])):
         message = entry.get("msg") or entry["name"]
         out += f"\n\nclass {entry['name']}({BLOCKS[entry['code'] // 100]}):\n" + docstring(
@@ -178,7 +184,7 @@ def instructions_module(entries: list[dict[str, Any]], types: set[str]) -> str:
     """Discriminator, accounts and argument kinds of every instruction."""
     used = sorted({other for entry in entries for arg in entry["args"] for other in references(arg["type"])} & types)
     out = f'{BANNER}"""Discriminator, accounts and arguments of every instruction, in the program\'s order."""\n\n'
-    out += "from __future__ import annotations\n\nfrom .._assemble import AccountSlot, InstructionLayout\n"
+    out += "from __future__ import annotations\n\nfrom evertide._assemble import AccountSlot, InstructionLayout\n"
     out += f"from .types import {', '.join(used)}\n" if used else ""
     out += "\nINSTRUCTIONS: dict[str, InstructionLayout] = {\n"
     for entry in entries:

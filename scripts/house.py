@@ -52,8 +52,7 @@ def capture(command: list[str | Path], *, cwd: Path = ROOT, env: dict[str, str] 
         cwd=cwd,
         env={**os.environ, **(env or {})},
         check=False,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        capture_output=True,
         text=True,
     )
     if result.returncode:
