@@ -254,6 +254,8 @@ pub enum EvertideError {
     MarketInvariantViolated = 607,
     #[msg("the user's own invariant failed")]
     UserInvariantViolated = 608,
+    #[msg("no market has this index")]
+    MarketUnknown = 609,
 
     // 67xx: settling, funding and collecting.
     #[msg("there is nothing to collect that the pool can pay")]

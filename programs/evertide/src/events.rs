@@ -65,6 +65,8 @@ pub struct FeesCollected {
     pub market_index: u16,
     pub treasury_atoms: u64,
     pub insurance_atoms: u64,
+    /// Interest on debts that went to the insurance fund.
+    pub interest_atoms: u64,
     pub pool_atoms: u64,
     pub pending_fees_atoms: u64,
     pub pending_insurance_atoms: u64,
@@ -304,10 +306,10 @@ pub struct MarketAccrued {
 #[event]
 pub struct DebtAccrued {
     pub sequence: u64,
-    pub debt_index_q32: u64,
+    pub debt_index_q48: u64,
     pub debt_atoms: u64,
+    /// Recognised and not yet collected.
     pub interest_atoms: u64,
-    pub dust_atoms: u64,
     pub elapsed_ms: i64,
 }
 

@@ -138,7 +138,7 @@ pub mod evertide {
 
     /// Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the
     /// signed amount is the return data. Anyone.
-    pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<()> {
+    pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
         instructions::settle_pnl(ctx)
     }
 
@@ -158,12 +158,12 @@ pub mod evertide {
     }
 
     /// Returns equity, requirements, free collateral and liquidation prices (`HealthView`) as return data.
-    pub fn view_health(ctx: &mut Context<ViewHealth>) -> Result<()> {
+    pub fn view_health(ctx: &mut Context<ViewHealth>) -> Result<HealthView> {
         instructions::view_health(ctx)
     }
 
     /// Returns prices, funding, 24 h change and open interest (`MarketView`) as return data.
-    pub fn view_market(ctx: &mut Context<ViewMarket>) -> Result<()> {
+    pub fn view_market(ctx: &mut Context<ViewMarket>) -> Result<MarketView> {
         instructions::view_market(ctx)
     }
 }

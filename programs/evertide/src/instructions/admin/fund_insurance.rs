@@ -1,9 +1,13 @@
 //! `fund_insurance`: pays quote into the insurance fund. Anyone may.
 
 use anchor_lang::prelude::*;
-use anchor_spl::token::TokenAccount;
+use anchor_lang::address_eq;
+use anchor_spl::token::{TokenAccount, TokenCpiExt};
 
-use crate::error::EvertideError;
+use crate::engine::quote::require_quote;
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::InsuranceFunded;
+use crate::require_cmp;
 use crate::state::{Collateral, Exchange, Insurance};
 
 #[event_cpi]
@@ -23,6 +27,42 @@ pub struct FundInsurance {
     pub token_program: Program<Token>,
 }
 
-pub fn fund_insurance(_ctx: &mut Context<FundInsurance>, _amount_atoms: u64, _tranche_atoms: u64) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+fn validate(accounts: &FundInsurance, amount_atoms: u64, tranche_atoms: u64) -> Result<()> {
+    // funder: signs; the token program checks that it may spend funder_token. exchange, insurance: the only ones.
+    require_quote(&accounts.quote)?;
+    require!(address_eq(&accounts.quote.vault, accounts.quote_vault.address()), EvertideError::WrongVault);
+    require!(address_eq(&accounts.quote.mint, accounts.funder_token.mint()), EvertideError::WrongTokenMint);
+    require!(amount_atoms > 0, EvertideError::AmountZero);
+    require_cmp!(amount_atoms, <=, accounts.funder_token.amount(), EvertideError::InsufficientBalance);
+    require_cmp!(tranche_atoms, <=, amount_atoms, EvertideError::TrancheTooLarge);
+    Ok(())
+}
+
+pub fn fund_insurance(ctx: &mut Context<FundInsurance>, amount_atoms: u64, tranche_atoms: u64) -> Result<()> {
+    validate(&ctx.accounts, amount_atoms, tranche_atoms)?;
+    let accounts = &mut ctx.accounts;
+    let before = accounts.quote_vault.amount();
+    accounts.token_program.transfer(
+        &mut accounts.funder_token,
+        &mut accounts.quote_vault,
+        &accounts.funder,
+        &[],
+        amount_atoms,
+    )?;
+    let received = accounts.quote_vault.amount().checked_sub(before).or_refuse()?;
+    let insurance = &mut accounts.insurance;
+    insurance.balance_atoms = insurance.balance_atoms.checked_add(received).or_refuse()?;
+    insurance.tranche_atoms = insurance.tranche_atoms.checked_add(tranche_atoms.min(received)).or_refuse()?;
+    insurance.funded_atoms = insurance.funded_atoms.checked_add(received).or_refuse()?;
+    let sequence = insurance.sequence;
+    insurance.sequence = sequence.checked_add(1).or_refuse()?;
+    let event = InsuranceFunded {
+        sequence,
+        funder: *accounts.funder.address(),
+        amount_atoms: received,
+        balance_atoms: accounts.insurance.balance_atoms,
+        tranche_atoms: accounts.insurance.tranche_atoms,
+    };
+    emit_cpi!(event);
+    Ok(())
 }

@@ -3,13 +3,16 @@
 use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
-use crate::state::{User};
+use crate::require_cmp;
+use crate::state::User;
 
 #[derive(Accounts)]
 pub struct AssertSequence {
     pub user: Account<User>,
 }
 
-pub fn assert_sequence(_ctx: &mut Context<AssertSequence>, _sequence: u64) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn assert_sequence(ctx: &mut Context<AssertSequence>, sequence: u64) -> Result<()> {
+    // user: any; anyone may ask.
+    require_cmp!(ctx.accounts.user.sequence, ==, sequence, EvertideError::SequenceAssertionFailed);
+    Ok(())
 }

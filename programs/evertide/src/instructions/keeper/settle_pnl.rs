@@ -19,6 +19,6 @@ pub struct SettlePnl {
     pub quote: Account<Collateral>,
 }
 
-pub fn settle_pnl(_ctx: &mut Context<SettlePnl>) -> Result<()> {
+pub fn settle_pnl(_ctx: &mut Context<SettlePnl>) -> Result<i64> {
     Err(EvertideError::GateClosed.into())
 }
