@@ -72,10 +72,20 @@ impl PremiumAverage {
 /// Per 8 hours: `premium + clamp(interest - premium, +-0.05 %)`, clamped to `+-6 (IM - MM)`; an eighth of
 /// it per hour.
 pub fn hourly_rate(average_premium: RateE9, initial: Bps, maintenance: Bps) -> MathResult<RateE9> {
+    hourly_rate_with(average_premium, RateE9::new(INTEREST_RATE_E9)?, initial, maintenance)
+}
+
+/// [`hourly_rate`] with a market's own interest per 8 hours.
+pub fn hourly_rate_with(
+    average_premium: RateE9,
+    interest: RateE9,
+    initial: Bps,
+    maintenance: Bps,
+) -> MathResult<RateE9> {
     let margin_gap = initial.get().checked_sub(maintenance.get()).ok_or(MathError::NotMonotone)?;
     let cap = i64::from(margin_gap).checked_mul(RATE_E9_PER_BPS.saturating_mul(RATE_CAP_FACTOR));
     let cap = cap.ok_or(MathError::Overflow)?;
-    let pull = INTEREST_RATE_E9.checked_sub(average_premium.get()).ok_or(MathError::Overflow)?;
+    let pull = interest.get().checked_sub(average_premium.get()).ok_or(MathError::Overflow)?;
     let pull = pull.clamp(INTEREST_CLAMP_E9.saturating_neg(), INTEREST_CLAMP_E9);
     let eight_hours = average_premium.get().checked_add(pull).ok_or(MathError::Overflow)?;
     let capped = eight_hours.clamp(cap.saturating_neg(), cap);

@@ -281,6 +281,7 @@ pub struct MarkUpdated {
     pub impact_bid_ticks: u64,
     pub impact_ask_ticks: u64,
     pub time_ms: i64,
+    pub premium_e9: i64,
 }
 
 /// Sequence of the market. `j_long` and `j_short` are words, low and high.

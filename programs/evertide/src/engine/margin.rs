@@ -140,6 +140,15 @@ pub fn snapshot(position: &Position) -> Result<Snapshot> {
     })
 }
 
+/// Weighted value in atoms of all collateral slots, the quote asset not included.
+pub fn collateral_total(user: &User, cache: &RiskCache, kind: MarginKind, freshness: Freshness) -> Result<i64> {
+    let mut sum = Valuation::default();
+    for slot in user.collaterals.iter().filter(|slot| slot.collateral_index != 0) {
+        add_collateral(&mut sum, slot, cache, kind, freshness)?;
+    }
+    Ok(sum.collateral_atoms)
+}
+
 fn add_collateral(
     sum: &mut Valuation,
     slot: &CollateralSlot,

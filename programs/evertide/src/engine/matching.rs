@@ -6,10 +6,11 @@
 use anchor_lang::prelude::*;
 use core::cmp::Ordering;
 use evertide_math::bands::{breaker_trips, exceeds_slippage, ramp, scaled_band, taker_limit};
-use evertide_math::oracle::{is_allowed, OracleAction, STALE_FOR_FILLS, STALE_FOR_MARGIN};
+use evertide_math::oracle::{is_allowed, OracleAction};
 use evertide_math::priority::{compare, order_hash, OrderRank};
 use evertide_math::{AtomsPerLotTick, Bps, Millis, PriceQ32, RateE9, Side, Ticks};
 
+use super::oracle::with_staleness;
 use super::orders::{is_ask, is_immediate, is_live, is_post_only, is_void};
 use super::place::{plain_terms, side, status_now};
 use crate::error::{EvertideError, OrRefuse};
@@ -70,20 +71,6 @@ pub struct Rules {
     pub reduce_only: bool,
 }
 
-/// Validity bits of the market's price at its present age.
-pub fn validity_now(market: &Market, now_ms: i64) -> u8 {
-    let rules = &market.terms.oracle;
-    let age_ms = now_ms.saturating_sub(market.publish_time_ms);
-    let mut bits = market.validity & !(STALE_FOR_FILLS | STALE_FOR_MARGIN);
-    if age_ms > i64::from(rules.stale_fill_ms) {
-        bits |= STALE_FOR_FILLS;
-    }
-    if age_ms > i64::from(rules.stale_margin_ms) {
-        bits |= STALE_FOR_MARGIN;
-    }
-    bits
-}
-
 impl Rules {
     /// The rules of a market that can match now, or why it cannot.
     pub fn of(market: &Market, exchange: &Exchange, now: Now) -> Result<Self> {
@@ -91,8 +78,9 @@ impl Rules {
         let status = status_now(market, now.ms);
         let matches = status == MarketStatus::Active as u8 || status == MarketStatus::ReduceOnly as u8;
         require!(matches, EvertideError::MarketCannotMatch);
-        let bits = validity_now(market, now.ms);
-        let allowed = is_allowed(&market.terms.oracle.refused, OracleAction::Fill, bits);
+        let rules = &market.terms.oracle;
+        let bits = with_staleness(market.validity, rules, market.publish_time_ms, now.ms);
+        let allowed = is_allowed(&rules.refused, OracleAction::Fill, bits);
         require!(allowed, EvertideError::OracleValidityForbids);
         Ok(Self {
             now,

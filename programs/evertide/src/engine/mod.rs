@@ -2,17 +2,21 @@
 
 pub mod average;
 pub mod collateral_slots;
+pub mod evidence;
 pub mod feed;
+pub mod fees;
+pub mod fill;
+pub mod funding;
 pub mod load;
 pub mod margin;
+pub mod mark;
+pub mod matching;
 pub mod oracle;
 pub mod orders;
 pub mod place;
 pub mod position;
 pub mod quote;
 pub mod row;
-pub mod fees;
-pub mod fill;
-pub mod matching;
 pub mod session;
 pub mod session_fill;
+pub mod settle;

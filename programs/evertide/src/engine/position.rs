@@ -6,11 +6,9 @@ use evertide_math::pnl::remaining_entry;
 use evertide_math::{Atoms, Lots};
 
 use super::margin::{side_of, snapshot};
+use super::row::FLAG_ISOLATED_ONLY;
 use crate::error::{EvertideError, OrRefuse};
 use crate::state::{order_flags, Market, Order, Position, RiskCache, User};
-
-/// Bit of `MarketTerms::flags` and `MarketRow::flags`: positions live in a sub-account of their own.
-pub const ISOLATED_ONLY: u16 = 1;
 
 /// Slot number of a market's position, if the user has one.
 #[inline(always)]
@@ -41,10 +39,10 @@ pub fn require_isolation(user: &User, market: &Market, cache: &RiskCache) -> Res
     if user.position_count == 0 || find(user, market.index).is_some() {
         return Ok(());
     }
-    let isolated = market.terms.flags & u32::from(ISOLATED_ONLY) != 0
+    let isolated = market.terms.flags & u32::from(FLAG_ISOLATED_ONLY) != 0
         || user.positions.iter().any(|position| {
             let row = cache.markets.get(usize::from(position.market_plus_one.wrapping_sub(1)));
-            row.is_some_and(|row| row.flags & ISOLATED_ONLY != 0)
+            row.is_some_and(|row| row.flags & FLAG_ISOLATED_ONLY != 0)
         });
     require!(!isolated, EvertideError::IsolatedMarketShared);
     Ok(())

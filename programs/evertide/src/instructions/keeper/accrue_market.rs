@@ -2,7 +2,11 @@
 
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
+use crate::engine::row::write_market_row;
+use crate::engine::{evidence, funding, mark};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::MarketAccrued;
+use crate::guards::now;
 use crate::state::{Exchange, Market, RiskCache};
 
 #[event_cpi]
@@ -15,6 +19,39 @@ pub struct AccrueMarket {
     pub market: Account<Market>,
 }
 
-pub fn accrue_market(_ctx: &mut Context<AccrueMarket>) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
+    let now = now()?;
+    let accounts = &mut ctx.accounts;
+    let market = &mut accounts.market;
+    require!(market.index_price_q32 != 0, EvertideError::MarketHasNoPrice);
+    let elapsed_ms = now.ms.saturating_sub(market.accrued_ms).max(0);
+    funding::accrue(market, now)?;
+    mark::note_matchability(market, now);
+    evidence::drop_dead(market, &[], now);
+    // Without a usable index the mark stays; the row clamps it, and its validity bits tell every reader.
+    if mark::is_computable(market, now.ms) {
+        mark::refresh(market, now)?;
+    }
+    funding::refresh_premium(market, now.ms)?;
+    write_market_row(market, &mut accounts.risk_cache, now)?;
+    let sequence = market.sequence;
+    market.sequence = sequence.checked_add(1).or_refuse()?;
+    let event = MarketAccrued {
+        sequence,
+        market_index: market.index,
+        premium_e9: market.premium_e9,
+        funding_rate_e9: market.funding_rate_e9,
+        index_price_q32: market.index_price_q32,
+        mark_price_q32: market.mark_price_q32,
+        mark_twap_q32: market.mark_twap_q32,
+        elapsed_ms,
+        j_long_low: market.j[0].low,
+        j_long_high: market.j[0].high,
+        j_short_low: market.j[1].low,
+        j_short_high: market.j[1].high,
+        dust_atoms: market.dust_atoms,
+        time_ms: now.ms,
+    };
+    emit_cpi!(event);
+    Ok(())
 }

@@ -2,7 +2,12 @@
 
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
+use crate::engine::position::{find, fold_position, release_if_empty};
+use crate::engine::quote::{accrue_interest, change_balance, require_quote};
+use crate::engine::settle;
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::PnlSettled;
+use crate::guards::now;
 use crate::state::{Collateral, Exchange, Market, RiskCache, User};
 
 #[event_cpi]
@@ -19,6 +24,35 @@ pub struct SettlePnl {
     pub quote: Account<Collateral>,
 }
 
-pub fn settle_pnl(_ctx: &mut Context<SettlePnl>) -> Result<i64> {
-    Err(EvertideError::GateClosed.into())
+pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
+    let now = now()?;
+    let accounts = &mut ctx.accounts;
+    require_quote(&accounts.quote)?;
+    let (market, user, quote) = (&mut accounts.market, &mut accounts.user, &mut accounts.quote);
+    let slot = find(user, market.index).ok_or(EvertideError::PositionNotFound)?;
+    let fold = fold_position(&mut user.positions[slot], market)?;
+    accrue_interest(user, quote)?;
+    let plan = settle::plan(&accounts.exchange, &accounts.risk_cache, market, user, quote, slot, now)?;
+    let amount_atoms = settle::apply(market, user, slot, &plan)?;
+    change_balance(user, quote, amount_atoms, now.ms)?;
+    let cash_atoms = user.positions[slot].cash_atoms;
+    release_if_empty(user, slot)?;
+    let (sequence, user_sequence) = (market.sequence, user.sequence);
+    market.sequence = sequence.checked_add(1).or_refuse()?;
+    user.sequence = user_sequence.checked_add(1).or_refuse()?;
+    let event = PnlSettled {
+        sequence,
+        market_index: market.index,
+        user: *user.address(),
+        user_sequence,
+        amount_atoms,
+        quote_atoms: user.quote_atoms,
+        cash_atoms,
+        funding_atoms: fold.funding_atoms,
+        pool_atoms: market.pool_atoms,
+        total_atoms: quote.total_atoms,
+        debt_atoms: quote.debt_atoms,
+    };
+    emit_cpi!(event);
+    Ok(amount_atoms)
 }

@@ -2,7 +2,9 @@
 
 use anchor_lang::prelude::*;
 
-use crate::error::EvertideError;
+use crate::engine::position::{find, fold_position, release_if_empty};
+use crate::error::{EvertideError, OrRefuse};
+use crate::events::PositionTouched;
 use crate::state::{Market, User};
 
 #[event_cpi]
@@ -14,6 +16,28 @@ pub struct TouchPosition {
     pub user: Account<User>,
 }
 
-pub fn touch_position(_ctx: &mut Context<TouchPosition>) -> Result<()> {
-    Err(EvertideError::GateClosed.into())
+pub fn touch_position(ctx: &mut Context<TouchPosition>) -> Result<()> {
+    let accounts = &mut ctx.accounts;
+    let (market, user) = (&mut accounts.market, &mut accounts.user);
+    let slot = find(user, market.index).ok_or(EvertideError::PositionNotFound)?;
+    let outcome = fold_position(&mut user.positions[slot], market)?;
+    require!(outcome.changed, EvertideError::NothingToFold);
+    let position = user.positions[slot];
+    release_if_empty(user, slot)?;
+    let (sequence, user_sequence) = (market.sequence, user.sequence);
+    market.sequence = sequence.checked_add(1).or_refuse()?;
+    user.sequence = user_sequence.checked_add(1).or_refuse()?;
+    let market_index = market.index;
+    let user = *user.address();
+    emit_cpi!(PositionTouched {
+        sequence,
+        market_index,
+        user,
+        user_sequence,
+        size_lots: position.basis_lots,
+        cash_atoms: position.cash_atoms,
+        funding_atoms: outcome.funding_atoms,
+        epoch: position.epoch,
+    });
+    Ok(())
 }

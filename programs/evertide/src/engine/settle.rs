@@ -1,0 +1,85 @@
+//! Moving profit and loss between a position, its owner's quote balance and its market's pool.
+
+use anchor_lang::prelude::*;
+use evertide_math::debt::{max_new_debt, DebtLimits};
+use evertide_math::margin::MarginKind;
+use evertide_math::notional::{position_value, realised, worse_price};
+use evertide_math::oracle::{is_allowed, OracleAction};
+use evertide_math::settle::{settle, SettleInput};
+use evertide_math::{Atoms, Bps, Lots, PriceQ32};
+
+use super::margin::{collateral_total, market_row, Freshness};
+use super::oracle::with_staleness;
+use crate::error::OrRefuse;
+use crate::guards::Now;
+use crate::state::{Collateral, Exchange, Market, RiskCache, User};
+
+/// What a settlement of one position depends on; `None` when the price does not allow one now.
+pub fn plan(
+    exchange: &Exchange,
+    cache: &RiskCache,
+    market: &Market,
+    user: &User,
+    quote: &Collateral,
+    slot: usize,
+    now: Now,
+) -> Result<Option<SettleInput>> {
+    let position = &user.positions[slot];
+    let size = Lots::new(position.basis_lots).or_refuse()?;
+    let cash = Atoms::new(position.cash_atoms).or_refuse()?;
+    let value = if size.is_zero() {
+        cash
+    } else {
+        let rules = &market.terms.oracle;
+        let bits = with_staleness(market.validity, rules, market.publish_time_ms, now.ms);
+        if !is_allowed(&rules.refused, OracleAction::FundingOrSettle, bits) {
+            return Ok(None);
+        }
+        let row = market_row(cache, market.index)?;
+        let mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
+        let twap = PriceQ32::new(row.twap_price_q32).or_refuse()?;
+        position_value(size, cash, worse_price(size, mark, twap)).or_refuse()?
+    };
+    let balance = Atoms::new(user.quote_atoms).or_refuse()?;
+    let short = value.is_negative() && value.magnitude() > user.quote_atoms.max(0).unsigned_abs();
+    let debt_room = if short { debt_room(exchange, cache, user, quote, now)? } else { Atoms::ZERO };
+    Ok(Some(SettleInput {
+        value,
+        realised: realised(cash, Atoms::new(position.entry_atoms).or_refuse()?).or_refuse()?,
+        quote: balance,
+        debt_room,
+        pool: Atoms::from_unsigned(market.pool_atoms).or_refuse()?,
+    }))
+}
+
+/// New debt that the user may take now: within 20 % of weighted collateral, $100,000, and the exchange's debt cap.
+///
+/// Collateral without a fresh price backs nothing new. The vault is taken at what users hold in it, net of debts:
+/// pools and the insurance fund only add to it.
+fn debt_room(exchange: &Exchange, cache: &RiskCache, user: &User, quote: &Collateral, now: Now) -> Result<Atoms> {
+    let freshness = Freshness { now_ms: now.ms, required: true };
+    let weighted = collateral_total(user, cache, MarginKind::Withdrawal, freshness).unwrap_or(0);
+    let vault = Atoms::from_unsigned(quote.total_atoms.saturating_sub(quote.debt_atoms)).or_refuse()?;
+    let limits = DebtLimits {
+        weighted_collateral: Atoms::new(weighted.max(0)).or_refuse()?,
+        user_debt: Atoms::new(user.quote_atoms.min(0)).or_refuse()?.negate(),
+        exchange_debt: Atoms::from_unsigned(quote.debt_atoms).or_refuse()?,
+        quote_vault: vault,
+    };
+    let room = max_new_debt(&limits).or_refuse()?;
+    let cap = vault.ratio_floor(Bps::new(u32::from(exchange.terms.debt_cap_bps)).or_refuse()?).or_refuse()?;
+    let under_cap = cap.minus(limits.exchange_debt).or_refuse()?.max(Atoms::ZERO);
+    Ok(room.min(under_cap))
+}
+
+/// Moves cash and pool; returns the signed amount that goes into the quote balance.
+pub fn apply(market: &mut Market, user: &mut User, slot: usize, plan: &Option<SettleInput>) -> Result<i64> {
+    let Some(input) = plan else {
+        return Ok(0);
+    };
+    let position = &mut user.positions[slot];
+    let settled = settle(input, Atoms::new(position.cash_atoms).or_refuse()?).or_refuse()?;
+    position.cash_atoms = settled.cash.get();
+    market.pool_atoms = settled.pool.magnitude();
+    Ok(settled.amount.get())
+}
