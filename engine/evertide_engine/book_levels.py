@@ -17,9 +17,8 @@ ID_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 ID_SHIFT = np.uint64(32)
 
 
-@intrinsic
-def lowest_bit(typing_context: Any, word: Any) -> Any:
-    """Index of the lowest set bit of a `uint64` that is not 0."""
+def _lowest_bit(typing_context: Any, word: Any) -> Any:
+    """Code for `lowest_bit`: one machine instruction."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         flag = type(arguments[0].type)(1)
@@ -28,15 +27,22 @@ def lowest_bit(typing_context: Any, word: Any) -> Any:
     return types.int64(types.uint64), generate
 
 
-@intrinsic
-def leading_zeros(typing_context: Any, word: Any) -> Any:
-    """Number of zeros above the highest set bit of a `uint64` that is not 0."""
+lowest_bit: Any = intrinsic(_lowest_bit)
+"""Index of the lowest set bit of a `uint64` that is not 0."""
+
+
+def _leading_zeros(typing_context: Any, word: Any) -> Any:
+    """Code for `leading_zeros`: one machine instruction."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         flag = type(arguments[0].type)(1)
         return builder.ctlz(arguments[0], flag(1))
 
     return types.int64(types.uint64), generate
+
+
+leading_zeros: Any = intrinsic(_leading_zeros)
+"""Number of zeros above the highest set bit of a `uint64` that is not 0."""
 
 
 @njit(cache=True)

@@ -8,15 +8,13 @@ does not check again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.constants import MARKETS_MAX, ORDERS_MAX
+from ._generated.constants import MAKERS_MAX, MARKETS_MAX, ORDERS_MAX
 from .crossing_kernels import (
     ASK,
-    BID,
     MAKER,
     TAKER,
     best_prices,
@@ -28,41 +26,7 @@ from .crossing_kernels import (
 )
 from .decode import Records
 from .errors import ShapeError
-
-MAKERS_PER_MATCH = 8
-NO_PRICE_HIGH = np.int64(1 << 62)
-
-
-class MarketColumns(NamedTuple):
-    """What matching needs of each market, one row per market index, `MARKETS_MAX` rows."""
-
-    index_price_q32: NDArray[np.uint64]
-    """Index price, quote atoms per lot, 32 fractional bits; 0 = never priced, nothing matches."""
-    tick_value: NDArray[np.uint64]
-    """Quote atoms of one lot at one tick."""
-    band_low_ticks: NDArray[np.int64]
-    """Lowest price of a fill."""
-    band_high_ticks: NDArray[np.int64]
-    """Highest price of a fill; below `band_low_ticks` nothing matches."""
-    reduce_only: NDArray[np.bool_]
-    """Every fill must reduce both positions."""
-    a: NDArray[np.uint64]
-    """Size factor per side, shape `(MARKETS_MAX, 2)`."""
-    epoch: NDArray[np.uint32]
-    """Epoch per side, shape `(MARKETS_MAX, 2)`."""
-
-    @classmethod
-    def empty(cls) -> MarketColumns:
-        """Columns of an exchange without markets: nothing matches."""
-        return cls(
-            np.zeros(MARKETS_MAX, np.uint64),
-            np.zeros(MARKETS_MAX, np.uint64),
-            np.ones(MARKETS_MAX, np.int64),
-            np.zeros(MARKETS_MAX, np.int64),
-            np.zeros(MARKETS_MAX, np.bool_),
-            np.zeros((MARKETS_MAX, 2), np.uint64),
-            np.zeros((MARKETS_MAX, 2), np.uint32),
-        )
+from .markets import MarketColumns
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +80,7 @@ def scan(
     if count == 0:
         return []
     rows = orders["orders"]
-    live = _classify(orders, users, markets, now_ms, slot, blocked)
-    refs, roles, limits = live
+    refs, roles, limits = _classify(orders, users, markets, now_ms, slot, blocked)
     if not refs.size:
         return []
     best = np.empty((MARKETS_MAX, 4), np.int64)
@@ -146,6 +109,7 @@ def _classify(
         orders["order_count"],
         orders["cancel_all_after_ms"],
         users["orders_epoch"],
+        users["liquidation_start_ms"],
         rows["order_id"],
         rows["price_ticks"],
         rows["size_lots"],
@@ -206,7 +170,7 @@ def _pair(
     fills = pair(
         takers, makers, market, side, roles, price, limits, placed, hashes, lots, owners, picked["flags"],
         picked["time_in_force"], slippage_bps(picked), position_at.astype(np.int64), positions, markets.index_price_q32,
-        markets.tick_value, markets.band_low_ticks, markets.band_high_ticks, markets.reduce_only, MAKERS_PER_MATCH,
+        markets.tick_value, markets.band_low_ticks, markets.band_high_ticks, markets.reduce_only, MAKERS_MAX,
     )  # fmt: skip
     return _matches(fills, market, account, at, picked)
 
@@ -258,4 +222,4 @@ def _matches(
     return matches
 
 
-__all__ = ["ASK", "BID", "MAKERS_PER_MATCH", "Fill", "MarketColumns", "Match", "scan"]
+__all__ = ["Fill", "MarketColumns", "Match", "scan"]

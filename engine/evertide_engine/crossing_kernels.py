@@ -1,5 +1,7 @@
 """Kernels of the crossing scan. Account arrays have shape `(n,)` or `(n, 32)`; a reference is `row * 32 + slot`."""
 
+# mypy: disable-error-code="no-untyped-def, assignment"
+
 from __future__ import annotations
 
 import numpy as np
@@ -45,14 +47,15 @@ def order_role(kind: Int, time_in_force: Int, age_ms: Int, phase_ms: Int, age_sl
 
 @njit(cache=True)
 def classify(
-    order_count, dead_after_ms, orders_epoch, order_id, price, size, placed_slot, placed_ms, expiry_ms, market, kind,
+    order_count, dead_after_ms, orders_epoch, liquidation_start_ms, order_id, price, size, placed_slot, placed_ms,
+    expiry_ms, market, kind,
     time_in_force, flags, phase_s, terms, index_price, tick_value, now_ms, slot, blocked, refs, roles, limits,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Write reference, role and effective limit (ticks) of every order that may trade now; the number written."""
     used = 0
     for row in range(order_id.shape[0]):
         left = np.int64(order_count[row])
-        dead = dead_after_ms[row] != 0 and now_ms > dead_after_ms[row]
+        dead = liquidation_start_ms[row] != 0 or (dead_after_ms[row] != 0 and now_ms >= dead_after_ms[row])
         at = -1
         while left > 0 and at + 1 < SLOTS:
             at += 1
@@ -62,7 +65,7 @@ def classify(
             where = np.int64(market[row, at])
             if dead or where >= MARKETS or order_id[row, at] < orders_epoch[row] or size[row, at] == np.uint64(0):
                 continue
-            if expiry_ms[row, at] != 0 and now_ms > expiry_ms[row, at]:
+            if expiry_ms[row, at] != 0 and now_ms >= expiry_ms[row, at]:
                 continue
             if np.int64(kind[row, at]) > KIND_LAST or np.int64(terms[row, at, 1]) > now_ms:
                 continue
@@ -70,7 +73,7 @@ def classify(
                 continue
             if index_price[where] == np.uint64(0):
                 continue
-            age_ms = now_ms - placed_ms[row, at]
+            age_ms = max(now_ms - placed_ms[row, at], 0)
             phase_ms = np.int64(phase_s[row, at]) * MS_PER_SECOND
             age_slots = slot - np.int64(placed_slot[row, at])
             role = order_role(kind[row, at], time_in_force[row, at], age_ms, phase_ms, age_slots)
@@ -88,7 +91,7 @@ def classify(
 
 
 @njit(cache=True)
-def best_prices(refs, roles, limits, market, price, flags, best):  # type: ignore[no-untyped-def]
+def best_prices(refs, roles, limits, market, price, flags, best):
     """Per market: best maker bid, best maker ask, highest taker bid limit, lowest taker ask limit; ticks."""
     for where in range(MARKETS):
         best[where, 0], best[where, 1], best[where, 2], best[where, 3] = 0, HIGHEST, 0, HIGHEST
@@ -109,7 +112,7 @@ def best_prices(refs, roles, limits, market, price, flags, best):  # type: ignor
 
 
 @njit(cache=True)
-def select(refs, roles, limits, market, price, flags, best):  # type: ignore[no-untyped-def]
+def select(refs, roles, limits, market, price, flags, best):
     """Indices of the live orders whose price meets the best of the other side, as taker or as maker."""
     kept = np.empty(refs.shape[0], np.int64)
     used = 0
@@ -129,7 +132,7 @@ def select(refs, roles, limits, market, price, flags, best):  # type: ignore[no-
 
 
 @njit(cache=True)
-def candidate_hashes(keys, account, placed_slot, order_id):  # type: ignore[no-untyped-def]
+def candidate_hashes(keys, account, placed_slot, order_id):
     """Priority hash of each candidate."""
     hashes = np.empty(account.shape[0], np.uint64)
     for at in range(account.shape[0]):
@@ -138,7 +141,7 @@ def candidate_hashes(keys, account, placed_slot, order_id):  # type: ignore[no-u
 
 
 @njit(cache=True)
-def candidate_positions(holders, market_plus_one, basis, a_snapshot, epoch, a, market_epoch):  # type: ignore[no-untyped-def]
+def candidate_positions(holders, market_plus_one, basis, a_snapshot, epoch, a, market_epoch):
     """Folded signed lots of each `account * MARKETS_MAX + market`; 0 where the account has no position there."""
     lots = np.zeros(holders.shape[0], np.int64)
     for at in range(holders.shape[0]):
@@ -175,7 +178,7 @@ def may_meet(role: Int, taker_slot: Int, taker_hash: Int, maker_slot: Int, maker
 
 
 @njit(cache=True)
-def group_bounds(makers, market, side):  # type: ignore[no-untyped-def]
+def group_bounds(makers, market, side):
     """First and one-past-last maker of each `(market, side)` in the ranked list."""
     bounds = np.zeros((MARKETS, 2, 2), np.int64)
     for at in range(makers.shape[0]):
@@ -190,7 +193,7 @@ def group_bounds(makers, market, side):  # type: ignore[no-untyped-def]
 def pair(
     takers, makers, market, side, roles, price, limits, placed, hashes, lots, owners, flags, time_in_force, slippage,
     position_at, positions, index_price, tick_value, band_low, band_high, reduce_only, makers_max,
-):  # type: ignore[no-untyped-def]  # fmt: skip
+):  # fmt: skip
     """Fill rows `(match, taker, maker, lots, price)`; consumes `lots` and moves `positions` as the fills would."""
     bounds = group_bounds(makers, market, side)
     fills = np.empty((16, 5), np.int64)
@@ -246,7 +249,7 @@ def pair(
 
 
 @njit(cache=True)
-def apply_fill(taker, maker, size, is_ask, lots, position_at, positions):  # type: ignore[no-untyped-def]
+def apply_fill(taker, maker, size, is_ask, lots, position_at, positions):
     """Take a fill of `size` lots off both orders and move both positions; a negative size takes it back."""
     lots[taker] -= size
     lots[maker] -= size

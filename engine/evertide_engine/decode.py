@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.layouts import COLLATERAL, EXCHANGE, MARKET, ORDERS, RISK_CACHE, USER
+from ._generated.layouts import COLLATERAL, DISCRIMINATORS, EXCHANGE, MARKET, ORDERS, RISK_CACHE, USER
 from .errors import LayoutError
 
 Records = NDArray[np.void]
@@ -21,10 +21,10 @@ Records = NDArray[np.void]
 DISCRIMINATOR_BYTES = 8
 
 
-def decode(accounts: Sequence[bytes], dtype: np.dtype[Any], name: str = "") -> Records:
-    """Decode account bytes into a writable structured array of shape `(len(accounts),)`.
+def decode(accounts: Sequence[bytes], dtype: np.dtype[Any], name: str) -> Records:
+    """Decode accounts of kind `name` into a writable structured array of shape `(len(accounts),)`.
 
-    Raises `LayoutError` for an account shorter than the layout, and for accounts of more than one discriminator.
+    Raises `LayoutError` for an account shorter than its layout, and for one with another kind's discriminator.
     """
     size = dtype.itemsize
     if not accounts:
@@ -38,12 +38,11 @@ def decode(accounts: Sequence[bytes], dtype: np.dtype[Any], name: str = "") -> R
         accounts = [data[:size] for data in accounts]
     joined = np.frombuffer(bytearray().join(accounts), dtype=np.uint8).reshape(len(accounts), size)
     heads = joined[:, :DISCRIMINATOR_BYTES]
-    different = np.flatnonzero((heads != heads[0]).any(axis=1))
+    needed = DISCRIMINATORS[name]
+    different = np.flatnonzero(heads.copy().view("<u8")[:, 0] != int.from_bytes(needed, "little"))
     if different.size:
         row = int(different[0])
-        raise LayoutError(
-            name, row, "one batch holds one kind of account", heads[row].tobytes().hex(), heads[0].tobytes().hex()
-        )
+        raise LayoutError(name, row, "the discriminator names the kind", heads[row].tobytes().hex(), needed.hex())
     return joined.reshape(-1).view(dtype)
 
 

@@ -88,14 +88,14 @@ def taker_limit(
 ) -> Int:
     """A taker's effective limit at `elapsed_ms` of its taker phase, in ticks; -1 where it has none.
 
-    The line runs from `start_ticks`, or from index +- 5 bps where that is 0, to the own limit. An own limit that is
-    more passive than the start holds throughout.
+    The line runs from `start_ticks`, or where that is 0 from index +- 5 bps, to the own limit; an own limit more
+    passive than index +- 5 bps holds throughout.
     """
-    start = np.int64(start_ticks)
-    if start == 0:
-        start = offset_limit(is_ask, index_price, np.int64(TAKER_PHASE_START_BPS), tick_value)
-        if start < 0:
-            return start
+    if start_ticks != 0:
+        return ramp(np.int64(start_ticks), np.int64(own_ticks), np.int64(elapsed_ms), np.int64(phase_ms))
+    start = offset_limit(is_ask, index_price, np.int64(TAKER_PHASE_START_BPS), tick_value)
+    if start < 0:
+        return start
     if (own_ticks >= start) if is_ask else (own_ticks <= start):
         return np.int64(own_ticks)
     return ramp(start, np.int64(own_ticks), np.int64(elapsed_ms), np.int64(phase_ms))

@@ -24,9 +24,8 @@ WORD_BITS = np.uint64(64)
 SIGN_BIT = np.uint64(1 << 63)
 
 
-@intrinsic
-def multiply_high(typing_context: Any, left: Any, right: Any) -> Any:
-    """High 64 bits of the product of two `uint64`: one machine instruction."""
+def _multiply_high(typing_context: Any, left: Any, right: Any) -> Any:
+    """Code for the high word of a product: one machine instruction."""
     if left != types.uint64 or right != types.uint64:
         return None
 
@@ -37,6 +36,10 @@ def multiply_high(typing_context: Any, left: Any, right: Any) -> Any:
         return builder.trunc(builder.lshr(product, double(64)), word)
 
     return types.uint64(types.uint64, types.uint64), generate
+
+
+multiply_high: Any = intrinsic(_multiply_high)
+"""High 64 bits of the product of two `uint64`."""
 
 
 @njit(cache=True)

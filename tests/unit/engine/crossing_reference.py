@@ -75,10 +75,10 @@ def effective_limit(order: Order, market: Market, now_ms: int) -> int:
         start = (
             ceil(market.index * Fraction(9995, 10000)) if order.is_ask else floor(market.index * Fraction(10005, 10000))
         )
-    if order.price >= start if order.is_ask else order.price <= start:
-        return order.price
+        if order.price >= start if order.is_ask else order.price <= start:
+            return order.price
     line = Fraction(start) + (order.price - start) * Fraction(age, order.phase_ms)
-    return ceil(line) if order.is_ask else floor(line)
+    return floor(line) if order.price >= start else ceil(line)
 
 
 def scan(
@@ -89,7 +89,7 @@ def scan(
     for order in orders:
         short_lived = order.market_kind or order.time_in_force in ("ioc", "fok")
         late = short_lived and slot > order.placed_slot + 30
-        dead = late or (order.expiry_ms and now_ms > order.expiry_ms)
+        dead = late or (order.expiry_ms and now_ms >= order.expiry_ms)
         if not order.void and not dead and order.not_before_ms <= now_ms:
             alive.append(order)
     left = {id(order): order.lots for order in alive}

@@ -8,7 +8,7 @@ import numpy as np
 
 from evertide_engine._generated.constants import INDEX_ONE, MARKETS_MAX
 from evertide_engine._generated.layouts import ORDERS, USER
-from evertide_engine.crossing import MarketColumns
+from evertide_engine.markets import MarketColumns
 
 
 def key_of(row: int) -> bytes:

@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evertide_engine._generated.constants import INDEX_ONE, MARKETS_MAX, OrderKind, TimeInForce
-from evertide_engine.crossing import MarketColumns, scan
+from evertide_engine.crossing import scan
 from evertide_engine.decode import key_words
 from evertide_engine.errors import ShapeError
+from evertide_engine.markets import MarketColumns
 
 INDEX_TICKS, TICK_VALUE, NOW_MS, SLOT = 1000, 10, 1_000_000, 500
 TIF = {
@@ -143,8 +144,8 @@ CASES = [
     ("taker post-only", {"time_in_force": TIF["post_only"]}, {}, 0),
     ("maker in its taker phase", {}, {"taker_phase_s": 60}, 0),
     ("maker of the same slot, taker in its phase", {"taker_phase_s": 12}, {"placed_slot": SLOT}, 0),
-    ("expired", {"expiry_ms": NOW_MS - 1}, {}, 0),
-    ("expires now", {"expiry_ms": NOW_MS}, {}, 10),
+    ("expired", {"expiry_ms": NOW_MS}, {}, 0),
+    ("about to expire", {"expiry_ms": NOW_MS + 1}, {}, 10),
     ("not yet live", {"not_before_ms": NOW_MS + 1}, {}, 0),
     ("market order at its deadline", {"kind": 1, "placed_slot": SLOT - 30}, {"placed_slot": SLOT - 31}, 10),
     ("market order past its deadline", {"kind": 1, "placed_slot": SLOT - 31}, {"placed_slot": SLOT - 32}, 0),
@@ -198,6 +199,13 @@ def test_a_taker_larger_than_eight_makers_comes_in_groups_best_first() -> None:
     found = scan(orders, key_words([key_of(row) for row in range(12)]), users, open_markets(1000), NOW_MS, SLOT)
     assert [len(match.fills) for match in found] == [8, 3]
     assert [fill.price_ticks for match in found for fill in match.fills] == list(range(1001, 1012))
+
+
+def test_an_account_under_liquidation_neither_takes_nor_makes() -> None:
+    for row in (0, 1):
+        orders, users, keys = two_sided({}, {})
+        users["liquidation_start_ms"][row] = 1
+        assert scan(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT) == []
 
 
 def test_markets_do_not_meet_and_unpriced_markets_rest() -> None:
