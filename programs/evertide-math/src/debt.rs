@@ -18,7 +18,7 @@ pub const MAX_USER_DEBT_ATOMS: i64 = 100_000 * ATOMS_PER_USD.cast_signed();
 /// All debt is at most this part of the quote vault.
 pub const DEBT_OF_VAULT_BPS: u32 = 1_000;
 /// `1e9 * 3_600_000`: rate units times milliseconds in an hour.
-const RATE_HOUR: u64 = 3_600_000_000_000_000;
+pub const RATE_HOUR: u64 = 3_600_000_000_000_000;
 
 /// Grows the index by interest: `index + ceil(index * rate * ms / (1e9 * 3.6e6))`, rate per hour.
 pub fn accrue_interest(debt_index: u64, rate: RateE9, elapsed: Millis) -> MathResult<u64> {

@@ -22,6 +22,8 @@ pub const DRAIN_ONLY_BELOW: u64 = 1 << 24;
 pub const MAX_CASH_INDEX: i128 = 1 << 85;
 /// `1e9 * 3_600_000 / 2^16`: turns `rate_e9 * price_q32 * ms` into a Q48 charge per lot.
 pub const FUNDING_DIVISOR: u64 = 54_931_640_625;
+/// Largest absolute charge of one accrual, Q48 atoms per lot; times `A` it still fits 127 bits.
+pub const MAX_CHARGE: i128 = 1 << 78;
 /// Longest time that one funding accrual covers: about 49 days.
 pub const MAX_ACCRUAL_MS: i64 = 1 << 32;
 
@@ -207,6 +209,9 @@ pub fn accrue_funding(
     let product = i128::from(rate_time).checked_mul(i128::from(index_price.get())).ok_or(MathError::Overflow)?;
     let total = product.checked_add(i128::from(remainder)).ok_or(MathError::Overflow)?;
     let charge = wide_div_floor(total, FUNDING_DIVISOR)?;
+    if !(-MAX_CHARGE..=MAX_CHARGE).contains(&charge) {
+        return Err(MathError::Overflow);
+    }
     let whole = charge.checked_mul(i128::from(FUNDING_DIVISOR)).ok_or(MathError::Overflow)?;
     let rest = total.checked_sub(whole).ok_or(MathError::Overflow)?;
     let long_change = scale_ceil(charge, long.a)?.checked_neg().ok_or(MathError::Overflow)?;

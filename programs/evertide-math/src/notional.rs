@@ -15,6 +15,9 @@ fn guarded(notional_atoms: u64) -> MathResult<Atoms> {
 /// `|lots| * ticks * atoms_per_lot_tick`, exact, at most `2^53` atoms.
 #[inline]
 pub fn fill_notional(size: Lots, price: Ticks, tick_value: AtomsPerLotTick) -> MathResult<Atoms> {
+    if size.is_zero() {
+        return Ok(Atoms::ZERO);
+    }
     let per_lot = price.get().checked_mul(tick_value.get()).ok_or(MathError::Overflow)?;
     guarded(size.magnitude().checked_mul(per_lot).ok_or(MathError::Overflow)?)
 }

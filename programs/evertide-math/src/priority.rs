@@ -7,8 +7,10 @@ use crate::units::{Side, Ticks};
 
 /// Start value of the hash: the fractional bits of the golden ratio.
 pub const HASH_SEED: u64 = 0x9E37_79B9_7F4A_7C15;
-const HASH_MULTIPLIER_1: u64 = 0xBF58_476D_1CE4_E5B9;
-const HASH_MULTIPLIER_2: u64 = 0x94D0_49BB_1331_11EB;
+/// First multiplier of the mixer.
+pub const HASH_MULTIPLIER_1: u64 = 0xBF58_476D_1CE4_E5B9;
+/// Second multiplier of the mixer.
+pub const HASH_MULTIPLIER_2: u64 = 0x94D0_49BB_1331_11EB;
 
 /// One round of the mixer: xor-shift and multiply modulo 2^64, a bijection with full avalanche.
 #[inline]
