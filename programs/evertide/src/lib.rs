@@ -11,6 +11,8 @@ pub mod error;
 pub mod events;
 pub mod guards;
 pub mod instructions;
+#[cfg(test)]
+mod layouts;
 pub mod state;
 
 pub use error::EvertideError;
