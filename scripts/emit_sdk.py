@@ -165,7 +165,8 @@ def module(title: str, entries: list[dict[str, Any]], discriminators: dict[str, 
 def errors_module(entries: list[dict[str, Any]]) -> str:
     """One class per error of the program."""
     bases = sorted({BLOCKS[entry["code"] // 100] for entry in entries})
-    out = f'{BANNER}"""One class per error of the program, under the class of its block."""\n\nfrom __future__ import annotations\n\n'
+    out = f'{BANNER}"""One class per error of the program, under the class of its block."""\n\n'
+    out += "from __future__ import annotations\n\n"
     out += "from typing import ClassVar\n\n" if entries else ""
     out += f"from evertide._errors import {', '.join([*bases, 'ProgramError'])}\n"
     for entry in sorted(entries, key=lambda entry: int(entry["code"])):
@@ -173,7 +174,8 @@ def errors_module(entries: list[dict[str, Any]]) -> str:
         out += f"\n\nclass {entry['name']}({BLOCKS[entry['code'] // 100]}):\n" + docstring(
             [message], entry["name"], "    "
         )
-        out += f"\n    CODE: ClassVar[int] = {entry['code']}\n    RULE: ClassVar[str] = {json.dumps(message, ensure_ascii=False)}\n"
+        out += f"\n    CODE: ClassVar[int] = {entry['code']}\n"
+        out += f"    RULE: ClassVar[str] = {json.dumps(message, ensure_ascii=False)}\n"
     listed = "".join(
         f"    {entry['code']}: {entry['name']},\n" for entry in sorted(entries, key=lambda entry: int(entry["code"]))
     )

@@ -1,0 +1,163 @@
+"""Evertide: the Python SDK of a perpetual futures exchange on Solana.
+
+    from evertide import EvertideClient, NewOrder
+
+    async with EvertideClient("http://127.0.0.1:8899", payer=keypair) as client:
+        market = await client.market("BTC-PERP")
+
+Money is exact: Decimal, int or decimal text at the edge, integers inside, floats refused. `evertide.instructions` has
+one builder per instruction, `evertide.errors` one class per error, `evertide.events` one per event, `evertide.math`
+the exchange's arithmetic, and `evertide.sync` the client without async. Every name is imported on first use, so that
+`import evertide` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import errors as errors
+    from . import events as events
+    from . import instructions as instructions
+    from . import sync as sync
+    from ._client import EvertideClient as EvertideClient
+    from ._client_keeper import settled_atoms as settled_atoms
+    from ._client_trader import Placed as Placed
+    from ._errors import *  # noqa: F403
+    from ._events import LandedEvent as LandedEvent
+    from ._events import SequenceChecker as SequenceChecker
+    from ._events import decode_event as decode_event
+    from ._events import transaction_events as transaction_events
+    from ._failure import program_error as program_error
+    from ._generated import constants as constants
+    from ._generated.accounts import *  # noqa: F403
+    from ._generated.constants import Gate as Gate
+    from ._generated.constants import MarketStatus as MarketStatus
+    from ._generated.constants import OracleKind as OracleKind
+    from ._generated.constants import OrderKind as OrderKind
+    from ._generated.constants import Role as Role
+    from ._generated.constants import SelfTradeRule as SelfTradeRule
+    from ._generated.constants import SkipReason as SkipReason
+    from ._generated.constants import TimeInForce as TimeInForce
+    from ._generated.types import *  # noqa: F403
+    from ._layouts import decode_many as decode_many
+    from ._layouts import dtype as dtype
+    from ._lookup_tables import create_lookup_table as create_lookup_table
+    from ._lookup_tables import exchange_addresses as exchange_addresses
+    from ._lookup_tables import extend_lookup_table as extend_lookup_table
+    from ._lookup_tables import fetch_lookup_table as fetch_lookup_table
+    from ._orders import NewOrder as NewOrder
+    from ._orders import by_all as by_all
+    from ._orders import by_client_order_ids as by_client_order_ids
+    from ._orders import by_market as by_market
+    from ._orders import by_order_ids as by_order_ids
+    from ._orders import by_side as by_side
+    from ._orders import is_ask as is_ask
+    from ._orders import new_client_order_id as new_client_order_id
+    from ._outcome import Confirmed as Confirmed
+    from ._outcome import Failed as Failed
+    from ._outcome import Outcome as Outcome
+    from ._outcome import SendOptions as SendOptions
+    from ._outcome import Simulation as Simulation
+    from ._pda import PROGRAM_ID as PROGRAM_ID
+    from ._pda import TOKEN_PROGRAM_ID as TOKEN_PROGRAM_ID
+    from ._pda import associated_token_address as associated_token_address
+    from ._pda import collateral_address as collateral_address
+    from ._pda import event_authority_address as event_authority_address
+    from ._pda import exchange_address as exchange_address
+    from ._pda import insurance_address as insurance_address
+    from ._pda import market_address as market_address
+    from ._pda import orders_address as orders_address
+    from ._pda import program_data_address as program_data_address
+    from ._pda import risk_cache_address as risk_cache_address
+    from ._pda import to_address as to_address
+    from ._pda import user_address as user_address
+    from ._pda import vault_address as vault_address
+    from ._program import program as program
+    from ._reading import Book as Book
+    from ._reading import Level as Level
+    from ._reading import decode as decode
+    from ._reading import symbol as symbol
+    from ._refresh import Feeds as Feeds
+    from ._rpc import AccountInfo as AccountInfo
+    from ._rpc import RpcClient as RpcClient
+    from ._rpc import memcmp as memcmp
+    from ._sender import Sender as Sender
+    from ._units import atoms_to_token as atoms_to_token
+    from ._units import atoms_to_usdc as atoms_to_usdc
+    from ._units import bps_to_ratio as bps_to_ratio
+    from ._units import e9_to_ratio as e9_to_ratio
+    from ._units import lots_to_size as lots_to_size
+    from ._units import price_q32_to_decimal as price_q32_to_decimal
+    from ._units import price_to_ticks as price_to_ticks
+    from ._units import size_to_lots as size_to_lots
+    from ._units import ticks_to_price as ticks_to_price
+    from ._units import to_decimal as to_decimal
+    from ._units import token_to_atoms as token_to_atoms
+    from ._units import usdc_to_atoms as usdc_to_atoms
+    from ._views import PositionView as PositionView
+    from ._views import Valuation as Valuation
+    from ._views import position_view as position_view
+    from ._views import position_views as position_views
+    from ._views import valuation as valuation
+
+__version__ = "0.1.0"
+
+_NAMES = {
+    "_client": "EvertideClient",
+    "_client_keeper": "settled_atoms",
+    "_client_trader": "Placed",
+    "_events": "LandedEvent SequenceChecker decode_event transaction_events",
+    "_failure": "program_error",
+    "_layouts": "decode_many dtype",
+    "_lookup_tables": "create_lookup_table exchange_addresses extend_lookup_table fetch_lookup_table",
+    "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask new_client_order_id",
+    "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
+    "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address collateral_address event_authority_address "
+    "exchange_address insurance_address market_address orders_address program_data_address risk_cache_address "
+    "to_address user_address vault_address",
+    "_program": "program",
+    "_reading": "Book Level decode symbol",
+    "_refresh": "Feeds",
+    "_rpc": "AccountInfo RpcClient memcmp",
+    "_sender": "Sender",
+    "_units": "atoms_to_token atoms_to_usdc bps_to_ratio e9_to_ratio lots_to_size price_q32_to_decimal price_to_ticks "
+    "size_to_lots ticks_to_price to_decimal token_to_atoms usdc_to_atoms",
+    "_views": "PositionView Valuation position_view position_views valuation",
+}
+_PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
+_MODULES = ("errors", "events", "instructions", "math", "sync")
+# Whole modules whose public names are also names of the package, in this order.
+_OPEN_MODULES = ("_errors", "_generated.types", "_generated.accounts", "_generated.constants")
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
+    if name == "constants":
+        return import_module("._generated.constants", __name__)
+    value: Any
+    if name in _PLACES:
+        value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    elif name.startswith("_"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    else:
+        for place in _OPEN_MODULES:
+            module = import_module(f".{place}", __name__)
+            if hasattr(module, name):
+                value = getattr(module, name)
+                break
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    """Every public name."""
+    found = {*_PLACES, *_MODULES, "constants"}
+    for place in _OPEN_MODULES:
+        found |= {name for name in vars(import_module(f".{place}", __name__)) if name[0].isupper()}
+    return sorted(found)

@@ -1,0 +1,207 @@
+"""The client's methods for traders: sub-accounts, money, orders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from solders.instruction import Instruction
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from . import instructions as build
+from ._client_base import Writing
+from ._errors import DuplicateClientOrder, ProgramError, TransactionExpired, TransactionOutcomeUnknown
+from ._generated.types import CancelArgs, Order, OrderArgs
+from ._orders import NewOrder, by_all, same_terms
+from ._outcome import Confirmed
+from ._pda import associated_token_address, user_address
+from ._units import Exact, bps_from, token_to_atoms, usdc_to_atoms
+
+# A placement whose blockhash expired is sent again this often; the client order ids make that harmless.
+PLACE_ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placed:
+    """What became of `place_orders`: the orders as they are in the account, where they still rest.
+
+    `confirmed` is None when an earlier attempt of the same client order ids had already placed them.
+    """
+
+    orders: tuple[Order, ...]
+    client_order_ids: tuple[int, ...]
+    confirmed: Confirmed | None
+
+
+class TraderWrites(Writing):
+    """Methods of a trader."""
+
+    async def create_user(self, sub_id: int = 0, *, authority: Keypair | None = None) -> Confirmed:
+        """Create a sub-account of the authority (default: the payer)."""
+        owner, keys = self._who(authority)
+        step = build.create_user(authority=owner, sub_id=sub_id, program_id=self.program_id)
+        return await self.send([step], signers=keys)
+
+    async def close_user(self, sub_id: int = 0, *, authority: Keypair | None = None) -> Confirmed:
+        """Close an empty sub-account."""
+        owner, keys = self._who(authority)
+        step = build.close_user(authority=owner, sub_id=sub_id, program_id=self.program_id)
+        return await self.send([step], signers=keys)
+
+    async def set_limits(
+        self,
+        user: Pubkey,
+        *,
+        leverage_max: Exact | None = None,
+        notional_cap: Exact | None = None,
+        market: int | str | None = None,
+        authority: Keypair | None = None,
+    ) -> Confirmed:
+        """Limit oneself: greatest leverage over all markets (or in `market`) and greatest total notional in USDC.
+
+        None means no limit of that kind.
+        """
+        owner, keys = self._who(authority)
+        ratio_bps = 0 if leverage_max is None else bps_from(leverage_max)
+        whole = market is None
+        step = build.set_limits(
+            authority=owner,
+            user=user,
+            user_ratio_bps=ratio_bps if whole else 0,
+            notional_cap_atoms=0 if notional_cap is None else usdc_to_atoms(notional_cap, "notional_cap"),
+            market_index=build.WHOLE_ACCOUNT if market is None else (await self.market(market)).index,
+            market_ratio_bps=0 if whole else ratio_bps,
+            program_id=self.program_id,
+        )
+        return await self.send([step], signers=keys)
+
+    async def deposit(
+        self,
+        amount: Exact,
+        *,
+        user: Pubkey | None = None,
+        collateral: int | Pubkey = 0,
+        source_token: Pubkey | None = None,
+        authority: Keypair | None = None,
+    ) -> Confirmed:
+        """Deposit whole tokens into a sub-account (default: one's own first) from one's associated token account."""
+        owner, keys = self._who(authority)
+        asset = await self.collateral(collateral)
+        step = build.deposit(
+            authority=owner,
+            user=user or user_address(owner, 0, self.program_id),
+            collateral_index=asset.index,
+            mint=asset.mint,
+            source_token=source_token or associated_token_address(owner, asset.mint),
+            amount_atoms=token_to_atoms(amount, asset.decimals),
+            program_id=self.program_id,
+        )
+        return await self.send([step], signers=keys)
+
+    async def withdraw(
+        self,
+        amount: Exact,
+        *,
+        user: Pubkey | None = None,
+        collateral: int | Pubkey = 0,
+        destination_token: Pubkey | None = None,
+        authority: Keypair | None = None,
+    ) -> Confirmed:
+        """Withdraw whole tokens from one's own sub-account, with every price row it reads renewed where needed."""
+        owner, keys = self._who(authority)
+        asset = await self.collateral(collateral)
+        source = user or user_address(owner, 0, self.program_id)
+        step = build.withdraw(
+            authority=owner,
+            user=source,
+            collateral_index=asset.index,
+            mint=asset.mint,
+            destination_token=destination_token or associated_token_address(owner, asset.mint),
+            amount_atoms=token_to_atoms(amount, asset.decimals),
+            program_id=self.program_id,
+        )
+        return await self.send([*await self.refresh_instructions(source), step], signers=keys)
+
+    async def order_args(self, orders: Sequence[NewOrder | OrderArgs]) -> list[OrderArgs]:
+        """Orders in the program's units; each market is read once."""
+        markets = {name: await self.market(name) for name in {o.market for o in orders if isinstance(o, NewOrder)}}
+        return [order.to_args(markets[order.market]) if isinstance(order, NewOrder) else order for order in orders]
+
+    async def place_orders_instructions(
+        self, user: Pubkey, orders: Sequence[NewOrder | OrderArgs], *, signer: Pubkey | None = None
+    ) -> list[Instruction]:
+        """Renewal of the rows that the margin check reads, where needed, and the placement."""
+        args = await self.order_args(orders)
+        step = build.place_orders(signer=signer or self.address(), user=user, orders=args, program_id=self.program_id)
+        if all(order.reduce_only for order in args):
+            return [step]
+        markets = {order.market_index for order in args if not order.reduce_only}
+        return [*await self.refresh_instructions(user, markets=markets), step]
+
+    async def place_orders(
+        self, user: Pubkey, orders: Sequence[NewOrder | OrderArgs], *, signer: Keypair | None = None
+    ) -> Placed:
+        """Place 1 to 8 orders, once: the client order ids make a repetition harmless.
+
+        An expired transaction is sent again. When the program says that an id is in use, or the outcome is unknown,
+        the account is read: the same orders resting there mean success, other terms raise `DuplicateClientOrder`.
+        """
+        who, keys = self._who(signer)
+        args = await self.order_args(orders)
+        ids = tuple(order.client_order_id for order in args)
+        for attempt in range(PLACE_ATTEMPTS):
+            steps = await self.place_orders_instructions(user, args, signer=who)
+            try:
+                confirmed = await self.send(steps, signers=keys)
+            except TransactionExpired:
+                if attempt + 1 == PLACE_ATTEMPTS or 0 in ids:
+                    raise
+            except (ProgramError, TransactionOutcomeUnknown) as error:
+                if isinstance(error, ProgramError) and error.name != "ClientOrderIdInUse":
+                    raise
+                found = await self._resting(user, args)
+                if found is None:
+                    raise
+                return Placed(orders=found, client_order_ids=ids, confirmed=None)
+            else:
+                resting = await self._of_ids(user, ids)
+                return Placed(orders=tuple(resting.values()), client_order_ids=ids, confirmed=confirmed)
+        raise AssertionError("every path above returns or raises")
+
+    async def _of_ids(self, user: Pubkey, ids: Sequence[int]) -> dict[int, Order]:
+        wanted = {client_id for client_id in ids if client_id}
+        account = await self.orders(user)
+        return {o.client_order_id: o for o in account.orders if o.order_id and o.client_order_id in wanted}
+
+    async def _resting(self, user: Pubkey, args: Sequence[OrderArgs]) -> tuple[Order, ...] | None:
+        """The open orders that are exactly what was asked; None unless all are there."""
+        found = await self._of_ids(user, [order.client_order_id for order in args])
+        for order in args:
+            held = found.get(order.client_order_id)
+            if held is not None and not same_terms(held, order):
+                raise DuplicateClientOrder(order.client_order_id, held.order_id)
+        if any(order.client_order_id not in found for order in args):
+            return None
+        return tuple(found[order.client_order_id] for order in args)
+
+    async def cancel_orders(
+        self, user: Pubkey, selector: CancelArgs | None = None, *, signer: Keypair | None = None
+    ) -> Confirmed:
+        """Cancel by `by_order_ids`, `by_client_order_ids`, `by_market`, `by_side` or `by_all` (default)."""
+        who, keys = self._who(signer)
+        chosen = by_all() if selector is None else selector
+        step = build.cancel_orders(signer=who, user=user, selector=chosen, program_id=self.program_id)
+        return await self.send([step], signers=keys)
+
+    async def modify_order(
+        self, user: Pubkey, order_id: int, replacement: NewOrder | OrderArgs, *, signer: Keypair | None = None
+    ) -> Confirmed:
+        """Cancel and replace in one; priority stays when only the size shrinks."""
+        who, keys = self._who(signer)
+        args = (await self.order_args([replacement]))[0]
+        step = build.modify_order(
+            signer=who, user=user, order_id=order_id, replacement=args, program_id=self.program_id
+        )
+        fresh = [] if args.reduce_only else await self.refresh_instructions(user, markets=[args.market_index])
+        return await self.send([*fresh, step], signers=keys)

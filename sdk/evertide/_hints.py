@@ -1,0 +1,87 @@
+"""Signature notifications over WebSocket, as a hint only: nodes lose some, so that polling goes on beside them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import time
+from typing import Any
+
+# After a failure the WebSocket is left alone for this long.
+RETRY_AFTER_S = 5.0
+
+
+class SignatureHints:
+    """Sets an event when the node says that a signature landed. Never raises for a broken WebSocket."""
+
+    def __init__(self, url: str | None, *, timeout_s: float) -> None:
+        self._url = url
+        self._timeout_s = timeout_s
+        self._ids = itertools.count(1)
+        self._socket: Any = None
+        self._reader: asyncio.Task[None] | None = None
+        self._asked: dict[int, asyncio.Event] = {}
+        self._subscribed: dict[int, asyncio.Event] = {}
+        self._closed_until = 0.0
+        self._lock = asyncio.Lock()
+
+    async def watch(self, signature: str, commitment: str) -> asyncio.Event:
+        """An event that is set when (if) the node reports the signature at the commitment."""
+        event = asyncio.Event()
+        if self._url is None or time.monotonic() < self._closed_until:
+            return event
+        request_id = next(self._ids)
+        params = [signature, {"commitment": commitment}]
+        text = json.dumps({"jsonrpc": "2.0", "id": request_id, "method": "signatureSubscribe", "params": params})
+        self._asked[request_id] = event
+        try:
+            async with self._lock:
+                if self._socket is None:
+                    await self._connect()
+                await asyncio.wait_for(self._socket.send(text), self._timeout_s)
+        except Exception:
+            # Whatever broke, the poll finds the outcome; only the hint is missing.
+            self._drop()
+        return event
+
+    async def _connect(self) -> None:
+        from websockets.asyncio.client import connect
+
+        self._socket = await asyncio.wait_for(connect(str(self._url), max_size=2**22), self._timeout_s)
+        self._reader = asyncio.create_task(self._read(self._socket))
+
+    async def _read(self, socket: Any) -> None:
+        with contextlib.suppress(Exception):
+            async for text in socket:
+                self._take(json.loads(text))
+        if socket is self._socket:
+            self._drop()
+
+    def _take(self, answer: dict[str, Any]) -> None:
+        if "id" in answer:
+            event = self._asked.pop(int(answer["id"]), None)
+            if event is not None and isinstance(answer.get("result"), int):
+                self._subscribed[int(answer["result"])] = event
+        elif answer.get("method") == "signatureNotification":
+            event = self._subscribed.pop(int(answer["params"]["subscription"]), None)
+            if event is not None:
+                event.set()
+
+    def _drop(self) -> None:
+        self._closed_until = time.monotonic() + RETRY_AFTER_S
+        self._socket = None
+        self._asked.clear()
+        self._subscribed.clear()
+
+    async def close(self) -> None:
+        """Close the WebSocket."""
+        socket, self._socket = self._socket, None
+        if self._reader is not None:
+            self._reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await self._reader
+        if socket is not None:
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(socket.close(), self._timeout_s)

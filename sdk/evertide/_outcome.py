@@ -1,0 +1,83 @@
+"""What became of a transaction, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from ._errors import TransactionError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendOptions:
+    """How a transaction is sent.
+
+    `compute_limit` fixes the limit in compute units and skips the simulation; otherwise it is what the simulation
+    consumed plus `compute_margin_percent`. The priority fee is the 75th percentile of what was paid lately for the
+    same accounts, never above `priority_fee_cap_micro_lamports` a unit; `priority_fee_micro_lamports` fixes it.
+    `details` fetches the landed transaction for its logs, fee, compute units and events.
+    """
+
+    commitment: str | None = None
+    compute_limit: int | None = None
+    compute_margin_percent: int = 20
+    priority_fee_micro_lamports: int | None = None
+    priority_fee_cap_micro_lamports: int = 100_000
+    confirm_timeout_ms: int = 90_000
+    poll_first_ms: int = 20
+    poll_most_ms: int = 400
+    rebroadcast_ms: int = 2_000
+    details: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confirmed:
+    """It landed and succeeded at the commitment asked for. The rest of the fields need `SendOptions.details`."""
+
+    signature: str
+    slot: int
+    commitment: str
+    #: From the first send to the confirmation.
+    confirm_ms: int
+    compute_units: int | None = None
+    fee_lamports: int | None = None
+    logs: tuple[str, ...] = field(default=(), repr=False)
+    #: Classes of `evertide.events`, in the order in which they happened.
+    events: tuple[Any, ...] = field(default=(), repr=False)
+    return_data: bytes | None = None
+
+    @property
+    def landed(self) -> bool:
+        """True: it is on chain."""
+        return True
+
+    def unwrap(self) -> Confirmed:
+        """Itself."""
+        return self
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failed:
+    """It did not do its work. `error` says why; `landed` whether it is on chain (and its fee was paid)."""
+
+    error: TransactionError
+    signature: str | None
+    landed: bool
+
+    def unwrap(self) -> Confirmed:
+        """Raises `error`."""
+        raise self.error
+
+
+Outcome: TypeAlias = "Confirmed | Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """What a transaction would do now. `error` is None when it would succeed."""
+
+    error: TransactionError | None
+    compute_units: int
+    logs: tuple[str, ...] = field(repr=False)
+    return_data: bytes | None
+    slot: int | None = None

@@ -1,0 +1,238 @@
+"""Reading the exchange: typed accounts one by one, arrays for many, book, clock, history of events."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from solders.pubkey import Pubkey
+
+from ._errors import AccountMismatch, AccountNotFound, UnknownCollateral, UnknownMarket
+from ._events import LandedEvent, transaction_events
+from ._generated.accounts import ALL, Collateral, Exchange, Insurance, Market, Orders, RiskCache, User
+from ._layouts import account_class, decode_many, offset_of
+from ._orders import is_ask
+from ._pda import (
+    CLOCK_ADDRESS,
+    PROGRAM_ID,
+    collateral_address,
+    exchange_address,
+    insurance_address,
+    market_address,
+    orders_address,
+    risk_cache_address,
+)
+from ._rpc import AccountInfo, RpcClient, memcmp
+from ._wire import Wire
+
+Account = TypeVar("Account", bound=Wire)
+
+_BY_DISCRIMINATOR = {cls.DISCRIMINATOR: cls for cls in ALL}
+# Clock: slot u64, epoch_start i64, epoch u64, leader_schedule_epoch u64, unix_timestamp i64.
+_CLOCK = struct.Struct("<QqQQq")
+# History is fetched this many transactions at a time.
+_HISTORY_CHUNK = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """All orders of one price: ticks, lots, number of orders."""
+
+    price_ticks: int
+    size_lots: int
+    order_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Book:
+    """Live orders of one market, best first. An order that has expired or lies below its user's epoch is left out."""
+
+    market_index: int
+    bids: tuple[Level, ...]
+    asks: tuple[Level, ...]
+
+
+def decode(data: bytes) -> Any:
+    """The account of the program that these bytes are, by discriminator. Raises `AccountMismatch`."""
+    cls = _BY_DISCRIMINATOR.get(bytes(data[:8]))
+    if cls is None:
+        raise AccountMismatch(
+            "data", "discriminator", bytes(data[:8]).hex() or "absent", "one of the program's accounts"
+        )
+    return cls.decode(data)
+
+
+def symbol(market: Market) -> str:
+    """`BTC-PERP`."""
+    return market.terms.symbol.rstrip(b"\0").decode("ascii", "replace")
+
+
+class Reading:
+    """The reading half of the client."""
+
+    def __init__(self, rpc: RpcClient, program_id: Pubkey = PROGRAM_ID) -> None:
+        self.rpc = rpc
+        self.program_id = program_id
+
+    async def _fetch(self, cls: type[Account], address: Pubkey) -> Account:
+        info = await self.rpc.get_account(address)
+        if info is None:
+            raise AccountNotFound(cls.__name__, address)
+        return self._decoded(cls, info)
+
+    def _decoded(self, cls: type[Account], info: AccountInfo) -> Account:
+        if info.owner != self.program_id:
+            raise AccountMismatch(cls.__name__, "owner", info.owner, self.program_id, info.address)
+        return cls.decode(info.data)
+
+    async def account(self, address: Pubkey) -> Any:
+        """Any account of the program, typed by its discriminator."""
+        info = await self.rpc.get_account(address)
+        if info is None:
+            raise AccountNotFound("account", address)
+        if info.owner != self.program_id:
+            raise AccountMismatch("account", "owner", info.owner, self.program_id, address)
+        return decode(info.data)
+
+    async def exchange(self) -> Exchange:
+        """The exchange."""
+        return await self._fetch(Exchange, exchange_address(self.program_id))
+
+    async def risk_cache(self) -> RiskCache:
+        """Rows of prices and terms of all markets and collaterals."""
+        return await self._fetch(RiskCache, risk_cache_address(self.program_id))
+
+    async def insurance(self) -> Insurance:
+        """The insurance fund."""
+        return await self._fetch(Insurance, insurance_address(self.program_id))
+
+    async def user(self, address: Pubkey) -> User:
+        """A sub-account."""
+        return await self._fetch(User, address)
+
+    async def orders(self, user: Pubkey) -> Orders:
+        """The orders of a sub-account, given the address of its `User`."""
+        return await self._fetch(Orders, orders_address(user, self.program_id))
+
+    async def markets(self) -> list[Market]:
+        """All listed markets, by index."""
+        count = (await self.exchange()).market_count
+        return await self._listed(Market, [market_address(index, self.program_id) for index in range(count)])
+
+    async def collaterals(self) -> list[Collateral]:
+        """All listed assets, by index; 0 is the quote asset."""
+        count = (await self.exchange()).collateral_count
+        return await self._listed(Collateral, [collateral_address(index, self.program_id) for index in range(count)])
+
+    async def _listed(self, cls: type[Account], addresses: Sequence[Pubkey]) -> list[Account]:
+        found = []
+        for address, info in zip(addresses, await self.rpc.get_accounts(addresses), strict=True):
+            if info is None:
+                raise AccountNotFound(cls.__name__, address)
+            found.append(self._decoded(cls, info))
+        return found
+
+    async def market(self, market: int | str) -> Market:
+        """A market by index or symbol (`"BTC-PERP"`, any case, `"BTC"` will do). Raises `UnknownMarket`."""
+        if isinstance(market, int) and not isinstance(market, bool):
+            info = await self.rpc.get_account(market_address(market, self.program_id))
+            if info is not None:
+                return self._decoded(Market, info)
+        listed = await self.markets()
+        if isinstance(market, str):
+            wanted = {market.upper(), f"{market.upper()}-PERP"}
+            for entry in listed:
+                if symbol(entry).upper() in wanted:
+                    return entry
+        raise UnknownMarket(market, [symbol(entry) for entry in listed])
+
+    async def collateral(self, collateral: int | Pubkey) -> Collateral:
+        """An asset by index or mint. Raises `UnknownCollateral`."""
+        listed = await self.collaterals()
+        for entry in listed:
+            if collateral in (entry.index, entry.mint) and not isinstance(collateral, bool):
+                return entry
+        raise UnknownCollateral(collateral, len(listed))
+
+    async def accounts_info(self, name: str, *, authority: Pubkey | None = None) -> list[AccountInfo]:
+        """Raw accounts by name (`"User"`, `"Orders"` ...), filtered by discriminator, never by size."""
+        filters = [memcmp(0, account_class(name).DISCRIMINATOR)]
+        if authority is not None:
+            filters.append(memcmp(offset_of(name, "authority"), bytes(authority)))
+        return await self.rpc.get_program_accounts(self.program_id, filters=filters)
+
+    async def fetch_all(self, name: str) -> list[Any]:
+        """All accounts by name as dataclasses. For thousands use `fetch_arrays`."""
+        return list((await self.fetch_all_by_address(name)).values())
+
+    async def fetch_all_by_address(self, name: str) -> dict[Pubkey, Any]:
+        """All accounts by name as dataclasses, under their addresses."""
+        return {info.address: decode(info.data) for info in await self.accounts_info(name)}
+
+    async def fetch_arrays(self, name: str) -> tuple[list[Pubkey], Any]:
+        """All accounts by name as (addresses, numpy structured array of the same length)."""
+        found = await self.accounts_info(name)
+        return [info.address for info in found], decode_many(name, [info.data for info in found])
+
+    async def users_of(self, authority: Pubkey) -> dict[Pubkey, User]:
+        """All sub-accounts of an authority."""
+        found = await self.accounts_info("User", authority=authority)
+        return {info.address: self._decoded(User, info) for info in found}
+
+    async def chain_time_ms(self) -> int:
+        """The chain's own clock, unix milliseconds (whole seconds)."""
+        info = await self.rpc.get_account(CLOCK_ADDRESS)
+        if info is None:
+            raise AccountNotFound("Clock", CLOCK_ADDRESS)
+        return int(_CLOCK.unpack_from(info.data)[4]) * 1000
+
+    async def book(self, market: int | str) -> Book:
+        """The book of a market, put together from all live orders. Reads every `Orders` and `User` account."""
+        listed = await self.market(market)
+        orders, users, now_ms = await asyncio.gather(
+            self.fetch_all("Orders"), self.fetch_arrays("User"), self.chain_time_ms()
+        )
+        epochs = {address: int(epoch) for address, epoch in zip(users[0], users[1]["orders_epoch"], strict=True)}
+        sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+        for account in orders:
+            for order in account.orders:
+                dead = order.expiry_ms != 0 and now_ms > order.expiry_ms
+                void = order.order_id < epochs.get(account.user, 0)
+                if order.order_id and order.market_index == listed.index and not dead and not void:
+                    level = sides[is_ask(order)].setdefault(order.price_ticks, [0, 0])
+                    level[0] += order.size_lots
+                    level[1] += 1
+        bids = tuple(Level(price, *sides[0][price]) for price in sorted(sides[0], reverse=True))
+        asks = tuple(Level(price, *sides[1][price]) for price in sorted(sides[1]))
+        return Book(listed.index, bids, asks)
+
+    async def event_history(
+        self, address: Pubkey | None = None, *, until: str | None = None, page: int = 1000
+    ) -> list[LandedEvent]:
+        """Every event of transactions that touched `address` (default: the whole program), oldest first.
+
+        `until` is a signature to stop before. One request for each transaction: meant for tests, audits and backfill.
+        """
+        signatures: list[str] = []
+        before: str | None = None
+        while True:
+            target = address or self.program_id
+            rows = await self.rpc.get_signatures_for_address(target, before=before, until=until, limit=page)
+            signatures += [str(row["signature"]) for row in rows if row.get("err") is None]
+            if len(rows) < page:
+                break
+            before = str(rows[-1]["signature"])
+        events: list[LandedEvent] = []
+        signatures.reverse()
+        for start in range(0, len(signatures), _HISTORY_CHUNK):
+            chunk = signatures[start : start + _HISTORY_CHUNK]
+            for signature, found in zip(
+                chunk, await asyncio.gather(*map(self.rpc.get_transaction, chunk)), strict=True
+            ):
+                if found is None:
+                    raise AccountNotFound("transaction", signature)
+                events += transaction_events(found, self.program_id)
+        return events

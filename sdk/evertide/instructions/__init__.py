@@ -1,0 +1,59 @@
+"""One builder per instruction of the program, same names, keyword-only, integers in base units.
+
+Each returns a solders `Instruction`. Addresses that the program derives are filled in; `program_id` is for another
+deployment of the same program. Raises `UsageError` (`UnitError` for numbers) before anything is sent.
+"""
+
+from __future__ import annotations
+
+from ._admin import collect_fees, fund_insurance, initialize_exchange, list_collateral, list_market, open_exchange
+from ._guard import assert_health, assert_sequence, view_health, view_market
+from ._keeper import (
+    accrue_debt,
+    accrue_market,
+    match_orders,
+    settle_pnl,
+    touch_position,
+    update_mark,
+    update_oracle,
+)
+from ._trader import (
+    WHOLE_ACCOUNT,
+    cancel_orders,
+    close_user,
+    create_user,
+    deposit,
+    modify_order,
+    place_orders,
+    set_limits,
+    withdraw,
+)
+
+__all__ = [
+    "WHOLE_ACCOUNT",
+    "accrue_debt",
+    "accrue_market",
+    "assert_health",
+    "assert_sequence",
+    "cancel_orders",
+    "close_user",
+    "collect_fees",
+    "create_user",
+    "deposit",
+    "fund_insurance",
+    "initialize_exchange",
+    "list_collateral",
+    "list_market",
+    "match_orders",
+    "modify_order",
+    "open_exchange",
+    "place_orders",
+    "set_limits",
+    "settle_pnl",
+    "touch_position",
+    "update_mark",
+    "update_oracle",
+    "view_health",
+    "view_market",
+    "withdraw",
+]
