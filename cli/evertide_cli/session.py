@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from evertide_cli.app import settings_of
-from evertide_cli.errors import CliError, UsageProblem
+from evertide_cli.errors import UsageProblem
 from evertide_cli.keys import read_keypair
 from evertide_cli.output import show
 
@@ -21,10 +21,11 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
-    from evertide import Collateral, EvertideClient, Exchange, Market, Orders, RiskCache, User
+    from evertide import Collateral, EvertideClient, Exchange, Market, Orders, User
     from evertide_cli.settings import Settings
 
 Result = TypeVar("Result")
+SOL_DECIMALS = 9
 
 
 class Session:
@@ -46,75 +47,39 @@ class Session:
         authority = self.keypair.pubkey() if owner is None else address(owner, "--authority")
         return evertide.user_address(authority, self.settings.sub_id)
 
-    async def account(self, where: Pubkey, name: str, what: str) -> Any:
-        """A decoded account. Raises CliError naming what is missing."""
-        import evertide
-
-        info = await self.client.rpc.get_account(where)
-        if info is None:
-            raise CliError(f"{what} does not exist at {where}", address=where)
-        decoded = evertide.decode(info.data)
-        if type(decoded).__name__ != name:
-            raise CliError(f"{where} is a {type(decoded).__name__} account, not {name}", address=where)
-        return decoded
-
     async def exchange(self) -> Exchange:
         """The exchange's account."""
-        import evertide
-
-        return await self.account(evertide.exchange_address(), "Exchange", "the exchange")
-
-    async def risk_cache(self) -> RiskCache:
-        """The cache of prices."""
-        import evertide
-
-        return await self.account(evertide.risk_cache_address(), "RiskCache", "the risk cache")
+        return await self.client.exchange()
 
     async def user(self, where: Pubkey) -> User:
         """A trading account."""
-        return await self.account(where, "User", "the trading account")
+        return await self.client.user(where)
 
     async def orders(self, user: Pubkey) -> Orders:
         """The orders of a trading account."""
-        import evertide
-
-        return await self.account(evertide.orders_address(user), "Orders", "the orders account")
+        return await self.client.orders(user)
 
     async def markets(self) -> list[Market]:
         """All listed markets, by index."""
-        import evertide
-
-        count = (await self.exchange()).market_count
-        found = await self.client.rpc.get_accounts([evertide.market_address(index) for index in range(count)])
-        return [evertide.decode(info.data) for info in found if info is not None]
+        return await self.client.markets()
 
     async def collaterals(self) -> list[Collateral]:
         """All listed assets, by index."""
-        import evertide
-
-        count = (await self.exchange()).collateral_count
-        found = await self.client.rpc.get_accounts([evertide.collateral_address(index) for index in range(count)])
-        return [evertide.decode(info.data) for info in found if info is not None]
+        return await self.client.collaterals()
 
     async def market(self, name: str) -> Market:
         """A market by symbol or index. Raises UnknownMarket."""
-        from evertide import UnknownMarket
-
-        markets = await self.markets()
-        for market in markets:
-            if symbol_of(market).lower() in (name.lower(), f"{name.lower()}-perp") or str(market.index) == name:
-                return market
-        raise UnknownMarket(name, [symbol_of(market) for market in markets])
+        return await self.client.market(int(name) if name.isascii() and name.isdigit() else name)
 
     async def collateral(self, name: str) -> Collateral:
-        """An asset by index, mint, or the quote asset's name `USDC`. Raises UnknownCollateral."""
+        """An asset by index, mint, or by `USDC` (the quote asset) and `SOL`. Raises UnknownCollateral."""
         from evertide import UnknownCollateral
 
         found = await self.collaterals()
         for asset in found:
             if name in (str(asset.index), str(asset.mint)) or (asset.index == 0 and name.upper() in ("USDC", "QUOTE")):
                 return asset
-            if name.upper() == "SOL" and asset.index and asset.decimals == 9:
+            if name.upper() == "SOL" and asset.index and asset.decimals == SOL_DECIMALS:
                 return asset
         raise UnknownCollateral(name, len(found))
 
@@ -133,13 +98,13 @@ class Session:
             "confirm_ms": outcome.confirm_ms,
         }
         if self.settings.as_json:
-            body["events"] = [{"event": type(event).__name__, "fields": event} for event in outcome.events]
+            body["events"] = [{"event": landed.name, "fields": landed.event} for landed in outcome.events]
         show(body, as_json=self.settings.as_json)
         return outcome
 
     async def _simulate(self, action: str, instructions: Sequence[Instruction], about: dict[str, Any]) -> None:
         """Show what would happen. Raises the program's error when it would fail."""
-        outcome = await self.client.simulate(list(instructions), signers=[self.keypair])
+        outcome = await self.client.simulate(list(instructions), payer=self.keypair.pubkey())
         body = {"action": action, **about, "dry_run": True, "compute_units": outcome.compute_units}
         if self.settings.as_json:
             show({**body, "logs": list(outcome.logs)}, as_json=True)
@@ -151,7 +116,9 @@ class Session:
 
 def symbol_of(market: Market) -> str:
     """`BTC-PERP`."""
-    return market.terms.symbol.rstrip(b"\0").decode("ascii", "replace")
+    from evertide import symbol
+
+    return symbol(market)
 
 
 def address(text: str, name: str) -> Pubkey:
@@ -191,9 +158,3 @@ def run(context: typer.Context, body: Callable[[Session], Awaitable[Result]], *,
             return await body(session)
 
     return asyncio.run(main())
-
-
-async def ask(session: Session, instruction: Instruction) -> bytes:
-    """Return data of a view, by simulation: nothing is signed for and nothing is written."""
-    outcome = await session.client.simulate([instruction])
-    return bytes(outcome.return_data or b"")

@@ -112,35 +112,28 @@ def book(
 
 async def _book(session: Session, name: str, depth: int) -> dict[str, Any]:
     """Levels of both sides, best first: price, size, number of orders."""
-    from evertide import constants, lots_to_size, ticks_to_price
+    from evertide import lots_to_size, ticks_to_price
 
     market = await session.market(name)
-    levels: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-    for orders in await session.client.fetch_all("Orders"):
-        for order in orders.orders:
-            if order.order_id and order.market_index == market.index and order.size_lots:
-                level = levels[bool(order.flags & constants.ORDER_FLAG_ASK)].setdefault(order.price_ticks, [0, 0])
-                level[0] += order.size_lots
-                level[1] += 1
+    live = await session.client.book(market.index)
     tick, lot = market.terms.tick_size_atoms, market.terms.lot_size_e9
 
-    def rows(side: int) -> list[dict[str, Any]]:
-        best_first = sorted(levels[side].items(), reverse=side == 0)[:depth]
+    def rows(levels: Any) -> list[dict[str, Any]]:
         return [
             {
-                "price": ticks_to_price(ticks, tick_size_atoms=tick),
-                "size": lots_to_size(lots, lot_size_e9=lot),
-                "orders": count,
+                "price": ticks_to_price(level.price_ticks, tick_size_atoms=tick),
+                "size": lots_to_size(level.size_lots, lot_size_e9=lot),
+                "orders": level.order_count,
             }
-            for ticks, (lots, count) in best_first
+            for level in levels[:depth]
         ]
 
     return {
         "market": symbol_of(market),
         "index_price": price(market.index_price_q32, market),
         "mark_price": price(market.mark_price_q32, market),
-        "bids": rows(0),
-        "asks": rows(1),
+        "bids": rows(live.bids),
+        "asks": rows(live.asks),
     }
 
 

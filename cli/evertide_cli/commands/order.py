@@ -25,14 +25,13 @@ TIMES_IN_FORCE = {
     "post-only-slide": "POST_ONLY_SLIDE",
 }
 SELF_TRADE = {"cancel-newest": "CANCEL_NEWEST", "cancel-oldest": "CANCEL_OLDEST", "decrement": "DECREMENT"}
-DEFAULT_PHASE_S = 12
 
 SIZE = typer.Argument(help="Size in base units, a multiple of the lot.")
 PRICE = typer.Option("", "--price", help="Limit price in USD; without one a market order at its default worst price.")
 TIME = typer.Option("gtc", "--time-in-force", "--tif", help="gtc, gtt, ioc, fok, post-only, post-only-slide.")
 EXPIRY = typer.Option(0, "--expires-in-s", min=0, help="Seconds of chain time after which the order is dead.")
 PHASE = typer.Option(-1, "--taker-phase-s", min=-1, max=60, help="Taker phase, seconds; default 12, post-only 0.")
-CLIENT_ID = typer.Option(0, "--client-id", min=0, help="Client order id, unique among open orders; 0: none.")
+CLIENT_ID = typer.Option(0, "--client-id", min=0, help="Client order id, unique among open orders; default: a random one.")
 REDUCE = typer.Option(False, "--reduce-only", help="May only reduce the position.")
 RULE = typer.Option("cancel-newest", "--self-trade", help="cancel-newest, cancel-oldest, decrement.")
 SLIPPAGE = typer.Option(0, "--max-slippage-bps", min=0, max=10_000, help="Greatest slippage against index, bps.")
@@ -55,36 +54,29 @@ def _side(side: str) -> bool:
 
 async def build(session: Session, market: Market, options: dict[str, Any]) -> OrderArgs:
     """Order arguments in ticks and lots from the command line's text. Raises UnitError for what is off the grid."""
-    from evertide import OrderArgs, OrderKind, SelfTradeRule, TimeInForce, price_to_ticks, size_to_lots
+    from evertide import NewOrder, SelfTradeRule, TimeInForce
 
-    tick, lot = market.terms.tick_size_atoms, market.terms.lot_size_e9
     force = _choice(options["time_in_force"], TIMES_IN_FORCE, "--time-in-force")
     price, start, lives_s = options["price"], options["auction_start"], options["expires_in_s"]
     if options["time_in_force"] == "gtt" and not lives_s:
         raise UsageProblem("--time-in-force gtt needs --expires-in-s")
     if not price and force.startswith("POST_ONLY"):
         raise UsageProblem("a post-only order needs --price")
-    phase = options["taker_phase_s"]
-    if phase < 0:
-        phase = 0 if force.startswith("POST_ONLY") else DEFAULT_PHASE_S
-    now_ms = await session.client.chain_time_ms() if lives_s else 0
-    return OrderArgs(
-        client_order_id=options["client_id"],
-        market_index=market.index,
-        kind=int(OrderKind.LIMIT if price else OrderKind.MARKET),
-        ask=options["ask"],
-        time_in_force=int(TimeInForce[force]),
+    order = NewOrder(
+        market=market.index,
+        side="ask" if options["ask"] else "bid",
+        size=options["size"],
+        price=price or None,
+        time_in_force=None if options["time_in_force"] == "gtc" else TimeInForce[force],
         reduce_only=options["reduce_only"],
-        self_trade=int(SelfTradeRule[_choice(options["self_trade"], SELF_TRADE, "--self-trade")]),
-        taker_phase_s=phase,
-        price_ticks=price_to_ticks(price, tick_size_atoms=tick) if price else 0,
-        size_lots=size_to_lots(options["size"], lot_size_e9=lot),
-        expiry_ms=now_ms + lives_s * 1000 if lives_s else 0,
-        auction_start_ticks=price_to_ticks(start, tick_size_atoms=tick) if start else 0,
+        client_order_id=options["client_id"] or None,
+        self_trade=SelfTradeRule[_choice(options["self_trade"], SELF_TRADE, "--self-trade")],
+        taker_phase_s=None if options["taker_phase_s"] < 0 else options["taker_phase_s"],
+        expiry_ms=await session.client.chain_time_ms() + lives_s * 1000 if lives_s else 0,
+        auction_start=start or None,
         max_slippage_bps=options["max_slippage_bps"],
-        builder_plus_one=0,
-        builder_fee_tenth_bps=0,
     )
+    return order.to_args(market)
 
 
 @app.command("place")
@@ -110,7 +102,8 @@ def place(
     async def body(session: Session) -> None:
         listed = await session.market(market)
         order = await build(session, listed, options)
-        steps = await session.client.place_orders_instructions(session.user_of(None), [order])
+        user = session.user_of(None)
+        steps = await session.client.place_orders_instructions(user, [order], signer=session.keypair.pubkey())
         await session.submit(
             "place_orders", steps, market=symbol_of(listed), side=side, size=size, price=price or "market"
         )
@@ -142,6 +135,8 @@ def modify(
         user = session.user_of(None)
         present = await _order(session, user, order_id)
         market = (await session.markets())[present.market_index]
+        from evertide import is_ask
+
         options["ask"] = is_ask(present)
         order = await build(session, market, options)
         me = session.keypair.pubkey()
@@ -217,16 +212,9 @@ async def _order(session: Session, user: Any, order_id: int) -> Order:
     raise UsageProblem(f"no open order has the id {order_id}", order_id=order_id)
 
 
-def is_ask(order: Order) -> bool:
-    """True for a sell order."""
-    from evertide import constants
-
-    return bool(order.flags & constants.ORDER_FLAG_ASK)
-
-
 def order_row(order: Order, market: Market) -> dict[str, Any]:
     """One open order for people and programs."""
-    from evertide import OrderKind, TimeInForce, constants, lots_to_size, ticks_to_price
+    from evertide import OrderKind, TimeInForce, constants, is_ask, lots_to_size, ticks_to_price
 
     lot, tick = market.terms.lot_size_e9, market.terms.tick_size_atoms
     return {

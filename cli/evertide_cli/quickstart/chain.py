@@ -35,7 +35,7 @@ class Chain:
     async def attempt(self, payer: Keypair, instructions: Sequence[Instruction]) -> Outcome:
         """Send one transaction; a refusal is a value, counted by its name."""
         async with self._room:
-            outcome = await self.client.send(list(instructions), payer=payer)
+            outcome = await self.client.try_send(instructions, payer=payer, signers=[payer])
         if outcome.landed and not hasattr(outcome, "error"):
             self.sent += 1
             self.confirm_ms.append(outcome.confirm_ms)
@@ -54,7 +54,7 @@ class Chain:
 
     async def now_ms(self) -> int:
         """Chain time as the program sees it, unix ms (whole seconds)."""
-        return await asyncio.to_thread(self.cheats.chain_time_s) * 1000
+        return await self.client.chain_time_ms()
 
     async def token_atoms(self, token_account: Pubkey) -> int:
         """Token balance over RPC; 0 for an account that does not exist."""
@@ -75,5 +75,5 @@ async def connect(net: Localnet, payer: Keypair) -> AsyncIterator[Chain]:
     # Every transaction's events and cost are read once, by the collector; prices of blockspace mean nothing here.
     options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
     with RpcClient(net.rpc_url) as rpc:
-        async with EvertideClient(net.rpc_url, payer=payer, ws_url=net.ws_url, send_options=options) as client:
+        async with EvertideClient(net.rpc_url, payer=payer, ws_url=net.ws_url, options=options) as client:
             yield Chain(net, client, Cheatcodes(rpc))

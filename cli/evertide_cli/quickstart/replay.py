@@ -12,6 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+# Interest of 0.01 % in 8 hours: a rate above it has a premium beyond interest.
+INTEREST_PER_HOUR_E9 = 12_500
+
 
 @dataclass(frozen=True, slots=True)
 class Mismatch:
@@ -39,9 +42,11 @@ class MarketBook:
     settled_from_users_atoms: int = 0
     treasury_atoms: int = 0
     insurance_atoms: int = 0
-    rates_e9: list[int] = field(default_factory=list)
-    premiums_e9: list[int] = field(default_factory=list)
-    accrual_dust_atoms: int = 0
+    rate_e9: int = 0
+    paid_up_ms: int = 0
+    paid_down_ms: int = 0
+    rate_most_e9: int = 0
+    rate_least_e9: int = 0
     cash: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     lots: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
@@ -78,7 +83,6 @@ class AssetBook:
     deposited_atoms: int = 0
     withdrawn_atoms: int = 0
     interest_atoms: int = 0
-    dust_atoms: int = 0
     by_user: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
@@ -134,21 +138,40 @@ def _created(books: Books, event: Any) -> None:
 
 
 def _deposited(books: Books, event: Any) -> None:
-    asset = books.assets[event.collateral_index]
-    asset.deposited_atoms += event.amount_atoms
-    asset.by_user[str(event.user)] += event.amount_atoms
-    if event.collateral_index:
-        books.compare(event, "balance", event.balance_atoms, asset.by_user[str(event.user)])
-        books.compare(event, "total", event.total_atoms, asset.deposited_atoms - asset.withdrawn_atoms)
+    books.assets[event.collateral_index].deposited_atoms += event.amount_atoms
+    _balance(books, event, event.amount_atoms)
 
 
 def _withdrawn(books: Books, event: Any) -> None:
+    books.assets[event.collateral_index].withdrawn_atoms += event.amount_atoms
+    _balance(books, event, -event.amount_atoms)
+
+
+def _balance(books: Books, event: Any, change_atoms: int) -> None:
+    """A transfer's effect on its user and its asset, compared with what the event carries."""
     asset = books.assets[event.collateral_index]
-    asset.withdrawn_atoms += event.amount_atoms
-    asset.by_user[str(event.user)] -= event.amount_atoms
-    if event.collateral_index:
-        books.compare(event, "balance", event.balance_atoms, asset.by_user[str(event.user)])
-        books.compare(event, "total", event.total_atoms, asset.deposited_atoms - asset.withdrawn_atoms)
+    if event.collateral_index == 0:
+        _quote(books, event, change_atoms, event.balance_atoms)
+        return
+    user = str(event.user)
+    asset.by_user[user] += change_atoms
+    books.compare(event, "balance", event.balance_atoms, asset.by_user[user])
+    books.compare(event, "total", event.total_atoms, asset.deposited_atoms - asset.withdrawn_atoms)
+
+
+def _quote(books: Books, event: Any, change_atoms: int, carried_atoms: int) -> None:
+    """A change of a user's quote balance. Only a debt may lose more than that: its interest."""
+    asset = books.assets[0]
+    user = str(event.user)
+    before = asset.by_user[user]
+    rebuilt = before + change_atoms
+    if before < 0 and carried_atoms < rebuilt:
+        asset.interest_atoms += rebuilt - carried_atoms
+        rebuilt = carried_atoms
+    books.compare(event, "quote balance", carried_atoms, rebuilt)
+    asset.by_user[user] = rebuilt
+    positive = sum(atoms for atoms in asset.by_user.values() if atoms > 0)
+    books.compare(event, "quote total", event.total_atoms, positive)
 
 
 def _insurance_funded(books: Books, event: Any) -> None:
@@ -209,14 +232,18 @@ def _matched(books: Books, event: Any) -> None:
 
 def _accrued(books: Books, event: Any) -> None:
     book = books.markets[event.market_index]
-    book.rates_e9.append(event.funding_rate_e9)
-    book.premiums_e9.append(event.premium_e9)
-    book.accrual_dust_atoms = event.dust_atoms
+    # The time up to this accrual was paid at the rate that stood before it.
+    if book.rate_e9 > INTEREST_PER_HOUR_E9:
+        book.paid_up_ms += event.elapsed_ms
+    elif book.rate_e9 < 0:
+        book.paid_down_ms += event.elapsed_ms
+    book.rate_e9 = event.funding_rate_e9
+    book.rate_most_e9 = max(book.rate_most_e9, event.funding_rate_e9)
+    book.rate_least_e9 = min(book.rate_least_e9, event.funding_rate_e9)
 
 
 def _debt(books: Books, event: Any) -> None:
-    books.assets[0].interest_atoms += event.interest_atoms
-    books.assets[0].dust_atoms = event.dust_atoms
+    books.compare(event, "interest", event.interest_atoms, books.assets[0].interest_atoms)
 
 
 def _settled(books: Books, event: Any) -> None:
@@ -228,6 +255,7 @@ def _settled(books: Books, event: Any) -> None:
         book.settled_to_users_atoms += event.amount_atoms
     else:
         book.settled_from_users_atoms -= event.amount_atoms
+    _quote(books, event, event.amount_atoms, event.quote_atoms)
     books.compare(event, "cash", event.cash_atoms, book.cash[user])
     books.compare(event, "pool", event.pool_atoms, book.pool_atoms)
 

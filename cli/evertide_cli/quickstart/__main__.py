@@ -1,0 +1,106 @@
+"""`python -m evertide_cli.quickstart`: see the package."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from evertide_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, UsageProblem, print_error
+from evertide_cli.main import exit_code_of
+
+from . import report, tape
+
+RUN_MINUTES = 200
+
+
+class Parser(argparse.ArgumentParser):
+    """Usage errors as one line through the package's own printer."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise instead of printing a page."""
+        raise UsageProblem(f"{message} (see {self.prog} --help)")
+
+
+def whole(text: str) -> int:
+    """A whole number of the command line."""
+    if not text.isascii() or not text.isdigit():
+        raise argparse.ArgumentTypeError(f"must be a whole number, found {text!r}")
+    return int(text)
+
+
+def parser() -> Parser:
+    """The command line."""
+    made = Parser(prog="quickstart", description="Run a market's whole life on a local validator, and check every sum.")
+    made.add_argument("--tape", type=Path, metavar="FILE", help="bars as .csv or .csv.gz; default: the seeded generator")
+    made.add_argument("--from", dest="start", metavar="T", help="first bar's time, such as 2022-01-20T22:53 (UTC)")
+    made.add_argument("--bars", type=whole, metavar="N", help=f"number of bars; default: {RUN_MINUTES} minutes of them")
+    made.add_argument("--json", type=Path, metavar="FILE", help="write the summary as JSON")
+    made.add_argument("--keep", action="store_true", help="leave the network up for the command line")
+    made.add_argument("--seed", type=whole, default=tape.DEFAULT_SEED, help="seed of tape and traders")
+    return made
+
+
+def load_tape(words: argparse.Namespace) -> tape.Tape:
+    """The tape asked for; without --bars as many bars as fill the run's usual time."""
+    if words.bars is not None:
+        return tape.load(words.tape, words.start, words.bars, words.seed)
+    probe = tape.load(words.tape, words.start, 2, words.seed)
+    return tape.load(words.tape, words.start, max(RUN_MINUTES * 60_000 // probe.interval_ms, 2), words.seed)
+
+
+def run(words: Sequence[str]) -> int:
+    """Run; 0 only if every check held."""
+    try:
+        chosen = parser().parse_args(list(words))
+        if chosen.json is not None and not chosen.json.resolve().parent.is_dir():
+            raise UsageProblem(f"--json {chosen.json}: its folder does not exist")
+        loaded = load_tape(chosen)
+        return live(chosen, loaded)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return EXIT_INTERRUPTED
+    except BaseExceptionGroup as group:
+        return told(first_of(group))
+    except Exception as error:
+        return told(error)
+
+
+def live(chosen: Any, loaded: tape.Tape) -> int:
+    """The run itself, then its summary."""
+    from .run import Plan
+    from .run import run as whole_run
+
+    story = report.Story()
+    plan = Plan(loaded, chosen.seed, chosen.keep, rpc_port=8899, ws_port=8900)
+    outcome = asyncio.run(whole_run(plan, story))
+    report.print_summary(outcome)
+    if chosen.json is not None:
+        report.write_json(chosen.json, outcome)
+    if chosen.keep:
+        story.say("the network stays up: try `evertide market list`, and `evertide localnet down` when done")
+    return 0 if outcome.held else EXIT_FAILURE
+
+
+def first_of(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """The first single error inside a group of them."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error
+
+
+def told(error: BaseException) -> int:
+    """Print an error in one line and give its exit code."""
+    if os.environ.get("EVERTIDE_DEBUG"):
+        raise error
+    print_error(error, as_json=False, stream=sys.stderr)
+    return EXIT_USAGE if exit_code_of(error) == EXIT_USAGE else EXIT_FAILURE
+
+
+if __name__ == "__main__":
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,142 @@
+"""The market's life: bar by bar, time travel, prices, makers, takers, matching, mark, funding, settlement."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from . import sights
+from .traders import Moment, plan
+
+if TYPE_CHECKING:
+    from .chain import Chain
+    from .collector import Collector
+    from .sights import Actor
+    from .staff import Staff
+    from .tape import Tape
+    from .views import MarketSight, OwnSight
+
+HOUR_MS = 3_600_000
+PRESSURE_BY_HOUR = (1, -1, 0)
+CLIENT_IDS_PER_BAR = 100
+SETTLE_EVERY_BARS = 5
+MATCH_ROUNDS_MAX = 12
+TAKER_PHASE_MS = 13_000
+IDLE_BEFORE_TAPE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BarReport:
+    """What one bar did, for the live lines."""
+
+    bar: int
+    tape_ms: int
+    chain_ms: int
+    pressure: int
+    prices: dict[str, int]
+    transactions: int
+    actions: dict[str, int]
+    refused: int
+
+
+@dataclass(slots=True)
+class Life:
+    """State of the run. `shift_ms` is chain time minus tape time, whole hours."""
+
+    chain: Chain
+    staff: Staff
+    cast: Sequence[Actor]
+    tape: Tape
+    prices: dict[str, tuple[int, ...]]
+    seed: int
+    collector: Collector
+    shift_ms: int = 0
+    refusals: dict[str, int] = field(default_factory=dict)
+
+    async def align(self) -> None:
+        """Choose the shift: the next whole hour's distance at which the tape's first bar lies in the chain's future."""
+        ahead = await self.chain.now_ms() + IDLE_BEFORE_TAPE_MS - self.tape.bars[0].time_ms
+        self.shift_ms = -(-ahead // HOUR_MS) * HOUR_MS
+
+    def pressure_at(self, time_ms: int) -> int:
+        """The side that takers prefer: up in the tape's first hour, down in the second, none in the third."""
+        hours = time_ms // HOUR_MS - self.tape.bars[0].time_ms // HOUR_MS
+        return PRESSURE_BY_HOUR[hours % len(PRESSURE_BY_HOUR)]
+
+    def prices_at(self, bar: int) -> dict[str, int]:
+        """Closing prices of a bar, micro-USD."""
+        return {symbol: values[bar] for symbol, values in self.prices.items()}
+
+    async def live(self, bar: int) -> BarReport:
+        """One bar. The order is the day's: time, prices, funding, makers, takers, matching, mark, settlement."""
+        sent = self.chain.sent
+        tape_ms = self.tape.bars[bar].time_ms
+        await self.chain.travel_to(tape_ms + self.shift_ms)
+        prices = self.prices_at(bar)
+        actions = await self.staff.publish(prices)
+        actions |= await self.staff.step("mark", "accrual")
+        before = self.prices_at(max(bar - 5, 0))
+        pressure = self.pressure_at(tape_ms)
+        seen = sights.market_sights(prices, before, pressure)
+        moment = Moment(bar, await self.chain.now_ms(), self.tape.interval_ms, pressure)
+        makers = [actor for actor in self.cast if actor.trader.kind == "maker"]
+        others = [actor for actor in self.cast if actor.trader.kind != "maker"]
+        refused = await self._act(makers, moment, seen)
+        refused += await self._act(others, moment, seen)
+        matched = await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        if bar % 2 == 0:
+            # Orders in their taker phase reach their own limit only when it has passed.
+            await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
+            await self.staff.publish(prices)
+            matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        actions["matcher"] = matched
+        if bar % SETTLE_EVERY_BARS == 0:
+            actions |= await self.staff.step("settler")
+        await self.collector.read()
+        return BarReport(
+            bar=bar,
+            tape_ms=tape_ms,
+            chain_ms=moment.now_ms,
+            pressure=pressure,
+            prices=prices,
+            transactions=self.chain.sent - sent,
+            actions=actions,
+            refused=refused,
+        )
+
+    async def _act(self, cast: Sequence[Actor], moment: Moment, seen: dict[str, MarketSight]) -> int:
+        """Everybody of this group plans on what they see now and sends; returns how many were refused."""
+        own = await sights.own_sights(self.chain, cast)
+        results = await asyncio.gather(
+            *(self._send(actor, moment, seen, sight) for actor, sight in zip(cast, own, strict=True))
+        )
+        return sum(results)
+
+    async def _send(self, actor: Actor, moment: Moment, seen: dict[str, MarketSight], own: OwnSight) -> int:
+        actions = plan(actor.trader, self.seed, moment, seen, own)
+        if not actions:
+            return 0
+        first_id = (moment.bar + 1) * CLIENT_IDS_PER_BAR
+        steps = sights.to_instructions(actor, actions, first_id)
+        outcome = await self.chain.attempt(actor.key, steps)
+        error = getattr(outcome, "error", None)
+        if error is None:
+            return 0
+        self._note(error)
+        return 1
+
+    def _note(self, error: Any) -> None:
+        """A trader's refused order is part of life; what the program refuses is counted, anything else ends the run."""
+        from evertide import ProgramError
+
+        if not isinstance(error, ProgramError):
+            raise error
+        name = type(error).__name__
+        self.refusals[name] = self.refusals.get(name, 0) + 1
+
+    async def run(self, told: Callable[[BarReport], None]) -> None:
+        """All bars."""
+        for bar in range(len(self.tape.bars)):
+            told(await self.live(bar))

@@ -1,0 +1,158 @@
+"""The whole run, stage by stage, on a local network of its own."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import chain as chains
+from . import checks, market_setup, sights
+from .collector import Collector
+from .exit import Exit
+from .life import Life
+from .replay import Books
+from .report import Outcome, Story
+from .staff import Staff
+from .tape import Tape, format_time, prices_of
+from .traders import Trader, roster
+
+if TYPE_CHECKING:
+    from evertide._localnet import Localnet
+
+    from .chain import Chain
+    from .market_setup import Cast
+
+SLOT_MS = 100
+WALLET_RESERVE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What the command line asked for."""
+
+    tape: Tape
+    seed: int
+    keep: bool
+    rpc_port: int
+    ws_port: int
+
+
+@contextmanager
+def network(plan: Plan) -> Iterator[Localnet]:
+    """A validator for this run: on the fixed ports and left up with --keep, else on free ports and gone at the end."""
+    from evertide._localnet import ANY_FREE_PORT, start, stop
+
+    if plan.keep:
+        net = start(rpc_port=plan.rpc_port, ws_port=plan.ws_port, slot_ms=SLOT_MS)
+        try:
+            yield net
+        except BaseException:
+            stop(net.directory)
+            raise
+        return
+    with tempfile.TemporaryDirectory(prefix="evertide-quickstart-") as folder:
+        net = start(Path(folder), rpc_port=ANY_FREE_PORT, ws_port=ANY_FREE_PORT, slot_ms=SLOT_MS, hold=True)
+        try:
+            yield net
+        finally:
+            stop(net.directory)
+
+
+def funding_of(actor: sights.Actor) -> market_setup.Funding:
+    """A trader's tokens: what it deposits, and as much again in the wallet for a bad day."""
+    trader: Trader = actor.trader
+    reserve = max(trader.usdc_atoms, trader.position_max_atoms) * WALLET_RESERVE
+    return market_setup.Funding(actor.key, trader.usdc_atoms + reserve, trader.usdc_atoms, trader.sol_atoms)
+
+
+async def open_market(chain: Chain, roles: Cast, cast: list[sights.Actor], story: Story) -> None:
+    """From nothing to an open exchange with funded traders."""
+    size = await market_setup.deploy_program(chain, roles)
+    story.say(f"program deployed through the upgradeable loader: {size:,} bytes")
+    await market_setup.make_mints(chain, roles)
+    await market_setup.initialize(chain, roles)
+    story.say("local exchange initialized; listed USDC (quote), SOL, BTC-PERP, ETH-PERP, SOL-PERP")
+    await market_setup.open_and_insure(chain, roles)
+    story.say(f"exchange opened; insurance fund holds ${market_setup.INSURANCE_ATOMS // 10**6:,}")
+    await market_setup.fund_traders(chain, roles, [funding_of(actor) for actor in cast], lambda: None)
+    with_sol = sum(1 for actor in cast if actor.trader.sol_atoms)
+    story.say(f"{len(cast)} traders created and funded, {with_sol} of them with SOL as collateral")
+
+
+async def leave(life: Life, roles: Cast, story: Story, *, keep: bool) -> None:
+    """The exit, told line by line."""
+    way_out = Exit(life.chain, life.staff, roles, life.cast, life.prices_at(len(life.tape.bars) - 1))
+    story.say(f"exit: {await way_out.cancel_all()} orders cancelled")
+    story.say(f"exit: all positions closed against each other in {await way_out.close_all()} rounds")
+    await way_out.settle_all()
+    story.say("exit: every profit and loss settled")
+    await way_out.collect_some_fees()
+    story.say("exit: fees of BTC-PERP collected; those of the other markets stay uncollected")
+    story.say(f"exit: {await way_out.withdraw_all()} withdrawals, nobody holds a balance")
+    if not keep:
+        story.say(f"exit: {await way_out.close_accounts()} trading accounts closed")
+
+
+def replayed(collector: Collector) -> Books:
+    """The books rebuilt from every event since the first."""
+    books = Books()
+    for landed in collector.ordered():
+        for event in landed.events:
+            books.feed(event)
+    return books
+
+
+async def run(plan: Plan, story: Story) -> Outcome:
+    """Everything, from an empty validator to the last check."""
+    roles, cast = market_setup.cast(), sights.actors(roster())
+    tape = plan.tape
+    span = f"{format_time(tape.bars[0].time_ms)} to {format_time(tape.bars[-1].time_ms)}"
+    story.say(f"tape: {tape.source}; {len(tape.bars)} bars of {tape.interval_ms // 1000} s, {span}")
+    with network(plan) as net:
+        story.say(f"validator up at {net.rpc_url}, slots of {net.slot_ms} ms")
+        async with chains.connect(net, roles.admin) as chain:
+            story.stage("validator")
+            await open_market(chain, roles, cast, story)
+            story.stage("setup")
+            collector = Collector(chain)
+            async with Staff.hired(chain, roles) as staff:
+                life = Life(chain, staff, cast, tape, prices_of(tape, plan.seed), plan.seed, collector)
+                await life.align()
+                await life.run(lambda bar: story.bar(bar, len(tape.bars)))
+                story.stage("life")
+                await collector.read(everything=True)
+                before = await checks.life_checks(chain, replayed(collector))
+                await leave(life, roles, story, keep=plan.keep)
+            story.stage("exit")
+            await collector.read(everything=True)
+            books = replayed(collector)
+            tape_ms = tape.interval_ms * len(tape.bars)
+            found = [*before, *await checks.all_checks(chain, roles, cast, books, tape_ms)]
+            story.stage("checks")
+    return Outcome(
+        books=books,
+        checks=found,
+        units=collector.units(),
+        confirm_ms=chain.confirm_ms,
+        transactions=len(collector.landed),
+        failed_transactions=len(collector.failed),
+        refusals=life.refusals,
+        traders=len(cast),
+        tape=tape_facts(tape),
+        stages_ms=story.stages,
+    )
+
+
+def tape_facts(tape: Tape) -> dict[str, Any]:
+    """The tape for the summary."""
+    return {
+        "source": tape.source,
+        "bars": len(tape.bars),
+        "interval_s": tape.interval_ms // 1000,
+        "from": format_time(tape.bars[0].time_ms),
+        "to": format_time(tape.bars[-1].time_ms),
+    }

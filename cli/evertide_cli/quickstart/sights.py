@@ -1,0 +1,155 @@
+"""From the chain's accounts to what traders see, and from what they wish to instructions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from evertide_cli.errors import CliError
+from evertide_cli.terms import MARKETS
+
+from .traders import Trader
+from .views import (
+    Action,
+    CancelIds,
+    CancelMarket,
+    MarketSight,
+    Modify,
+    OpenOrder,
+    OwnSight,
+    Place,
+    Wish,
+)
+
+if TYPE_CHECKING:
+    from evertide import OrderArgs
+    from solders.instruction import Instruction
+    from solders.keypair import Keypair
+    from solders.pubkey import Pubkey
+
+    from .chain import Chain
+
+BPS = 10_000
+PRESSURE_TENTH_BPS = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """A trader with its LOCAL TEST KEY and its accounts."""
+
+    trader: Trader
+    key: Keypair
+    user: Pubkey
+    orders: Pubkey
+
+
+def actors(traders: Sequence[Trader]) -> list[Actor]:
+    """Keys and addresses, the same in every run."""
+    from evertide import orders_address, user_address
+    from evertide._localnet import local_keypair
+
+    made = []
+    for trader in traders:
+        key = local_keypair(f"quickstart {trader.name}")
+        user = user_address(key.pubkey())
+        made.append(Actor(trader, key, user, orders_address(user)))
+    return made
+
+
+async def own_sights(chain: Chain, cast: Sequence[Actor]) -> list[OwnSight]:
+    """Positions and open orders of every actor, in two requests."""
+    from evertide import constants, decode_many
+
+    users = await chain.client.rpc.get_accounts([actor.user for actor in cast])
+    orders = await chain.client.rpc.get_accounts([actor.orders for actor in cast])
+    missing = [actor.trader.name for actor, user in zip(cast, users, strict=True) if user is None]
+    if missing:
+        raise CliError(f"the account of {missing[0]} does not exist")
+    user_rows = decode_many("User", [info.data for info in users if info is not None])
+    order_rows = decode_many("Orders", [info.data for info in orders if info is not None])
+    sights = []
+    for user, book in zip(user_rows, order_rows, strict=True):
+        positions = {
+            int(item["market_plus_one"]) - 1: int(item["basis_lots"])
+            for item in user["positions"][user["positions"]["market_plus_one"] != 0]
+        }
+        live = tuple(
+            OpenOrder(
+                order_id=int(item["order_id"]),
+                market_index=int(item["market_index"]),
+                ask=bool(item["flags"] & constants.ORDER_FLAG_ASK),
+                price_ticks=int(item["price_ticks"]),
+                size_lots=int(item["size_lots"]),
+                expiry_ms=int(item["expiry_ms"]),
+                client_order_id=int(item["client_order_id"]),
+                reduce_only=bool(item["flags"] & constants.ORDER_FLAG_REDUCE_ONLY),
+            )
+            for item in book["orders"][book["orders"]["order_id"] != 0]
+        )
+        sights.append(OwnSight(positions, live))
+    return sights
+
+
+def market_sights(
+    prices: Mapping[str, int], before: Mapping[str, int], pressure: int
+) -> dict[str, MarketSight]:
+    """What every market looks like. The hour's pressure moves where traders see it, 18 bps above or below the index."""
+    made = {}
+    for index, plan in enumerate(MARKETS):
+        price = prices[plan.symbol]
+        fair = price * (10 * BPS + pressure * PRESSURE_TENTH_BPS) // (10 * BPS)
+        trend = (price - before[plan.symbol]) * BPS // before[plan.symbol]
+        made[plan.symbol] = MarketSight(index, plan.symbol, plan.tick_size_atoms, plan.lot_size_e9, price, fair, trend)
+    return made
+
+
+def order_args(wish: Wish, client_order_id: int) -> OrderArgs:
+    """The program's arguments of a wish."""
+    from evertide import OrderArgs, OrderKind, SelfTradeRule, TimeInForce
+
+    force = "IMMEDIATE_OR_CANCEL" if wish.market else wish.time_in_force
+    return OrderArgs(
+        client_order_id=client_order_id,
+        market_index=wish.market_index,
+        kind=int(OrderKind.MARKET if wish.market else OrderKind.LIMIT),
+        ask=wish.ask,
+        time_in_force=int(TimeInForce[force]),
+        reduce_only=wish.reduce_only,
+        self_trade=int(SelfTradeRule[wish.self_trade]),
+        taker_phase_s=wish.taker_phase_s,
+        price_ticks=wish.price_ticks,
+        size_lots=wish.size_lots,
+        expiry_ms=wish.expiry_ms,
+        auction_start_ticks=0,
+        max_slippage_bps=wish.max_slippage_bps,
+        builder_plus_one=0,
+        builder_fee_tenth_bps=0,
+    )
+
+
+def to_instructions(actor: Actor, actions: Sequence[Action], first_client_id: int) -> list[Instruction]:
+    """One trader's actions of a bar as the instructions of one transaction."""
+    from evertide import by_market, by_order_ids, instructions
+
+    signer, user = actor.key.pubkey(), actor.user
+    made: list[Instruction] = []
+    client_id = first_client_id
+    for action in actions:
+        if isinstance(action, CancelMarket):
+            selector = by_market(action.market_index)
+            made.append(instructions.cancel_orders(signer=signer, user=user, selector=selector))
+        elif isinstance(action, CancelIds):
+            selector = by_order_ids(action.order_ids)
+            made.append(instructions.cancel_orders(signer=signer, user=user, selector=selector))
+        elif isinstance(action, Modify):
+            replacement = order_args(action.wish, client_id)
+            client_id += 1
+            made.append(
+                instructions.modify_order(signer=signer, user=user, order_id=action.order_id, replacement=replacement)
+            )
+        elif isinstance(action, Place):
+            orders = [order_args(wish, client_id + number) for number, wish in enumerate(action.wishes)]
+            client_id += len(orders)
+            made.append(instructions.place_orders(signer=signer, user=user, orders=orders))
+    return made
