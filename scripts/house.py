@@ -33,7 +33,7 @@ def say(message: str) -> None:
 
 
 def run(command: list[str | Path], *, cwd: Path = ROOT, env: dict[str, str] | None = None, quiet: bool = False) -> None:
-    """Run a command with its output shown (stdout not, if quiet); a failure ends the script with the command's own code."""
+    """Run a command with its output shown (stdout not, if quiet); a failure ends the script."""
     words = [str(word) for word in command]
     stdout = subprocess.DEVNULL if quiet else None
     result = subprocess.run(words, cwd=cwd, env={**os.environ, **(env or {})}, check=False, stdout=stdout)

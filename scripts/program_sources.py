@@ -50,7 +50,7 @@ def declared_program_id() -> str:
 
 
 def toolchain_versions(prefix: Path = SBF_PREFIX) -> dict[str, str]:
-    """Versions of compiler, LLVM (of the compiler and of the linker), clang and linker; equal versions give equal bytes."""
+    """Versions of compiler, both LLVMs, clang and linker; equal versions give equal bytes."""
     verbose = capture(["/usr/bin/rustc", "-vV"])
     fields = dict(line.split(": ", 1) for line in verbose.splitlines() if ": " in line)
     clang = re.search(r"version ([0-9.]+)", capture(["clang-22", "--version"]))

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
 from evertide._localnet import (
     ANY_FREE_PORT,
     Cheatcodes,
@@ -19,8 +22,6 @@ from evertide._localnet import (
     stop,
 )
 from evertide._resources import program_path
-from solders.keypair import Keypair
-from solders.pubkey import Pubkey
 from strict_proxy import StrictProxy, strict_proxy
 
 SLOT_MS = 20
@@ -86,9 +87,9 @@ def run_bare_net(folder: Path, slot_ms: int = SLOT_MS) -> Iterator[ProgramNet]:
 
 
 def run_program_net(folder: Path, slot_ms: int = SLOT_MS) -> Iterator[ProgramNet]:
-    """The same with the committed program, deployed through the real loader by the payer."""
+    """The same with the committed program, verified and deployed by the real loader; the payer is its authority."""
     for net in run_bare_net(folder, slot_ms):
-        deploy(net.rpc, program_path(), program_keypair(), net.payer)
+        deploy(net.rpc, program_path(), program_keypair(), net.payer, buffer_cheats=net.cheats)
         yield net
 
 

@@ -1,4 +1,4 @@
-"""Where the files are that are not Python: IDL, layouts, built program, launcher. Works from a checkout and from a wheel.
+"""Where the files are that are not Python: IDL, layouts, program, launcher. For a checkout and for a wheel.
 
 A wheel carries them in `evertide/_data` (put there by `scripts/hatch_build.py`); a checkout has them in `idl/` and
 `programs/bin/`. The wheel's own copy is looked at first.

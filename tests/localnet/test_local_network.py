@@ -7,6 +7,8 @@ import socket
 from pathlib import Path
 
 import pytest
+from solders.keypair import Keypair
+
 from conftest import ProgramNet
 from evertide._localnet import (
     ANY_FREE_PORT,
@@ -26,7 +28,6 @@ from evertide._localnet import (
 )
 from evertide._localnet.loader import program_data_address
 from evertide._resources import program_path
-from solders.keypair import Keypair
 
 pytestmark = pytest.mark.localnet
 
@@ -69,21 +70,22 @@ def test_a_broken_state_file_is_named(tmp_path: Path) -> None:
         status(tmp_path)
 
 
-def test_the_program_is_deployed_by_the_real_loader(program_net: ProgramNet) -> None:
+def test_the_program_is_deployed_by_the_real_loader(bare_net: ProgramNet) -> None:
+    deploy(bare_net.rpc, program_path(), program_keypair(), bare_net.payer)
     options = {"encoding": "base64", "commitment": "processed"}
-    account = program_net.rpc.call("getAccountInfo", [str(program_net.program_id), options])["value"]
+    account = bare_net.rpc.call("getAccountInfo", [str(bare_net.program_id), options])["value"]
     assert account["executable"]
     assert account["owner"] == "BPFLoaderUpgradeab1e11111111111111111111111"
-    data = program_net.rpc.call("getAccountInfo", [str(program_data_address(program_net.program_id)), options])["value"]
+    data = bare_net.rpc.call("getAccountInfo", [str(program_data_address(bare_net.program_id)), options])["value"]
     assert data["space"] == 45 + program_path().stat().st_size
     with pytest.raises(DeployError, match="is taken"):
-        deploy(program_net.rpc, program_path(), program_keypair(), program_net.payer)
+        deploy(bare_net.rpc, program_path(), program_keypair(), bare_net.payer)
 
 
 def test_a_broken_elf_is_refused(bare_net: ProgramNet) -> None:
-    elf = bytearray(program_path().read_bytes()[:20_000])
+    elf = program_path().read_bytes()[:20_000]
     with pytest.raises(DeployError, match="the loader refused the program of 20000 bytes"):
-        deploy(bare_net.rpc, bytes(elf), Keypair(), bare_net.payer)
+        deploy(bare_net.rpc, elf, Keypair(), bare_net.payer)
 
 
 def test_no_account_of_the_program_is_ever_written(program_net: ProgramNet) -> None:

@@ -8,14 +8,15 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import ProgramNet
-from evertide._localnet import LocalnetRpcError, RpcClient
 from solders.hash import Hash
 from solders.keypair import Keypair
 from solders.message import MessageV0
 from solders.signature import Signature
 from solders.system_program import TransferParams, transfer
 from solders.transaction import VersionedTransaction
+
+from conftest import ProgramNet
+from evertide._localnet import LocalnetRpcError, RpcClient
 from strict_proxy import StrictProxy
 
 pytestmark = pytest.mark.localnet

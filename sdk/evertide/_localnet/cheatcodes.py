@@ -55,7 +55,7 @@ class Cheatcodes:
         self.set_account(address, data, TOKEN_PROGRAM, _MINT_LAMPORTS)
 
     def travel_to(self, unix_ms: int) -> None:
-        """Move chain time forward to `unix_ms`. Slots move too, so sign afterwards. The past is refused by the validator."""
+        """Move chain time forward to `unix_ms`; the past is refused. Slots move too, so sign afterwards."""
         self.rpc.call("surfnet_timeTravel", [{"absoluteTimestamp": unix_ms}])
 
     def pause_clock(self) -> None:

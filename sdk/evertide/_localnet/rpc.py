@@ -1,4 +1,4 @@
-"""A small synchronous JSON-RPC client for local networks: one kept-alive connection pool, plain values, typed errors."""
+"""A small synchronous JSON-RPC client for local networks: one pool of connections, plain values, typed errors."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class RpcClient:
         self._http.close()
 
     def call(self, method: str, params: list[Any] | None = None) -> Any:
-        """The `result` of one call. Raises LocalnetRpcError on an error answer, LocalnetUnreachableError without one."""
+        """The `result` of one call. Raises LocalnetRpcError on an error, LocalnetUnreachableError without an answer."""
         body = {"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params or []}
         try:
             answer = self._http.post(self.url, json=body).json()
