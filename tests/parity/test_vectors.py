@@ -13,8 +13,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.parity.twin import TWIN
-from tests.parity.vectors import COMMITTED, Vector, VectorFile
+from twin import TWIN
+from vectors import COMMITTED, Vector, VectorFile
 
 from evertide import math
 

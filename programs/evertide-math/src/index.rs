@@ -187,8 +187,9 @@ pub struct Accrued {
 /// Accrues funding at `rate` per hour on the index price over `elapsed`; positive: longs pay.
 ///
 /// Charge per lot in Q48 = `(rate * index * ms + remainder) / (1e9 * 3.6e6 / 2^16)`, floored with the
-/// remainder carried. The payer's `J` moves by the charge rounded up, the receiver's by the charge
-/// rounded down, so that shorts never receive more than longs pay.
+/// remainder carried. Both sides' `J` falls by the charge times `A / ONE`: since the basis is signed, longs
+/// lose and shorts gain. The payer's change is rounded up and the receiver's down, so that nobody receives
+/// more than the other side pays.
 pub fn accrue_funding(
     long: &SideIndex,
     short: &SideIndex,
@@ -214,8 +215,9 @@ pub fn accrue_funding(
     }
     let whole = charge.checked_mul(i128::from(FUNDING_DIVISOR)).ok_or(MathError::Overflow)?;
     let rest = total.checked_sub(whole).ok_or(MathError::Overflow)?;
+    // The basis is signed, so that one sign moves both sides: what lowers a long's cash raises a short's.
     let long_change = scale_ceil(charge, long.a)?.checked_neg().ok_or(MathError::Overflow)?;
-    let short_change = scale_floor(charge, short.a)?;
+    let short_change = scale_floor(charge, short.a)?.checked_neg().ok_or(MathError::Overflow)?;
     Ok(Accrued {
         long: SideIndex { j: moved(long.j, long_change)?, ..*long },
         short: SideIndex { j: moved(short.j, short_change)?, ..*short },
@@ -239,8 +241,8 @@ fn scale_ceil(charge: i128, a: u64) -> MathResult<i128> {
 
 /// Deleverages `closed` of a side's `open_interest` lots at `price`: `A' = floor(A (OI - closed) / OI)`.
 ///
-/// A long side is paid the price for each lot closed (rounded down), a short side pays it (rounded
-/// up). `A'` may close up to a fraction of a lot more than asked in all; that is counted dust. Open interest is in bare lots, at most `2^48`.
+/// `J' = J + (A - A') price` on either side: the basis is signed, so that a long is paid the price for each
+/// lot closed (rounded down) and a short pays it (rounded up). `A'` may close up to a fraction of a lot more than asked in all; that is counted dust. Open interest is in bare lots, at most `2^48`.
 pub fn deleverage(
     side: &SideIndex,
     is_long: bool,
@@ -257,12 +259,8 @@ pub fn deleverage(
     let kept = open_interest_lots.checked_sub(closed_lots).ok_or(MathError::ExceedsOpenInterest)?;
     let a = mul_div_floor(side.a, kept, open_interest_lots)?;
     let dropped = side.a.checked_sub(a).ok_or(MathError::Overflow)?;
-    // 2^48 * 2^62 = 2^110: the product fits, and so does its opposite.
+    // 2^48 * 2^62 = 2^110: the product fits.
     let product = wide_mul(dropped, price.get()).cast_signed();
-    let change = if is_long {
-        wide_shift_floor(product, PRICE_BITS)?
-    } else {
-        wide_shift_ceil(product, PRICE_BITS)?.checked_neg().ok_or(MathError::Overflow)?
-    };
+    let change = if is_long { wide_shift_floor(product, PRICE_BITS)? } else { wide_shift_ceil(product, PRICE_BITS)? };
     Ok(SideIndex { a, j: moved(side.j, change)?, ..*side })
 }

@@ -151,7 +151,8 @@ def accrue_funding(
     """Accrue funding at `rate_e9` per hour on the index price over `elapsed_ms`; positive: longs pay.
 
     Charge per lot in Q48 = `floor((rate * index * ms + remainder) / (1e9 * 3.6e6 / 2^16))`, the remainder
-    is carried. The payer's `J` moves by the charge times `A / ONE` rounded up, the receiver's rounded down.
+    is carried. Both sides' `J` falls by the charge times `A / ONE`: since the basis is signed, longs lose and
+    shorts gain. The payer's change is rounded up, the receiver's down.
 
     Raises:
         OutOfRangeError: time is negative or above 2^32 ms, the remainder or an `A` outside its range.
@@ -168,15 +169,15 @@ def accrue_funding(
     charge, rest = divmod(rate_e9 * elapsed_ms * index_q32 + remainder, FUNDING_DIVISOR)
     _CHARGE.fit(charge)
     long_j = CASH_INDEX.fit(long.j - ceil_of(charge * long.a, INDEX_ONE))
-    short_j = CASH_INDEX.fit(short.j + floor_of(charge * short.a, INDEX_ONE))
+    short_j = CASH_INDEX.fit(short.j - floor_of(charge * short.a, INDEX_ONE))
     return Accrued(replace(long, j=long_j), replace(short, j=short_j), rest)
 
 
 def deleverage(side: SideIndex, is_long: bool, open_interest_lots: int, closed_lots: int, price_q32: int) -> SideIndex:
     """Close `closed_lots` of a side's open interest at a price, for all its holders at once.
 
-    `A' = floor(A * (OI - closed) / OI)`. A long side is paid the price for each lot closed (`J` rises by
-    `floor((A - A') * P)`), a short side pays it (`J` falls by `ceil((A - A') * P)`).
+    `A' = floor(A * (OI - closed) / OI)` and `J' = J + (A - A') * P` on either side: the basis is signed, so
+    that a long is paid the price for each lot closed (rounded down) and a short pays it (rounded up).
 
     Raises:
         DivisionByZeroError: there is no open interest.
@@ -196,5 +197,5 @@ def deleverage(side: SideIndex, is_long: bool, open_interest_lots: int, closed_l
         raise ExceedsOpenInterestError(rule, closed_lots=closed_lots, open_interest_lots=open_interest_lots)
     a = floor_of(side.a * (open_interest_lots - closed_lots), open_interest_lots)
     product = (side.a - a) * price_q32
-    change = floor_of(product, 1 << PRICE_BITS) if is_long else -ceil_of(product, 1 << PRICE_BITS)
+    change = floor_of(product, 1 << PRICE_BITS) if is_long else ceil_of(product, 1 << PRICE_BITS)
     return replace(side, a=a, j=CASH_INDEX.fit(side.j + change))
