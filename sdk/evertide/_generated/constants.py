@@ -72,10 +72,16 @@ DEFAULT_ACTION_MATRIX = (47, 15, 47, 7, 3, 3, 1, 5)
 """The default matrix, after Drift's ladder; a market stores its own copy as data."""
 DISCOUNT_MAX_BPS = 300
 """Greatest discount of liquidate_collateral."""
+DISCRIMINATOR_BYTES = 8
+"""Bytes of an account before its struct: the discriminator."""
 DRAIN_ONLY_BELOW = 16_777_216
 """A side with `A` below this only drains: no new position opens on it until its next epoch."""
+E9_PER_BPS = 100_000
+"""1e-9 of a whole in a bp."""
 EVIDENCE_AGE_MAX_MS = 30_000
 """Evidence of a best price counts for this long, ms."""
+EVIDENCE_ORDERS_MAX = 16
+"""Most orders of one side."""
 FEE_MAX_TENTH_BPS = 200
 """Greatest taker fee and greatest maker fee or rebate, tenths of a bp: 20 bps."""
 FEE_RISE_MS = 60_000
@@ -105,6 +111,13 @@ HASH_MULTIPLIER_2 = 10_723_151_780_598_845_931
 """Second multiplier of the mixer."""
 HASH_SEED = 11_400_714_819_323_198_485
 """Start value of the hash: the fractional bits of the golden ratio."""
+HEALTH_INITIAL = 0
+"""Values of `kind`."""
+HEALTH_MAINTENANCE = 1
+HOURS_ONE_BY_ONE = 3
+"""After so many hours of a catch-up all evidence is long dead and the rate no longer changes."""
+HOURS_PER_YEAR = 8_760
+"""Hours of a year of 365 days."""
 HOUR_MS = 3_600_000
 """Milliseconds of an hour."""
 INDEX_BITS = 48
@@ -117,8 +130,6 @@ INTEREST_CLAMP_E9 = 500_000
 """Largest pull of interest away from the premium per 8 hours: 0.05 %."""
 INTEREST_RATE_E9 = 100_000
 """Interest per 8 hours: 0.01 %."""
-ISOLATED_ONLY = 1
-"""Bit of `MarketTerms::flags` and `MarketRow::flags`: positions live in a sub-account of their own."""
 KEEPER_AGE_FACTOR = 10
 """The keeper's upper bound grows from once to this many times with the order's age."""
 KEEPER_AGE_MS = 60_000
@@ -165,6 +176,8 @@ MAX_BPS = 100_000
 """Largest ratio, in basis points (ten wholes)."""
 MAX_CASH_INDEX = 38_685_626_227_668_133_590_597_632
 """Largest absolute `J`; `2^40` lots times a difference of `2^86` still fits 127 bits."""
+MAX_CHARGE = 302_231_454_903_657_293_676_544
+"""Largest absolute charge of one accrual, Q48 atoms per lot; times `A` it still fits 127 bits."""
 MAX_DEBT_INDEX = 1_152_921_504_606_846_976
 """The index never passes this (4,096 times the start)."""
 MAX_LOTS = 1_099_511_627_776
@@ -234,6 +247,10 @@ RATE_HOUR = 3_600_000_000_000_000
 """`1e9 * 3_600_000`: rate units times milliseconds in an hour."""
 RATE_ONE_E9 = 1_000_000_000
 """One whole in units of [`RateE9`]."""
+REST_SLOTS = 10
+"""Slots that an order must have rested, in a market that could match throughout."""
+RING_HOURS = 24
+"""Hours in the ring of hourly marks."""
 ROLES = 4
 ROW_AGE_MAX_MS = 10_000
 """Rows must be younger than this for new risk and for withdrawals, ms."""
@@ -298,12 +315,16 @@ TWAP_WINDOW_MS = 300_000
 UPGRADEABLE_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
 """The upgradeable loader."""
 USER_COLLATERALS_MAX = 8
+USER_RATIO_MAX_BPS = 10_000
+"""Greatest ratio that a user may set: no leverage at all."""
 VOLUME_WINDOW_HOURS = 720
 """Hours over which volume decays to nothing: 30 days."""
 VOLUME_WINDOW_MS = 2_592_000_000
 """Window of the volume that fee tiers look at: 30 days."""
 WEIGHT_SCALE_BITS = 50
 """Significant bits that the cap keeps in [`scaled_weight`]; with a weight they fit 64 bits."""
+WHOLE_ACCOUNT = 65_535
+"""`market_index` that means the whole account."""
 WHOLE_BPS = 10_000
 """Ten thousandths of a whole."""
 WITHDRAWAL_FLOOR_MAX_BPS = 9_500

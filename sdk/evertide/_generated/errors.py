@@ -820,6 +820,13 @@ class UserInvariantViolated(MarketError):
     RULE: ClassVar[str] = "the user's own invariant failed"
 
 
+class MarketUnknown(MarketError):
+    """no market has this index."""
+
+    CODE: ClassVar[int] = 6609
+    RULE: ClassVar[str] = "no market has this index"
+
+
 class NothingToCollect(SettlementError):
     """there is nothing to collect that the pool can pay."""
 
@@ -1014,6 +1021,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6606: MarketHasNoPrice,
     6607: MarketInvariantViolated,
     6608: UserInvariantViolated,
+    6609: MarketUnknown,
     6700: NothingToCollect,
     6701: PositionNotFound,
     6702: NothingToFold,

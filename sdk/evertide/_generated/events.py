@@ -42,17 +42,16 @@ class DebtAccrued(Wire):
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('9fbdf41c9aa9da5e')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
-        ('debt_index_q32', 'u64'),
+        ('debt_index_q48', 'u64'),
         ('debt_atoms', 'u64'),
         ('interest_atoms', 'u64'),
-        ('dust_atoms', 'u64'),
         ('elapsed_ms', 'i64'),
     )
     sequence: int
-    debt_index_q32: int
+    debt_index_q48: int
     debt_atoms: int
+    #: Recognised and not yet collected.
     interest_atoms: int
-    dust_atoms: int
     elapsed_ms: int
 
 
@@ -127,6 +126,7 @@ class FeesCollected(Wire):
         ('market_index', 'u16'),
         ('treasury_atoms', 'u64'),
         ('insurance_atoms', 'u64'),
+        ('interest_atoms', 'u64'),
         ('pool_atoms', 'u64'),
         ('pending_fees_atoms', 'u64'),
         ('pending_insurance_atoms', 'u64'),
@@ -136,6 +136,8 @@ class FeesCollected(Wire):
     market_index: int
     treasury_atoms: int
     insurance_atoms: int
+    #: Interest on debts that went to the insurance fund.
+    interest_atoms: int
     pool_atoms: int
     pending_fees_atoms: int
     pending_insurance_atoms: int
@@ -198,6 +200,7 @@ class MarkUpdated(Wire):
         ('impact_bid_ticks', 'u64'),
         ('impact_ask_ticks', 'u64'),
         ('time_ms', 'i64'),
+        ('premium_e9', 'i64'),
     )
     sequence: int
     market_index: int
@@ -209,6 +212,7 @@ class MarkUpdated(Wire):
     impact_bid_ticks: int
     impact_ask_ticks: int
     time_ms: int
+    premium_e9: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

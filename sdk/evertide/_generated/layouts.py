@@ -127,6 +127,16 @@ ORDER: np.dtype[Any] = np.dtype(
 )
 """`Order` row: 96 bytes."""
 
+PLAIN_TERMS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["auction_start_ticks", "not_before_ms", "max_slippage_bps", "builder_fee_tenth_bps", "padding"],
+        "formats": ["<u8", "<i8", "<u2", "<u2", "<u4"],
+        "offsets": [0, 8, 16, 18, 20],
+        "itemsize": 24,
+    }
+)
+"""`PlainTerms` row: 24 bytes."""
+
 POSITION: np.dtype[Any] = np.dtype(
     {
         "names": ["basis_lots", "a_snapshot", "j_snapshot", "cash_atoms", "entry_atoms", "funding_atoms", "open_bid_lots", "open_ask_lots", "max_bid_ticks", "min_ask_ticks", "epoch", "open_order_count", "reduce_only_count", "market_plus_one", "user_ratio_bps", "padding", "atoms_per_lot_tick"],
@@ -167,6 +177,16 @@ INSURANCE: np.dtype[Any] = np.dtype(
 )
 """`Insurance` account, its discriminator included: 152 bytes."""
 
+INSURANCE_STAKE: np.dtype[Any] = np.dtype(
+    {
+        "names": ["discriminator", "version", "bump", "padding", "authority", "shares", "requested_shares", "requested_atoms", "claimable_ms", "reserved"],
+        "formats": [("u1", (8,)), "u1", "u1", ("u1", (6,)), ("u1", (32,)), "<u8", "<u8", "<u8", "<i8", ("<u8", (4,))],
+        "offsets": [0, 8, 9, 10, 16, 48, 56, 64, 72, 80],
+        "itemsize": 112,
+    }
+)
+"""`InsuranceStake` account, its discriminator included: 112 bytes."""
+
 MARKET: np.dtype[Any] = np.dtype(
     {
         "names": ["discriminator", "version", "bump", "status", "latch", "index", "padding", "terms", "atoms_per_lot_tick", "open_interest_lots", "stale_lots", "a", "j", "j_previous", "epoch", "position_count", "stale_count", "dust_lots", "index_price_q32", "confidence_q32", "publish_time_ms", "index_twap_q32", "breaker_price_q32", "breaker_start_ms", "cooldown_until_ms", "volatility_e9", "validity", "padding1", "mark_price_q32", "mark_twap_q32", "mark_twap_hour_q32", "basis_ema_q32", "mark_ms", "evidence", "last_fill_ticks", "last_fill_ms", "matchable_since_slot", "premium_sum", "premium_ms", "premium_e9", "funding_rate_e9", "funding_hour_ms", "accrued_ms", "funding_remainder", "funding_total", "pool_atoms", "pending_fees_atoms", "pending_insurance_atoms", "dust_atoms", "insurance_used_atoms", "insurance_day", "bankruptcies_open", "deficit_atoms", "volume_atoms", "fill_count", "hourly_mark_q32", "sequence", "event_hash", "season_step", "padding2", "season_ms", "reserved"],
@@ -186,6 +206,16 @@ ORDERS: np.dtype[Any] = np.dtype(
     }
 )
 """`Orders` account, its discriminator included: 3304 bytes."""
+
+PARAM_CHANGE: np.dtype[Any] = np.dtype(
+    {
+        "names": ["discriminator", "version", "bump", "direction", "status", "field", "target", "proposer", "old_value", "new_value", "earliest_ms", "expiry_ms", "number", "reserved"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u4", ("u1", (32,)), ("u1", (32,)), "<i8", "<i8", "<i8", "<i8", "<u8", ("<u8", (4,))],
+        "offsets": [0, 8, 9, 10, 11, 12, 16, 48, 80, 88, 96, 104, 112, 120],
+        "itemsize": 152,
+    }
+)
+"""`ParamChange` account, its discriminator included: 152 bytes."""
 
 RISK_CACHE: np.dtype[Any] = np.dtype(
     {
@@ -211,8 +241,10 @@ ACCOUNTS: dict[str, np.dtype[Any]] = {
     "Collateral": COLLATERAL,
     "Exchange": EXCHANGE,
     "Insurance": INSURANCE,
+    "InsuranceStake": INSURANCE_STAKE,
     "Market": MARKET,
     "Orders": ORDERS,
+    "ParamChange": PARAM_CHANGE,
     "RiskCache": RISK_CACHE,
     "User": USER,
 }
@@ -222,8 +254,10 @@ DISCRIMINATORS: dict[str, bytes] = {
     "Collateral": bytes.fromhex("7b82ea3ffff0ff5c"),
     "Exchange": bytes.fromhex("1ec8dc95033d6832"),
     "Insurance": bytes.fromhex("ec7e789bb2fd9196"),
+    "InsuranceStake": bytes.fromhex("6e6ee9a07cbf2da1"),
     "Market": bytes.fromhex("dbbed53700e3c69a"),
     "Orders": bytes.fromhex("03d7320392f72d24"),
+    "ParamChange": bytes.fromhex("8980588c0fc9f20d"),
     "RiskCache": bytes.fromhex("076290cb9ec1df89"),
     "User": bytes.fromhex("9f755fe3ef973aec"),
 }

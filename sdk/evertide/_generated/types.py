@@ -341,6 +341,40 @@ class Fill(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationPrice(Wire):
+    """Mark price at which the account falls below maintenance, all else equal."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('market_index', 'u16'),
+        ('price_q32', 'u64'),
+    )
+    market_index: int
+    #: Quote atoms per lot, 32 fractional bits; the present mark when it is below already; 0: no such price.
+    price_q32: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HealthView(Wire):
+    """All amounts in quote atoms."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('equity_initial_atoms', 'i64'),
+        ('initial_requirement_atoms', 'i64'),
+        ('equity_maintenance_atoms', 'i64'),
+        ('maintenance_requirement_atoms', 'i64'),
+        ('free_collateral_atoms', 'i64'),
+        ('liquidation_prices', ("vec", LiquidationPrice)),
+    )
+    equity_initial_atoms: int
+    initial_requirement_atoms: int
+    equity_maintenance_atoms: int
+    maintenance_requirement_atoms: int
+    #: What new positions may use: equity beyond the initial requirement, not below zero.
+    free_collateral_atoms: int
+    liquidation_prices: tuple[LiquidationPrice, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPrice(Wire):
     """A price of a local feed; all zero for Pyth and Switchboard."""
 
@@ -504,6 +538,37 @@ class MarketTerms(Wire):
     #: Bit 0: isolated-only.
     flags: int
     padding: int = field(default=0, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketView(Wire):
+    """Prices in quote atoms per lot, 32 fractional bits."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('index_price_q32', 'u64'),
+        ('mark_price_q32', 'u64'),
+        ('twap_price_q32', 'u64'),
+        ('funding_rate_e9', 'i64'),
+        ('next_funding_rate_e9', 'i64'),
+        ('change_24h_bps', 'i32'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('pool_atoms', 'u64'),
+        ('pending_fees_atoms', 'u64'),
+    )
+    index_price_q32: int
+    mark_price_q32: int
+    #: 5-minute TWAP of the mark.
+    twap_price_q32: int
+    #: In force, 1e-9 per hour; positive: longs pay.
+    funding_rate_e9: int
+    #: What the next hour would charge if the premium stayed as averaged so far.
+    next_funding_rate_e9: int
+    #: Mark against that of 24 h ago, bps; 0 while the market is younger.
+    change_24h_bps: int
+    #: Long and short, lots.
+    open_interest_lots: tuple[int, ...]
+    pool_atoms: int
+    pending_fees_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -724,6 +789,8 @@ class Skip(Wire):
         ('order_id', 'u64'),
         ('reason', 'u8'),
         ('removed', 'bool'),
+        ('funding_atoms', 'i64'),
+        ('maker_sequence', 'u64'),
     )
     maker: Pubkey
     order_id: int
@@ -731,6 +798,10 @@ class Skip(Wire):
     reason: int
     #: The order was taken out of its account.
     removed: bool
+    #: Funding folded into the maker's cash although it did not trade, atoms.
+    funding_atoms: int
+    #: Sequence of the maker's user before; it rises when an order was removed, shrunk or funding folded.
+    maker_sequence: int
 
 
 ALL: tuple[type[Wire], ...] = (
@@ -745,10 +816,13 @@ ALL: tuple[type[Wire], ...] = (
     ExchangeTerms,
     FeeTier,
     Fill,
+    HealthView,
+    LiquidationPrice,
     LocalPrice,
     MakerRef,
     MarketRow,
     MarketTerms,
+    MarketView,
     OracleRules,
     Order,
     OrderArgs,
