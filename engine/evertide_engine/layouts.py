@@ -1,0 +1,30 @@
+"""Layouts of accounts as numpy dtypes, and how many of each thing an exchange holds: generated from the program."""
+
+from __future__ import annotations
+
+from ._generated.constants import COLLATERALS_MAX, MARKETS_MAX, ORDERS_MAX, POSITIONS_MAX
+from ._generated.layouts import (
+    ACCOUNTS,
+    COLLATERAL,
+    DISCRIMINATORS,
+    EXCHANGE,
+    MARKET,
+    ORDERS,
+    RISK_CACHE,
+    USER,
+)
+
+__all__ = [
+    "ACCOUNTS",
+    "COLLATERAL",
+    "COLLATERALS_MAX",
+    "DISCRIMINATORS",
+    "EXCHANGE",
+    "MARKET",
+    "MARKETS_MAX",
+    "ORDERS",
+    "ORDERS_MAX",
+    "POSITIONS_MAX",
+    "RISK_CACHE",
+    "USER",
+]

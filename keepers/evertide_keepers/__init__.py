@@ -1,0 +1,1 @@
+"""Keepers of Evertide: pure plans on one runner."""

@@ -1,0 +1,39 @@
+"""Errors of the keepers, each with what was found and what was needed.
+
+- `KeeperError`
+    - `ConfigError`: a key of the configuration is unknown, missing or wrong
+    - `JitDisabled`: numba's compiler is switched off
+    - `WrongChain`: the node is not on the chain that the configuration names
+    - `SourceError`: a price source has no usable price
+    - `JournalError`: a journal cannot be read
+"""
+
+from __future__ import annotations
+
+
+class KeeperError(Exception):
+    """Base of everything that keepers raise on purpose. `rule` names what was broken."""
+
+    def __init__(self, rule: str, found: object, needed: object) -> None:
+        super().__init__(f"{rule}: found {found}, needed {needed}")
+        self.rule, self.found, self.needed = rule, found, needed
+
+
+class ConfigError(KeeperError):
+    """A key of the configuration is unknown, missing or wrong."""
+
+
+class JitDisabled(KeeperError):
+    """Numba's compiler is switched off: kernels would take seconds for what must take milliseconds."""
+
+
+class WrongChain(KeeperError):
+    """Another genesis hash, or no such program, at the configured node."""
+
+
+class SourceError(KeeperError):
+    """A price source has no usable price."""
+
+
+class JournalError(KeeperError):
+    """A journal cannot be read."""

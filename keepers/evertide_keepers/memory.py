@@ -1,0 +1,43 @@
+"""What a keeper remembers between steps: when it did what, and what to leave alone for a while. All in chain time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+BACKOFF_FIRST_MS = 2_000
+BACKOFF_MOST_MS = 60_000
+KEPT_MOST = 65_536
+
+
+@dataclass(slots=True)
+class Memory:
+    """Failures by key with their backoff, and the last success of each key."""
+
+    blocked_until_ms: dict[str, int] = field(default_factory=dict)
+    failures: dict[str, int] = field(default_factory=dict)
+    done_ms: dict[str, int] = field(default_factory=dict)
+
+    def is_blocked(self, key: str, now_ms: int) -> bool:
+        """Whether a key is to be left alone now."""
+        return now_ms < self.blocked_until_ms.get(key, -1)
+
+    def since_done_ms(self, key: str, now_ms: int) -> int | None:
+        """Chain time since the last success of a key; None when there was none."""
+        done_ms = self.done_ms.get(key)
+        return None if done_ms is None else now_ms - done_ms
+
+    def note(self, keys: list[str], *, succeeded: bool, now_ms: int) -> None:
+        """Note the end of an action: success clears its keys, failure blocks them, longer each time."""
+        for key in keys:
+            if succeeded:
+                self.done_ms[key] = now_ms
+                self.failures.pop(key, None)
+                self.blocked_until_ms.pop(key, None)
+                continue
+            count = self.failures.get(key, 0) + 1
+            self.failures[key] = count
+            pause_ms = min(BACKOFF_FIRST_MS << min(count - 1, 16), BACKOFF_MOST_MS)
+            self.blocked_until_ms[key] = now_ms + pause_ms
+        for kept in (self.blocked_until_ms, self.failures, self.done_ms):
+            while len(kept) > KEPT_MOST:
+                del kept[next(iter(kept))]

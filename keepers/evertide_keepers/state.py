@@ -1,0 +1,196 @@
+"""What a keeper knows of the exchange: arrays by row, each account at the slot it was read.
+
+One row holds one trader: its `User` and its `Orders`. Rows of closed accounts are used again. An older reading never
+replaces a younger one, so that snapshot, subscription and re-reads may arrive in any order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evertide_engine.decode import decode
+from evertide_engine.layouts import (
+    ACCOUNTS,
+    COLLATERAL,
+    COLLATERALS_MAX,
+    DISCRIMINATORS,
+    MARKET,
+    MARKETS_MAX,
+    ORDERS,
+    USER,
+)
+
+from .clock import ChainTime
+
+NAME_BY_DISCRIMINATOR = {value: name for name, value in DISCRIMINATORS.items()}
+READ = ("Exchange", "RiskCache", "Market", "Collateral", "User", "Orders")
+NO_USER_EPOCH = np.uint64((1 << 64) - 1)
+FIRST_CAPACITY = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One account as read at `slot`; `data` is None when it does not exist any more."""
+
+    address: bytes
+    slot: int
+    data: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A price to sign: micro-USD for one whole base unit or token, its confidence, its time in unix ms."""
+
+    price: int
+    confidence: int
+    publish_time_ms: int
+
+
+class State:
+    """All accounts that keepers read, and the prices that their sources gave."""
+
+    def __init__(self) -> None:
+        self.time = ChainTime(0, 0)
+        self.exchange: Any = None
+        self.risk_cache: Any = None
+        self.markets = np.zeros(MARKETS_MAX, MARKET)
+        self.market_known = np.zeros(MARKETS_MAX, np.bool_)
+        self.collaterals = np.zeros(COLLATERALS_MAX, COLLATERAL)
+        self.collateral_known = np.zeros(COLLATERALS_MAX, np.bool_)
+        self.prices: dict[str, Price] = {}
+        self.feeds: dict[str, int] = {}
+        """Publish time in unix ms of each feed account that was read."""
+        self._count = 0
+        self._users = np.zeros(FIRST_CAPACITY, USER)
+        self._orders = np.zeros(FIRST_CAPACITY, ORDERS)
+        self._keys = np.zeros((FIRST_CAPACITY, 4), np.uint64)
+        self._free: list[int] = []
+        self.user_keys: list[bytes] = []
+        self.orders_keys: list[bytes] = []
+        self._row_of: dict[bytes, int] = {}
+        self._owner_of: dict[bytes, bytes] = {}
+        self._versions: dict[bytes, int] = {}
+        self._names: dict[bytes, str] = {}
+        self._raw: dict[bytes, bytes] = {}
+
+    @property
+    def users(self) -> NDArray[np.void]:
+        """`USER` records, one per row."""
+        return self._users[: self._count]
+
+    @property
+    def orders(self) -> NDArray[np.void]:
+        """`ORDERS` records, one per row; without orders where an account is missing."""
+        return self._orders[: self._count]
+
+    @property
+    def keys(self) -> NDArray[np.uint64]:
+        """Words of each row's `Orders` address, shape `(rows, 4)`."""
+        return self._keys[: self._count]
+
+    def row_of(self, user_key: bytes) -> int | None:
+        """Row of a `User` address."""
+        return self._row_of.get(user_key)
+
+    def known(self, name: str) -> list[bytes]:
+        """Addresses of all accounts of one kind."""
+        return [address for address, kind in self._names.items() if kind == name]
+
+    def listed_markets(self) -> NDArray[np.void]:
+        """Records of the markets that exist, by index."""
+        return self.markets[self.market_known]
+
+    def apply(self, changes: Iterable[Change]) -> list[Change]:
+        """Take readings in; returns those that changed something, in the order given."""
+        taken: list[Change] = []
+        batches: dict[str, list[Change]] = {}
+        for change in changes:
+            if change.slot < self._versions.get(change.address, -1):
+                continue
+            self._versions[change.address] = change.slot
+            if change.data is None:
+                if change.address in self._names:
+                    self._forget(change.address)
+                    taken.append(change)
+                continue
+            name = NAME_BY_DISCRIMINATOR.get(change.data[:8])
+            if name not in READ or self._raw.get(change.address) == change.data:
+                continue
+            self._raw[change.address], self._names[change.address] = change.data, name
+            batches.setdefault(name, []).append(change)
+            taken.append(change)
+        for name, batch in batches.items():
+            self._store(name, batch)
+        return taken
+
+    def forget_missing(self, name: str, present: set[bytes], slot: int) -> list[Change]:
+        """Drop accounts of a kind that a whole snapshot at `slot` did not show; returns what was dropped."""
+        gone = [Change(address, slot, None) for address in self.known(name) if address not in present]
+        return self.apply(gone)
+
+    def _store(self, name: str, batch: Sequence[Change]) -> None:
+        records = decode([change.data or b"" for change in batch], ACCOUNTS[name], name)
+        if name == "Exchange":
+            self.exchange = records[-1]
+        elif name == "RiskCache":
+            self.risk_cache = records[-1]
+        elif name == "Market":
+            self.markets[records["index"]], self.market_known[records["index"]] = records, True
+        elif name == "Collateral":
+            self.collaterals[records["index"]], self.collateral_known[records["index"]] = records, True
+        elif name == "User":
+            rows = [self._row(change.address) for change in batch]
+            self._users[rows] = records
+        else:
+            owners = [bytes(owner) for owner in records["user"]]
+            rows = [self._row(owner) for owner in owners]
+            self._orders[rows] = records
+            for change, owner, row in zip(batch, owners, rows, strict=True):
+                self._owner_of[change.address] = owner
+                self.orders_keys[row] = change.address
+                self._keys[row] = np.frombuffer(change.address, "<u8")
+
+    def _row(self, user_key: bytes) -> int:
+        """Row of a trader, made when it is new: without its `User` every order is void."""
+        row = self._row_of.get(user_key)
+        if row is not None:
+            return row
+        if self._free:
+            row = self._free.pop()
+            self.user_keys[row] = user_key
+        else:
+            row = self._count
+            self._count += 1
+            self.user_keys.append(user_key)
+            self.orders_keys.append(b"")
+            if row == len(self._users):
+                self._users = np.concatenate([self._users, np.zeros(row, USER)])
+                self._orders = np.concatenate([self._orders, np.zeros(row, ORDERS)])
+                self._keys = np.concatenate([self._keys, np.zeros((row, 4), np.uint64)])
+        self._users[row] = np.zeros((), USER)
+        self._users["orders_epoch"][row] = NO_USER_EPOCH
+        self._orders[row] = np.zeros((), ORDERS)
+        self._row_of[user_key] = row
+        return row
+
+    def _forget(self, address: bytes) -> None:
+        name = self._names.pop(address)
+        self._raw.pop(address, None)
+        if name not in ("User", "Orders"):
+            return
+        owner = address if name == "User" else self._owner_of.pop(address)
+        row = self._row_of[owner]
+        if name == "User":
+            self._users[row] = np.zeros((), USER)
+            self._users["orders_epoch"][row] = NO_USER_EPOCH
+        else:
+            self._orders[row] = np.zeros((), ORDERS)
+            self.orders_keys[row] = b""
+        if owner not in self._names and not self.orders_keys[row]:
+            del self._row_of[owner]
+            self._free.append(row)
