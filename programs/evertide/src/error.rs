@@ -30,7 +30,9 @@ pub enum EvertideError {
     RoleMissing = 8,
     #[msg("the exchange terms lie outside their compile-time bounds")]
     ExchangeTermsOutOfBounds = 9,
-    #[msg("fee tiers must start at volume 0, rise in volume and never rise in fee, with taker fee at least the rebate")]
+    #[msg(
+        "fee tiers must start at volume 0, rise in volume and never rise in fee, with taker fee at least the rebate"
+    )]
     FeeTiersNotMonotone = 10,
     #[msg("the shares of keeper, referrer and builder together exceed 90 % of the taker fee")]
     FeeSharesTooLarge = 11,

@@ -11,6 +11,7 @@ use evertide_math::units::{ATOMS_PER_USD, PRICE_BITS};
 use evertide_math::{Bps, MathError, MathResult, Millis, PriceQ32, RateE9};
 
 use super::feed::Reading;
+use super::funding::{accrue, refresh_premium};
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::Now;
 use crate::require_cmp;
@@ -53,8 +54,9 @@ pub fn apply_to_market(market: &mut Market, reading: &Reading, now: Now) -> Resu
     let price = in_range(price_per_lot(reading.mantissa, reading.exponent, lot, Rounding::Floor))?;
     require!(!price.is_zero(), EvertideError::OraclePriceOutOfRange);
     let confidence = in_range(price_per_lot(reading.confidence, reading.exponent, lot, Rounding::Ceil))?.get();
-    let first = market.index_price_q32 == 0;
-    if first {
+    // The old index is charged up to now, before the new one can alter what is owed.
+    accrue(market, now)?;
+    if market.index_price_q32 == 0 {
         require_cmp!(price.get() >> PRICE_BITS, <=, LOT_WORTH_MAX_ATOMS, EvertideError::LotWorthTooMuch);
         start_market(market, price, reading.publish_time_ms, now);
     }
@@ -70,7 +72,7 @@ pub fn apply_to_market(market: &mut Market, reading: &Reading, now: Now) -> Resu
     market.volatility_e9 = volatility.magnitude();
     market.validity = priced.validity;
     market.publish_time_ms = reading.publish_time_ms;
-    Ok(())
+    refresh_premium(market, now.ms)
 }
 
 /// The first price starts every average and clock of the market.
@@ -150,8 +152,7 @@ fn judge(
     let elapsed = elapsed.or_refuse()?;
     let age = Millis::new(now_ms.saturating_sub(reading.publish_time_ms).max(0)).or_refuse()?;
     let asked = reading.samples_min.max(u32::from(rules.samples_min));
-    let observed =
-        OracleReading { price: price.get(), confidence, twap: twap.get(), age, samples: reading.samples };
+    let observed = OracleReading { price: price.get(), confidence, twap: twap.get(), age, samples: reading.samples };
     let bits = validity(&observed, &limits(rules, asked)?).or_refuse()?;
     let twap = if is_allowed(&rules.refused, OracleAction::UpdateTwap, bits) {
         let window = Millis::new(TWAP_WINDOW_MS).or_refuse()?;

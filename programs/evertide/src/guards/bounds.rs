@@ -99,7 +99,11 @@ pub fn check_oracle_rules(rules: &OracleRules, local: bool) -> Result<()> {
         require!(local, EvertideError::LocalOracleForbidden);
     }
     // Only Pyth is found by its feed id; the others by their account.
-    let named = if rules.kind == OracleKind::Pyth as u8 { rules.feed_id != [0; 32] } else { rules.account != Address::default() };
+    let named = if rules.kind == OracleKind::Pyth as u8 {
+        rules.feed_id != [0; 32]
+    } else {
+        rules.account != Address::default()
+    };
     require!(named, EvertideError::OracleRulesOutOfBounds);
     within!(rules.confidence_max_bps, 1, CONFIDENCE_MAX_BPS, out);
     within!(rules.volatility_max_bps, 1, WHOLE_BPS, out);
@@ -183,8 +187,7 @@ fn check_margin(terms: &MarketTerms) -> Result<()> {
     within!(terms.stress_move_bps, 10, 5_000, out);
     let initial = Bps::new(u32::from(terms.tier_ratio_bps[0])).or_refuse()?;
     let maintenance = maintenance_ratio(initial).or_refuse()?;
-    let [stress, liquidation, insurance] =
-        [terms.stress_move_bps, terms.liquidation_fee_bps, terms.insurance_fee_bps];
+    let [stress, liquidation, insurance] = [terms.stress_move_bps, terms.liquidation_fee_bps, terms.insurance_fee_bps];
     let bps = |value: u16| Bps::new(u32::from(value)).or_refuse();
     let holds = solvency_envelope_holds(initial, maintenance, bps(stress)?, bps(liquidation)?, bps(insurance)?);
     if !holds.or_refuse()? {
@@ -195,4 +198,3 @@ fn check_margin(terms: &MarketTerms) -> Result<()> {
     }
     Ok(())
 }
-

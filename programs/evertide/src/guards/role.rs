@@ -1,7 +1,7 @@
 //! Who may act: the exchange's roles, a user's authority and its delegate.
 
-use anchor_lang::prelude::*;
 use anchor_lang::address_eq;
+use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
 use crate::state::{Exchange, Role, User};

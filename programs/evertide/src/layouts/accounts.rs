@@ -4,7 +4,11 @@ use anchor_lang::prelude::*;
 
 use super::Layout;
 use crate::layout;
-use crate::state::{BUILDERS_MAX, Builder, COLLATERALS_MAX, Collateral, CollateralRow, CollateralSlot, CollateralTerms, Evidence, Exchange, ExchangeTerms, Insurance, InsuranceStake, MARKETS_MAX, Market, MarketRow, MarketTerms, ORDERS_MAX, Order, Orders, POSITIONS_MAX, ParamChange, Position, ROLES, RiskCache, USER_COLLATERALS_MAX, User, Wide};
+use crate::state::{
+    Builder, Collateral, CollateralRow, CollateralSlot, CollateralTerms, Evidence, Exchange, ExchangeTerms, Insurance,
+    InsuranceStake, Market, MarketRow, MarketTerms, Order, Orders, ParamChange, Position, RiskCache, User, Wide,
+    BUILDERS_MAX, COLLATERALS_MAX, MARKETS_MAX, ORDERS_MAX, POSITIONS_MAX, ROLES, USER_COLLATERALS_MAX,
+};
 
 /// All accounts.
 pub fn accounts() -> Vec<Layout> {

@@ -4,34 +4,17 @@ use anchor_lang::prelude::*;
 
 use super::Layout;
 use crate::layout;
-use crate::state::{Builder, CollateralRow, CollateralSlot, CollateralTerms, Evidence, ExchangeTerms, FEE_TIERS_MAX, FeeTier, MarketRow, MarketTerms, OracleRules, Order, PlainTerms, Position, Wide};
+use crate::state::{
+    Builder, CollateralRow, CollateralSlot, CollateralTerms, Evidence, ExchangeTerms, FeeTier, MarketRow, MarketTerms,
+    OracleRules, Order, PlainTerms, Position, Wide, FEE_TIERS_MAX,
+};
 
 /// All structs that accounts hold.
 pub fn structs() -> Vec<Layout> {
     vec![
-        layout!(
-            None,
-            Wide {
-                low: u64,
-                high: i64,
-            }
-        ),
-        layout!(
-            None,
-            FeeTier {
-                volume_atoms: u64,
-                taker_fee_tenth_bps: u16,
-                maker_fee_tenth_bps: i16,
-                padding: u32,
-            }
-        ),
-        layout!(
-            None,
-            Builder {
-                authority: Address,
-                earned_atoms: u64,
-            }
-        ),
+        layout!(None, Wide { low: u64, high: i64 }),
+        layout!(None, FeeTier { volume_atoms: u64, taker_fee_tenth_bps: u16, maker_fee_tenth_bps: i16, padding: u32 }),
+        layout!(None, Builder { authority: Address, earned_atoms: u64 }),
         layout!(
             None,
             ExchangeTerms {
@@ -98,16 +81,7 @@ pub fn structs() -> Vec<Layout> {
                 padding: u32,
             }
         ),
-        layout!(
-            None,
-            Evidence {
-                orders: Address,
-                order_id: u64,
-                price_ticks: u64,
-                impact_ticks: u64,
-                shown_ms: i64,
-            }
-        ),
+        layout!(None, Evidence { orders: Address, order_id: u64, price_ticks: u64, impact_ticks: u64, shown_ms: i64 }),
         layout!(
             None,
             MarketRow {
@@ -161,14 +135,7 @@ pub fn structs() -> Vec<Layout> {
                 liquidation_discount_bps: u16,
             }
         ),
-        layout!(
-            None,
-            CollateralSlot {
-                amount_atoms: u64,
-                collateral_index: u16,
-                padding: [u8; 6],
-            }
-        ),
+        layout!(None, CollateralSlot { amount_atoms: u64, collateral_index: u16, padding: [u8; 6] }),
         layout!(
             None,
             Position {

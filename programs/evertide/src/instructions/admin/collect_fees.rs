@@ -1,7 +1,7 @@
 //! `collect_fees`: pays a market's pending fees out of its pool to insurance and treasury. Permissionless.
 
-use anchor_lang::prelude::*;
 use anchor_lang::address_eq;
+use anchor_lang::prelude::*;
 use anchor_spl::token::{TokenAccount, TokenCpiExt};
 
 use crate::engine::quote::require_quote;

@@ -1,7 +1,7 @@
 //! `fund_insurance`: pays quote into the insurance fund. Anyone may.
 
-use anchor_lang::prelude::*;
 use anchor_lang::address_eq;
+use anchor_lang::prelude::*;
 use anchor_spl::token::{TokenAccount, TokenCpiExt};
 
 use crate::engine::quote::require_quote;

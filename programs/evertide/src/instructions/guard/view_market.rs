@@ -1,11 +1,9 @@
 //! `view_market`: prices, funding and open interest as return data.
 
 use anchor_lang::prelude::*;
-use evertide_math::funding::{hourly_rate, PremiumAverage};
-use evertide_math::margin::maintenance_ratio;
 use evertide_math::round::signed_mul_div_trunc;
-use evertide_math::Bps;
 
+use crate::engine::funding::next_rate_e9;
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::clock::HOUR_MS;
 use crate::guards::now;
@@ -65,12 +63,4 @@ fn change_24h_bps(market: &Market, now_ms: i64) -> Result<i32> {
     let moved = moved.checked_sub(then_signed.map_err(|_| EvertideError::Overflow)?).or_refuse()?;
     let bps = signed_mul_div_trunc(moved, 10_000, then).or_refuse()?;
     i32::try_from(bps).map_err(|_| EvertideError::Overflow.into())
-}
-
-/// Rate of the premium averaged so far in the running hour.
-fn next_rate_e9(market: &Market) -> Result<i64> {
-    let sum = i64::try_from(market.premium_sum.get()).map_err(|_| EvertideError::Overflow)?;
-    let average = PremiumAverage { sum_e9_ms: sum, elapsed_ms: market.premium_ms }.average().or_refuse()?;
-    let initial = Bps::new(u32::from(market.terms.tier_ratio_bps[0])).or_refuse()?;
-    Ok(hourly_rate(average, initial, maintenance_ratio(initial).or_refuse()?).or_refuse()?.get())
 }

@@ -1,7 +1,7 @@
 //! `close_user`: closes an empty sub-account and returns its rent.
 
-use anchor_lang::prelude::*;
 use anchor_lang::address_eq;
+use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
 use crate::events::UserClosed;
@@ -36,12 +36,8 @@ fn validate(accounts: &CloseUser) -> Result<()> {
 pub fn close_user(ctx: &mut Context<CloseUser>) -> Result<()> {
     validate(&ctx.accounts)?;
     let user = &ctx.accounts.user;
-    let event = UserClosed {
-        sequence: user.sequence,
-        user: *user.address(),
-        authority: user.authority,
-        sub_id: user.sub_id,
-    };
+    let event =
+        UserClosed { sequence: user.sequence, user: *user.address(), authority: user.authority, sub_id: user.sub_id };
     let rent_to = *ctx.accounts.authority.account();
     ctx.accounts.user.close(rent_to)?;
     ctx.accounts.orders.close(rent_to)?;

@@ -1,7 +1,7 @@
 //! `deposit`: tokens into a sub-account. Anyone may pay in.
 
-use anchor_lang::prelude::*;
 use anchor_lang::address_eq;
+use anchor_lang::prelude::*;
 use anchor_spl::mint::Mint;
 use anchor_spl::token::{TokenAccount, TokenCpiExt};
 

@@ -1,7 +1,7 @@
 //! `withdraw`: tokens out of a sub-account, by its owner alone.
 
-use anchor_lang::prelude::*;
 use anchor_lang::address_eq;
+use anchor_lang::prelude::*;
 use anchor_spl::mint::Mint;
 use anchor_spl::token::{TokenAccount, TokenCpiExt};
 use evertide_math::margin::MarginKind;
