@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TypeVar
 
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -12,12 +12,20 @@ from solders.pubkey import Pubkey
 from . import instructions as build
 from ._client_base import Writing
 from ._errors import AccountMismatch
-from ._generated.types import CollateralTerms, ExchangeTerms, LocalPrice, MarketTerms
+from ._generated.types import (
+    CollateralTerms,
+    ExchangeTerms,
+    HealthView,
+    LocalPrice,
+    MarketTerms,
+    MarketView,
+)
 from ._outcome import Confirmed, Simulation
 from ._pda import associated_token_address
 from ._units import Exact, usdc_to_atoms
-from ._wire import read_kind, type_named
+from ._wire import Wire
 
+View = TypeVar("View", bound=Wire)
 OrderRef = tuple[Pubkey, int]
 
 
@@ -168,20 +176,20 @@ class KeeperWrites(Writing):
         """Ask by simulation whether the user's next event has this number. Raises if not."""
         return await self.simulate([build.assert_sequence(user=user, sequence=sequence, program_id=self.program_id)])
 
-    async def view_health(self, user: Pubkey) -> Any:
+    async def view_health(self, user: Pubkey) -> HealthView:
         """The program's own `HealthView` of a user: equity, requirements, free collateral, liquidation prices."""
-        return await self._view("HealthView", build.view_health(user=user, program_id=self.program_id))
+        return await self._view(HealthView, build.view_health(user=user, program_id=self.program_id))
 
-    async def view_market(self, market: int | str) -> Any:
+    async def view_market(self, market: int | str) -> MarketView:
         """The program's own `MarketView`: prices, funding, 24 h change, open interest."""
         index = market if isinstance(market, int) else (await self.market(market)).index
-        return await self._view("MarketView", build.view_market(market_index=index, program_id=self.program_id))
+        return await self._view(MarketView, build.view_market(market_index=index, program_id=self.program_id))
 
-    async def _view(self, name: str, instruction: Instruction) -> Any:
+    async def _view(self, cls: type[View], instruction: Instruction) -> View:
         data = (await self.simulate([instruction])).return_data
         if data is None:
-            raise AccountMismatch(name, "return data", "absent", "present")
-        return read_kind(type_named(name), data)
+            raise AccountMismatch(cls.__name__, "return data", "absent", "present")
+        return cls.decode(data)
 
 
 def settled_atoms(confirmed: Confirmed) -> int:

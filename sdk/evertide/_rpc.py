@@ -82,8 +82,10 @@ class RpcClient:
         self.timeout_s = timeout_s
         self._ids = itertools.count(1)
         limits = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=60.0)
+        # A proxy of the environment has no business between this machine and itself.
+        here = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
         self._http = httpx.AsyncClient(
-            timeout=timeout_s, limits=limits, headers=dict(headers or {}), transport=transport
+            trust_env=not here, timeout=timeout_s, limits=limits, headers=dict(headers or {}), transport=transport
         )
 
     async def __aenter__(self) -> Self:

@@ -355,9 +355,8 @@ def _reached(status: dict[str, Any], commitment: str) -> bool:
 
 
 def _return_data(value: Any) -> bytes | None:
-    if not value or not value.get("data"):
-        return None
-    return base64.b64decode(value["data"][0])
+    data = base64.b64decode(value["data"][0]) if value and value.get("data") else b""
+    return data or None
 
 
 async def _wait(hint: asyncio.Event, seconds: float) -> None:

@@ -17,7 +17,7 @@ Exact: TypeAlias = "Decimal | int | str"
 QUOTE_DECIMALS = 6
 LOT_DIGITS = 9
 _U64_MAX = 2**64 - 1
-_TEXT = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)")
+_TEXT = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)")
 # Enough digits for any 64-bit integer of any unit; the trap turns what does not fit into an error.
 _DIGITS = 60
 

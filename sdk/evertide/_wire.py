@@ -88,18 +88,6 @@ def _sum(sizes: Any) -> int | None:
     return total
 
 
-def write_kind(kind: Kind, value: Any, name: str) -> bytes:
-    """One value as bytes; `name` goes into the error."""
-    out = bytearray()
-    codec(kind)[1](value, out, name)
-    return bytes(out)
-
-
-def read_kind(kind: Kind, data: bytes) -> Any:
-    """One value from the start of `data`."""
-    return codec(kind)[0](memoryview(data), 0)[0]
-
-
 _CODECS: dict[Any, tuple[Read, Write]] = {}
 
 
@@ -314,13 +302,3 @@ def _struct_codec(cls: type[Wire]) -> tuple[Read, Write]:
             write_one(getattr(value, field), out, f"{name}.{field}")
 
     return read, write
-
-
-def type_named(name: str) -> type[Wire]:
-    """A generated struct by its name. Raises `UsageError`."""
-    from ._generated import types
-
-    found = getattr(types, name, None)
-    if not (isinstance(found, type) and issubclass(found, Wire)):
-        raise UsageError(f"the program's IDL has no type {name!r}")
-    return found
