@@ -1,6 +1,9 @@
 //! One instruction under construction: accounts by name in the IDL's order, data, remaining accounts.
 
-use std::collections::BTreeMap;
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+};
 
 use solana_address::Address;
 use solana_instruction::{AccountMeta, Instruction};
@@ -16,9 +19,14 @@ pub fn program_id() -> Address {
     *ID.get_or_init(|| idl().json["address"].as_str().expect("the IDL has an address").parse().expect("a program id"))
 }
 
-/// A program-derived address of the program under test.
+/// A program-derived address of the program under test; each is searched for once a thread.
 pub fn derived(seeds: &[&[u8]]) -> Address {
-    Address::find_program_address(seeds, &program_id()).0
+    type Known = RefCell<HashMap<Vec<u8>, Address>>;
+    thread_local!(static KNOWN: Known = RefCell::default());
+    KNOWN.with_borrow_mut(|known| {
+        let name = seeds.join(&b'/');
+        *known.entry(name).or_insert_with(|| Address::find_program_address(seeds, &program_id()).0)
+    })
 }
 
 /// An instruction whose accounts can still be changed by name.

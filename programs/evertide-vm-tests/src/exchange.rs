@@ -36,6 +36,9 @@ pub fn vault(index: u16) -> Address {
     derived(&[b"vault", &index.to_le_bytes()])
 }
 
+/// `MakerRef::account` that names the taker's own orders.
+pub const OWN_ORDERS: u8 = 255;
+
 /// What update_oracle prices.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Target {
@@ -192,8 +195,13 @@ impl World {
         makers: &[(&Trader, u64)],
     ) -> Call {
         let mut pairs = Vec::new();
-        let refs: Vec<MakerRef> =
-            makers.iter().map(|&(trader, order_id)| pair_ref(&mut pairs, trader, order_id, true)).collect();
+        let refs: Vec<MakerRef> = makers
+            .iter()
+            .map(|&(trader, order_id)| match trader.user == taker.user {
+                true => MakerRef { account: OWN_ORDERS, order_id },
+                false => pair_ref(&mut pairs, trader, order_id, true),
+            })
+            .collect();
         let mut args = encoded(&taker_order_id);
         refs.encode(&mut args);
         let mut accounts = vec![

@@ -6,6 +6,7 @@ pub mod codec;
 pub mod exchange;
 pub mod hits;
 pub mod idl;
+pub mod machine;
 pub mod runner;
 pub mod state;
 pub mod terms;

@@ -27,8 +27,19 @@ pub fn filters() -> Vec<String> {
     std::env::args().skip(1).filter(|word| !word.starts_with('-')).collect()
 }
 
+/// Panics are told in one line with their place, not with a backtrace: a failing test is one thing to read.
+fn tell_panics_shortly() {
+    std::panic::set_hook(Box::new(|info| {
+        let text = info.payload().downcast_ref::<String>().cloned();
+        let text = text.or_else(|| info.payload().downcast_ref::<&str>().map(ToString::to_string)).unwrap_or_default();
+        let place = info.location().map(ToString::to_string).unwrap_or_default();
+        eprintln!("{place}: {text}");
+    }));
+}
+
 /// Runs the cases on as many threads as there are processors. Returns the names of those that failed.
 pub fn run(cases: &[Case]) -> Vec<String> {
+    tell_panics_shortly();
     let next = AtomicUsize::new(0);
     let failed = Mutex::new(Vec::new());
     let threads = thread::available_parallelism().map_or(1, usize::from);

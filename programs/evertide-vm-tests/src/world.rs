@@ -197,7 +197,7 @@ impl World {
     pub fn ok(&mut self, call: &Call) -> Outcome {
         match self.send(call) {
             Ok(meta) => Outcome { meta },
-            Err(failed) => panic!("{} failed: {}\n{}", call.name, describe(&failed), failed.meta.pretty_logs()),
+            Err(failed) => panic!("{} failed: {}\n{}", call.name, describe(&failed), failed.meta.logs.join("\n")),
         }
     }
 
@@ -216,7 +216,7 @@ impl World {
         let wanted = TransactionError::InstructionError(1, expected.clone());
         if failed.err != wanted {
             let due = name_of(&expected);
-            panic!("{}: got {}, due {due}\n{}", call.name, describe(&failed), failed.meta.pretty_logs());
+            panic!("{}: got {}, due {due}\n{}", call.name, describe(&failed), failed.meta.logs.join("\n"));
         }
         self.assert_unchanged(&before, &call.name);
         if let InstructionError::Custom(code) = expected {

@@ -1,0 +1,203 @@
+//! The invariants that hold after every step.
+
+use std::collections::BTreeMap;
+
+use evertide_math::{
+    index::{fold, SideIndex, Snapshot},
+    Lots,
+};
+
+use super::Machine;
+use crate::{
+    exchange::vault,
+    state::{order_flags, Market, Position, User},
+    world::Outcome,
+};
+
+/// Size and cash of a position after folding against its market.
+pub fn folded(position: &Position, market: &Market) -> (i64, i64) {
+    let side = usize::from(position.basis_lots < 0);
+    let index = SideIndex {
+        a: market.a[side],
+        j: market.j[side].get(),
+        j_previous: market.j_previous[side].get(),
+        epoch: market.epoch[side],
+    };
+    let snapshot = Snapshot {
+        basis: Lots::new(position.basis_lots).expect("lots within the guard"),
+        a: position.a_snapshot,
+        j: position.j_snapshot.get(),
+        epoch: position.epoch,
+    };
+    let result = fold(&snapshot, &index).expect("every stored position folds");
+    (result.size.get(), position.cash_atoms + result.cash_delta.get())
+}
+
+impl Machine {
+    /// All invariants.
+    pub(super) fn check(&mut self) {
+        let markets = self.markets();
+        let users: Vec<(usize, User)> =
+            self.living().into_iter().map(|row| (row, self.world.user(&self.traders[row]))).collect();
+        self.check_conservation(&markets, &users);
+        self.check_claims(&markets, &users);
+        self.check_extraction(&users);
+        for market in markets.iter().take(usize::from(super::MARKETS)) {
+            self.check_market(market, &users);
+        }
+        for (row, user) in &users {
+            self.check_aggregates(*row, user);
+        }
+        self.check_sequences(&markets, &users);
+        self.check_round_trip(&users);
+    }
+
+    /// I-01: each vault holds exactly what its claims add up to. Catches money made or lost anywhere.
+    fn check_conservation(&self, markets: &[Market], users: &[(usize, User)]) {
+        let quote = self.world.collateral(0);
+        let balances: i128 = users.iter().map(|(_, user)| i128::from(user.quote_atoms)).sum();
+        let pools: i128 = markets.iter().map(|market| i128::from(market.pool_atoms)).sum();
+        let insurance = i128::from(self.world.insurance().balance_atoms);
+        let held = i128::from(self.world.tokens(&vault(0)));
+        let counted = i128::from(quote.dust_atoms) + i128::from(quote.interest_atoms);
+        let claims = balances + pools + insurance + counted;
+        assert_eq!(held, claims, "I-01: quote vault against users {balances} + pools {pools} + fund {insurance} + dust");
+        let sol: u64 = users.iter().flat_map(|(_, user)| user.collaterals).map(|slot| slot.amount_atoms).sum();
+        assert_eq!(self.world.tokens(&vault(1)), sol, "I-01: SOL vault against the users' slots");
+        assert_eq!(self.world.collateral(1).total_atoms, sol, "I-07: the SOL total against the users' slots");
+    }
+
+    /// I-02: the vault covers every withdrawable balance at once. Catches profit paid before losses were.
+    fn check_claims(&self, markets: &[Market], users: &[(usize, User)]) {
+        let cache = self.world.cache();
+        let mut total: i128 = i128::from(self.world.insurance().balance_atoms);
+        for (_, user) in users {
+            let mut claim = i128::from(user.quote_atoms);
+            for position in user.positions.iter().filter(|position| position.market_plus_one != 0) {
+                let market = &markets[usize::from(position.market_plus_one - 1)];
+                let (size, cash) = folded(position, market);
+                let mark = i128::from(cache.markets[usize::from(market.index)].mark_price_q32);
+                let value = ((i128::from(size) * mark) >> 32) + i128::from(cash);
+                claim += value.min(0);
+            }
+            total += claim.max(0);
+        }
+        let held = i128::from(self.world.tokens(&vault(0)));
+        assert!(total <= held, "I-02: withdrawable claims {total} exceed the vault {held}");
+    }
+
+    /// I-03: no coalition takes out more than it brought, what others lost, and what the fund paid. Singles and pairs.
+    fn check_extraction(&self, users: &[(usize, User)]) {
+        let net = |row: usize, asset: usize| {
+            i128::from(self.flows[row].withdrawn[asset]) - i128::from(self.flows[row].deposited[asset])
+        };
+        let balance = |row: usize| {
+            users.iter().find(|(other, _)| *other == row).map_or(0, |(_, user)| i128::from(user.quote_atoms))
+        };
+        let rows = 0..self.traders.len();
+        for first in rows.clone() {
+            assert!(net(first, 1) <= 0, "I-03: {first} took out more SOL than it brought");
+            for second in first..self.traders.len() {
+                let inside = |row: &usize| *row == first || *row == second;
+                let taken: i128 = rows.clone().filter(inside).map(|row| net(row, 0)).sum();
+                let lost: i128 = rows.clone().filter(|row| !inside(row)).map(|row| -net(row, 0) - balance(row)).sum();
+                let fund = i128::from(self.world.insurance().paid_atoms);
+                let kept: i128 = rows.clone().filter(inside).map(|row| balance(row).min(0)).sum();
+                assert!(taken + kept <= lost.max(0) + fund, "I-03: {first} and {second} took {taken}, others lost {lost}");
+            }
+        }
+    }
+
+    /// I-04, I-05, I-06 and I-15: sizes cancel, open interest is what is held, cash and fees are what the pool owes.
+    fn check_market(&self, market: &Market, users: &[(usize, User)]) {
+        let index = market.index;
+        let (mut net, mut sides, mut counts, mut cash) = (0i64, [0u64; 2], [0u32; 2], 0i128);
+        for (_, user) in users {
+            for position in user.positions.iter().filter(|position| position.market_plus_one == index + 1) {
+                let (size, value) = folded(position, market);
+                net += size;
+                sides[usize::from(size < 0)] += size.unsigned_abs();
+                counts[usize::from(size < 0)] += u32::from(size != 0);
+                cash += i128::from(value);
+            }
+        }
+        assert_eq!(net, 0, "I-04: positions of market {index} do not cancel");
+        assert_eq!(sides, market.open_interest_lots, "I-05: open interest of market {index}");
+        assert_eq!(counts, market.position_count, "I-07: number of positions of market {index}");
+        let owed = cash + i128::from(market.pending_fees_atoms);
+        let gap = i128::from(market.pool_atoms) - owed;
+        let bound = i128::from(self.roundings) + users.len() as i128;
+        assert!((0..=bound).contains(&gap), "I-15: pool - cash - fees of market {index} is {gap}, bound {bound}");
+    }
+
+    /// I-07, I-08: a user's counts and aggregates equal its order slots.
+    fn check_aggregates(&self, row: usize, user: &User) {
+        let orders = self.world.orders(&self.traders[row]);
+        let open: Vec<_> = orders.orders.iter().filter(|order| order.order_id != 0).collect();
+        assert_eq!(usize::from(orders.order_count), open.len(), "I-07: order count of {row}");
+        let positions: Vec<_> = user.positions.iter().filter(|position| position.market_plus_one != 0).collect();
+        assert_eq!(usize::from(user.position_count), positions.len(), "I-07: position count of {row}");
+        let slots = user.collaterals.iter().filter(|slot| slot.collateral_index != 0).count();
+        assert_eq!(usize::from(user.collateral_count), slots, "I-07: collateral count of {row}");
+        for order in &open {
+            let found = positions.iter().any(|position| position.market_plus_one == order.market_index + 1);
+            assert!(found, "I-08: {row} has an order in market {} without a slot", order.market_index);
+        }
+        for position in positions {
+            let here = open.iter().filter(|order| order.market_index + 1 == position.market_plus_one);
+            let reduce_only = here.clone().filter(|order| order.flags & order_flags::REDUCE_ONLY != 0).count();
+            assert_eq!(usize::from(position.open_order_count), here.clone().count(), "I-08: open orders of {row}");
+            assert_eq!(usize::from(position.reduce_only_count), reduce_only, "I-08: reduce-only orders of {row}");
+            let counted = |ask: bool| {
+                let wanted = order_flags::COUNTED | if ask { order_flags::ASK } else { 0 };
+                here.clone().filter(move |order| order.flags & (order_flags::COUNTED | order_flags::ASK) == wanted)
+            };
+            let lots = |ask: bool| counted(ask).map(|order| order.size_lots).sum::<u64>();
+            assert_eq!(position.open_bid_lots, lots(false), "I-08: bid lots of {row}");
+            assert_eq!(position.open_ask_lots, lots(true), "I-08: ask lots of {row}");
+            let best_bid = counted(false).map(|order| order.price_ticks).max().unwrap_or(0);
+            let best_ask = counted(true).map(|order| order.price_ticks).min().unwrap_or(0);
+            assert!(position.max_bid_ticks >= best_bid, "I-08: highest bid of {row}");
+            assert!(best_ask == 0 || (1..=best_ask).contains(&position.min_ask_ticks), "I-08: lowest ask of {row}");
+            assert!(lots(false) != 0 || position.max_bid_ticks == 0, "I-08: an empty bid side keeps a price");
+            assert!(lots(true) != 0 || position.min_ask_ticks == 0, "I-08: an empty ask side keeps a price");
+        }
+    }
+
+    /// I-17: ids and sequence numbers only grow.
+    fn check_sequences(&mut self, markets: &[Market], users: &[(usize, User)]) {
+        let mut now = BTreeMap::new();
+        for market in markets {
+            now.insert(format!("market {}", market.index), market.sequence);
+        }
+        for (row, user) in users {
+            let trader = &self.traders[*row];
+            now.insert(format!("user {}", trader.user), user.sequence);
+            now.insert(format!("orders of {}", trader.user), self.world.orders(trader).next_order_id);
+        }
+        for (name, value) in now {
+            let last = self.last_sequences.insert(name.clone(), value).unwrap_or(0);
+            assert!(value >= last, "I-17: the sequence of {name} fell from {last} to {value}");
+        }
+    }
+
+    /// I-17: every event carries the next number of its owner, none twice.
+    pub(super) fn check_event_sequences(&mut self, outcome: &Outcome) {
+        for (name, value) in outcome.events() {
+            let owner = match name.as_str() {
+                "OrdersMatched" | "MarkUpdated" | "MarketAccrued" | "PnlSettled" | "PositionTouched" | "FeesCollected" => {
+                    format!("event market {}", value["market_index"])
+                }
+                "OracleUpdated" => format!("event {} {}", value["market"], value["index"]).replace("true", "market"),
+                "DebtAccrued" => "event debt".to_string(),
+                _ => format!("event user {}", value["user"].as_str().unwrap_or("none")),
+            };
+            let number = value["sequence"].as_u64().expect("every event has a sequence");
+            let next = self.last_sequences.insert(owner.clone(), number + 1);
+            // A match raises its parties' numbers too, under names of their own: a user's may jump, never fall.
+            let user = owner.starts_with("event user");
+            let right = next.is_none_or(|next| next == number || (user && (number > next || name == "UserCreated")));
+            assert!(right, "I-17: {name} of {owner}: {number}, due {next:?}");
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! What each rule does with its dice.
+
+use super::{book::Quote, Machine, Rule, Step, MARKETS};
+use crate::{
+    args::{CancelArgs, OrderArgs},
+    exchange::Target,
+    state::{OrderKind, TimeInForce},
+    terms::{ticks, PRICES, SOL, USD},
+};
+
+impl Machine {
+    pub(super) fn apply(&mut self, step: Step) {
+        let dice = step.dice;
+        let living = self.living();
+        if living.is_empty() {
+            return self.create_user(dice);
+        }
+        let row = living[dice[0] as usize % living.len()];
+        match step.rule {
+            Rule::Deposit => self.deposit(row, (dice[1] % 2) as u16, amount(dice)),
+            Rule::Withdraw => drop(self.withdraw(row, (dice[1] % 2) as u16, amount(dice))),
+            Rule::Place => self.place(row, dice),
+            Rule::Cancel => self.cancel(row, dice),
+            Rule::Modify => self.modify(row, dice),
+            Rule::Match => self.honest_match(dice),
+            Rule::HostileMatch => self.hostile_match(dice),
+            Rule::OracleMove => self.move_price(dice, 40),
+            Rule::OracleGap => self.move_price(dice, 400),
+            Rule::Refresh => self.refresh_all(i64::from(dice[0] % 3)),
+            Rule::TimeWarp => self.world.advance([1, 5, 30, 120, 600, 3_600][dice[0] as usize % 6]),
+            Rule::UpdateMark => self.show_evidence(dice),
+            Rule::Accrue => self.accrue(dice),
+            Rule::Settle => self.settle(row, dice),
+            Rule::Touch => self.touch(row, dice),
+            Rule::Limits => self.limits(row, dice),
+            Rule::CollectFees => self.collect(dice),
+            Rule::CloseUser => self.close(row),
+            Rule::CreateUser => self.create_user(dice),
+        }
+    }
+
+    fn place(&mut self, row: usize, dice: [u32; 4]) {
+        let count = 1 + dice[3] as usize % 3;
+        let orders: Vec<OrderArgs> = (0..count).map(|at| self.random_order(dice, at as u32)).collect();
+        let call = self.world.place_orders(&self.traders[row], &orders);
+        if self.attempt(&call).is_some() {
+            self.check_initial_margin(row, &orders);
+        }
+    }
+
+    fn random_order(&self, dice: [u32; 4], at: u32) -> OrderArgs {
+        let [_, a, b, c] = dice.map(|die| die.rotate_left(at * 7));
+        let market_index = (a % u32::from(MARKETS)) as u16;
+        let ask = a & 0x100 != 0;
+        let center = ticks(usize::from(market_index), self.prices[usize::from(market_index)]);
+        let offset = center * u64::from(b % 60) / 10_000;
+        let price_ticks = if b & 0x1000 != 0 { center + offset } else { center - offset };
+        let flavour = (c >> 8) % 12;
+        let limit = flavour < 9;
+        let mut order = OrderArgs {
+            client_order_id: if c & 0x40 != 0 { u64::from(c % 5) } else { 0 },
+            market_index,
+            ask,
+            kind: if limit { OrderKind::Limit as u8 } else { OrderKind::Market as u8 },
+            time_in_force: match flavour {
+                0..=3 => TimeInForce::GoodTillCancelled as u8,
+                4..=5 => TimeInForce::PostOnly as u8,
+                6 => TimeInForce::PostOnlySlide as u8,
+                8 | 11 => TimeInForce::FillOrKill as u8,
+                _ => TimeInForce::ImmediateOrCancel as u8,
+            },
+            reduce_only: c % 13 == 0,
+            self_trade: (c >> 4) as u8 % 3,
+            price_ticks: if limit { price_ticks } else { 0 },
+            size_lots: 1 + u64::from(b >> 13) % 2_000,
+            ..OrderArgs::default()
+        };
+        if order.time_in_force == TimeInForce::GoodTillCancelled as u8 {
+            order.taker_phase_s = [0, 0, 5, 12][(c >> 16) as usize % 4];
+            order.expiry_ms = if c & 0x2000_0000 != 0 { self.world.now_ms() + 20_000 } else { 0 };
+        }
+        order
+    }
+
+    fn cancel(&mut self, row: usize, dice: [u32; 4]) {
+        let open: Vec<u64> = self.world.orders(&self.traders[row]).orders.iter().map(|order| order.order_id).collect();
+        let selector = CancelArgs {
+            by: (dice[1] % 6) as u8,
+            market_index: (dice[2] % u32::from(MARKETS)) as u16,
+            ask: dice[2] & 0x100 != 0,
+            ids: if dice[1] % 6 < 2 { vec![open[dice[3] as usize % open.len()].max(1)] } else { Vec::new() },
+        };
+        let call = self.world.cancel_orders(&self.traders[row], &selector);
+        self.attempt(&call);
+    }
+
+    fn modify(&mut self, row: usize, dice: [u32; 4]) {
+        let orders = self.world.orders(&self.traders[row]).orders;
+        let open: Vec<_> = orders.iter().filter(|order| order.order_id != 0).collect();
+        let Some(order) = open.get(dice[3] as usize % open.len().max(1)) else { return };
+        let mut replacement = self.random_order(dice, 1);
+        if dice[1] % 8 != 0 {
+            replacement.market_index = order.market_index;
+            replacement.ask = order.flags & crate::state::order_flags::ASK != 0;
+            replacement.price_ticks = order.price_ticks;
+            replacement.kind = order.kind;
+            replacement.time_in_force = order.time_in_force;
+            replacement.size_lots = if dice[2] % 2 == 0 { order.size_lots.div_ceil(2) } else { order.size_lots + 5 };
+        }
+        let call = self.world.modify_order(&self.traders[row], order.order_id, &replacement);
+        self.attempt(&call);
+    }
+
+    fn honest_match(&mut self, dice: [u32; 4]) {
+        let market_index = (dice[1] % u32::from(MARKETS)) as u16;
+        self.world.advance_slots(1);
+        let quotes = self.quotes(market_index);
+        let crossing: Vec<(Quote, Vec<Quote>)> = quotes
+            .iter()
+            .filter(|taker| !taker.is_post_only())
+            .map(|taker| (*taker, self.makers_for(&quotes, taker)))
+            .filter(|(_, makers)| !makers.is_empty())
+            .collect();
+        if let Some((taker, makers)) = crossing.get(dice[2] as usize % crossing.len().max(1)) {
+            self.run_match(market_index, taker, makers, dice[3]);
+        }
+    }
+
+    /// Any taker against any makers: wrong side, wrong order, own orders, repeated orders, other markets.
+    fn hostile_match(&mut self, dice: [u32; 4]) {
+        let market_index = (dice[1] % u32::from(MARKETS)) as u16;
+        let other = if dice[1] & 0x700 == 0 { (market_index + 1) % MARKETS } else { market_index };
+        let (takers, mut makers) = (self.quotes(market_index), self.quotes(other));
+        if takers.is_empty() || makers.is_empty() {
+            return;
+        }
+        let taker = takers[dice[2] as usize % takers.len()];
+        let turn = dice[3] as usize % makers.len();
+        makers.rotate_left(turn);
+        if dice[3] & 0x1000 != 0 {
+            makers.sort_by_key(|maker| std::cmp::Reverse(maker.rank()));
+        }
+        if dice[3] & 0x2000 != 0 {
+            makers.retain(|maker| maker.owner != taker.owner && maker.is_ask() != taker.is_ask());
+        }
+        if dice[3] & 0x4000 != 0 {
+            makers = makers.iter().flat_map(|maker| [*maker, *maker]).collect();
+        }
+        makers.truncate(1 + dice[3] as usize % 9);
+        self.run_match(market_index, &taker, &makers, dice[3]);
+    }
+
+    fn move_price(&mut self, dice: [u32; 4], most_bps: u64) {
+        let index = dice[0] as usize % PRICES.len();
+        let step = self.prices[index] * (u64::from(dice[1]) % (most_bps + 1)) / 10_000;
+        let moved = if dice[2] % 2 == 0 { self.prices[index] + step } else { self.prices[index] - step };
+        self.prices[index] = moved.clamp(PRICES[index] * 85 / 100, PRICES[index] * 115 / 100);
+        self.world.advance(1);
+        let call = self.world.update_oracle(Target::Market(index as u16), self.prices[index]);
+        self.attempt(&call);
+        if index == 2 {
+            let call = self.world.update_oracle(Target::Collateral(1), self.prices[index]);
+            self.attempt(&call);
+        }
+    }
+
+    /// Publishes and accrues everything after some seconds, as honest keepers do.
+    pub(super) fn refresh_all(&mut self, seconds: i64) {
+        self.world.advance(seconds.max(1));
+        for index in 0..PRICES.len() {
+            let call = self.world.update_oracle(Target::Market(index as u16), self.prices[index]);
+            self.attempt(&call);
+            let call = self.world.accrue_market(index as u16);
+            self.attempt(&call);
+        }
+        let call = self.world.update_oracle(Target::Collateral(1), self.prices[2]);
+        self.attempt(&call);
+        let call = self.world.accrue_debt();
+        self.attempt(&call);
+    }
+
+    fn show_evidence(&mut self, dice: [u32; 4]) {
+        let market_index = (dice[1] % u32::from(MARKETS)) as u16;
+        if dice[2] % 4 != 0 {
+            self.world.advance_slots(10);
+        }
+        let mut quotes = self.quotes(market_index);
+        quotes.retain(Quote::may_rest);
+        quotes.sort_by_key(Quote::rank);
+        let side = |ask: bool| -> Vec<_> {
+            let side = quotes.iter().filter(|quote| quote.is_ask() == ask).take(4);
+            side.map(|quote| (&self.traders[quote.owner], quote.order.order_id)).collect()
+        };
+        let bids = if dice[3] % 5 == 0 { Vec::new() } else { side(false) };
+        let asks = if dice[3] % 7 == 0 { Vec::new() } else { side(true) };
+        let call = self.world.update_mark(market_index, &bids, &asks);
+        self.attempt(&call);
+    }
+
+    fn accrue(&mut self, dice: [u32; 4]) {
+        let market_index = (dice[0] % PRICES.len() as u32) as u16;
+        let call = self.world.accrue_market(market_index);
+        if self.attempt(&call).is_some() {
+            self.check_accrual_once(market_index);
+        }
+        let call = self.world.accrue_debt();
+        self.attempt(&call);
+    }
+
+    fn settle(&mut self, row: usize, dice: [u32; 4]) {
+        let call = self.world.settle_pnl((dice[1] % u32::from(MARKETS)) as u16, self.traders[row].user);
+        self.attempt(&call);
+    }
+
+    fn touch(&mut self, row: usize, dice: [u32; 4]) {
+        let market_index = (dice[1] % u32::from(MARKETS)) as u16;
+        self.check_fold_order(market_index);
+        let call = self.world.touch_position(market_index, self.traders[row].user);
+        self.attempt(&call);
+    }
+
+    fn limits(&mut self, row: usize, dice: [u32; 4]) {
+        let market_index = if dice[1] % 2 == 0 { u16::MAX } else { (dice[1] % u32::from(MARKETS)) as u16 };
+        let ratio = |die: u32| [0, 0, 500, 2_000, 12_000][die as usize % 5];
+        let cap = if dice[2] % 4 == 0 { 1_000_000 * USD } else { 0 };
+        let call = self.world.set_limits(&self.traders[row], ratio(dice[2]), cap, market_index, ratio(dice[3]));
+        self.attempt(&call);
+    }
+
+    fn collect(&mut self, dice: [u32; 4]) {
+        let call = self.world.collect_fees((dice[1] % u32::from(MARKETS)) as u16);
+        self.attempt(&call);
+    }
+
+    fn close(&mut self, row: usize) {
+        let trader = self.traders[row].clone();
+        let call = self.world.close_user(&trader);
+        if self.attempt(&call).is_some() {
+            let user = trader.user.to_string();
+            self.last_sequences.retain(|name, _| !name.contains(&user));
+        }
+    }
+
+    fn create_user(&mut self, dice: [u32; 4]) {
+        let trader = self.traders[dice[0] as usize % self.traders.len()].clone();
+        if !self.world.exists(&trader.user) {
+            let call = self.world.create_user(&trader);
+            self.attempt(&call);
+        }
+    }
+}
+
+fn amount(dice: [u32; 4]) -> u64 {
+    let unit = if dice[1] % 2 == 0 { USD } else { SOL / 10 };
+    match dice[2] % 8 {
+        0 => 0,
+        1 => 1,
+        2 => u64::from(dice[3]),
+        3 => u64::MAX - u64::from(dice[3]),
+        _ => u64::from(dice[3] % 5_000) * unit + u64::from(dice[2] % 1_000),
+    }
+}

@@ -1,0 +1,85 @@
+//! I-15 and I-19 on clones: round trips gain nothing, the order of folding does not matter, time is charged once.
+
+use super::Machine;
+use crate::{
+    args::OrderArgs,
+    exchange::market,
+    state::{Market, User},
+    terms::USD,
+    traders::post_only,
+    world::World,
+};
+
+impl Machine {
+    /// I-19: deposit then withdraw gives back the same; place then cancel leaves the user as it was.
+    pub(super) fn check_round_trip(&self, users: &[(usize, User)]) {
+        let Some((row, before)) = users.get(self.roundings as usize % users.len().max(1)) else { return };
+        let trader = &self.traders[*row];
+        let mut world = self.world.clone();
+        let held = world.tokens(&trader.tokens[0]);
+        let amount = 1_000 * USD + 7;
+        let deposit = world.deposit(trader, 0, amount);
+        if world.send(&deposit).is_ok() {
+            let withdraw = world.withdraw(trader, 0, amount);
+            if world.send(&withdraw).is_ok() {
+                assert!(world.tokens(&trader.tokens[0]) <= held, "I-19: a deposit and withdrawal gained");
+                assert!(world.user(trader).quote_atoms <= before.quote_atoms, "I-19: the balance grew on a round trip");
+            }
+        }
+        let mut world = self.world.clone();
+        let order_id = world.orders(trader).next_order_id;
+        let place = world.place_orders(trader, &[post_only(0, false, 1_000, 1)]);
+        if world.send(&place).is_ok() {
+            let cancel = world.cancel_ids(trader, &[order_id]);
+            world.ok(&cancel);
+            let mut after = world.user(trader);
+            after.sequence = before.sequence;
+            after.last_active_ms = before.last_active_ms;
+            // A stale-worse price is allowed until its side empties; placing at 1,000 ticks can never raise it.
+            assert_eq!(after, *before, "I-19: placing and cancelling changed the user");
+        }
+    }
+
+    /// Placing that adds exposure leaves the user at initial margin (I-10), by the program's own assertion.
+    pub(super) fn check_initial_margin(&self, row: usize, orders: &[OrderArgs]) {
+        if orders.iter().all(|order| order.reduce_only) {
+            return;
+        }
+        let mut world = self.world.clone();
+        let call = world.assert_health(self.traders[row].user, 0, 0);
+        world.ok(&call);
+    }
+
+    /// I-15: accruing again at the same time charges nothing.
+    pub(super) fn check_accrual_once(&self, market_index: u16) {
+        let mut world = self.world.clone();
+        let before: Market = world.market(market_index);
+        let call = world.accrue_market(market_index);
+        world.ok(&call);
+        let after: Market = world.market(market_index);
+        assert_eq!(before.j, after.j, "I-15: the same interval was charged twice");
+    }
+
+    /// I-15: the order in which users are folded does not matter.
+    pub(super) fn check_fold_order(&self, market_index: u16) {
+        let rows = self.living();
+        let fold_all = |order: &mut dyn Iterator<Item = &usize>| -> (World, Vec<User>) {
+            let mut world = self.world.clone();
+            for row in order {
+                let call = world.touch_position(market_index, self.traders[*row].user);
+                drop(world.send(&call));
+            }
+            let users = rows.iter().map(|row| world.user(&self.traders[*row])).collect();
+            (world, users)
+        };
+        let (forward, ahead) = fold_all(&mut rows.iter());
+        let (backward, behind) = fold_all(&mut rows.iter().rev());
+        assert_eq!(ahead, behind, "I-15: users differ by the order of folding");
+        let comparable = |world: &World| {
+            let mut state: Market = world.read(&market(market_index));
+            state.event_hash = 0;
+            state
+        };
+        assert_eq!(comparable(&forward), comparable(&backward), "I-15: the market differs by the order of folding");
+    }
+}

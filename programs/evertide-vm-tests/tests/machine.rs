@@ -1,0 +1,100 @@
+//! The state machine over seeds that once failed and over fresh sequences.
+//!
+//! `EVERTIDE_SEQUENCES` sets how many fresh sequences are run (default: as many as fit into 60 s), `EVERTIDE_SEED` where
+//! they start, `EVERTIDE_STEPS` how long each is.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::PathBuf,
+    sync::{
+        atomic::{AtomicBool, AtomicU64, Ordering},
+        Mutex,
+    },
+    time::{Duration, Instant},
+};
+
+use evertide_vm_tests::{
+    idl::workspace,
+    machine::{run_steps, sequence_of, shrink, silence_panics, steps_from_text, steps_to_text},
+};
+
+const DEFAULT_STEPS: usize = 120;
+const DEFAULT_TIME: Duration = Duration::from_secs(60);
+
+fn setting(name: &str) -> Option<u64> {
+    let value = std::env::var(name).ok()?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} is not a number: {value}")))
+}
+
+fn seeds_folder() -> PathBuf {
+    workspace().join("seeds")
+}
+
+/// Every list of steps that failed once is run first.
+#[test]
+fn seeds_that_failed_once_pass() {
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(seeds_folder()).expect("the seeds folder").map(|entry| entry.expect("an entry").path()).collect();
+    files.sort();
+    for file in files.iter().filter(|file| file.extension().is_some_and(|extension| extension == "steps")) {
+        let steps = steps_from_text(&fs::read_to_string(file).expect("a readable seed"));
+        if let Err((taken, message)) = run_steps(&steps) {
+            panic!("{} fails again after {taken} steps: {message}", file.display());
+        }
+    }
+}
+
+/// Fresh sequences; a failure is shrunk and written to the seeds folder.
+#[test]
+fn fresh_sequences_keep_every_invariant() {
+    let first = setting("EVERTIDE_SEED").unwrap_or(1);
+    let count = setting("EVERTIDE_SEQUENCES");
+    let length = setting("EVERTIDE_STEPS").map_or(DEFAULT_STEPS, |steps| steps as usize);
+    let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+    let outcomes: Mutex<BTreeMap<String, u64>> = Mutex::default();
+    let start = Instant::now();
+    let loud = std::panic::take_hook();
+    silence_panics();
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(|| loop {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                let done = count.map_or(start.elapsed() > DEFAULT_TIME, |count| at >= count);
+                if done || failed.load(Ordering::Relaxed) {
+                    break;
+                }
+                let steps = sequence_of(first + at, length);
+                match run_steps(&steps) {
+                    Ok(machine) => {
+                        let mut all = outcomes.lock().expect("no panic inside");
+                        machine.outcomes.iter().for_each(|(name, times)| *all.entry(name.clone()).or_default() += times);
+                    }
+                    Err((taken, message)) => {
+                        failed.store(true, Ordering::Relaxed);
+                        report(first + at, taken, &message, &steps[..taken]);
+                    }
+                }
+            });
+        }
+    });
+    std::panic::set_hook(loud);
+    let sequences = next.load(Ordering::Relaxed);
+    println!("{sequences} sequences of {length} steps in {:.1} s", start.elapsed().as_secs_f64());
+    let outcomes = outcomes.into_inner().expect("no panic inside");
+    outcomes.iter().for_each(|(name, times)| println!("{times:>9}  {name}"));
+    assert!(!failed.load(Ordering::Relaxed), "a sequence failed; see above");
+    for needed in ["Place: ok", "Match: ok", "Withdraw: ok", "Settle: ok", "Modify: ok", "UpdateMark: ok"] {
+        assert!(outcomes.contains_key(needed), "no sequence reached {needed}");
+    }
+}
+
+fn report(seed: u64, taken: usize, message: &str, steps: &[evertide_vm_tests::machine::Step]) {
+    eprintln!("seed {seed} fails after {taken} steps: {message}");
+    let (short, why) = shrink(steps);
+    let file = seeds_folder().join(format!("seed_{seed}.steps"));
+    let summary = why.lines().next().unwrap_or("").to_string();
+    let text = format!("# Found as seed {seed}: {summary}\n{}", steps_to_text(&short));
+    fs::write(&file, text).expect("the seeds folder is writable");
+    eprintln!("shrunk to {} steps, kept in {}: {why}", short.len(), file.display());
+}

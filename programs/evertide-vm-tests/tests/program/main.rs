@@ -1,0 +1,54 @@
+//! Every instruction of the built program: the happy path, and each error by its exact code with every account unchanged.
+//!
+//! One binary with its own end: when all tests ran (no filter given), the set of error codes hit must equal the IDL's, and
+//! the compute units measured must equal `docs/compute-units.md` and stay below the ceilings. `EVERTIDE_WRITE=1` rewrites
+//! that page.
+
+use evertide_vm_tests::runner::{filters, run, Case};
+
+mod cancel_orders;
+mod coverage;
+mod create_user;
+mod deposit;
+mod initialize_exchange;
+mod list_collateral;
+mod list_market;
+mod match_orders;
+mod match_refusals;
+mod open_exchange;
+mod place_orders;
+mod schema;
+mod withdraw;
+
+fn all() -> Vec<Case> {
+    [
+        schema::tests(),
+        initialize_exchange::tests(),
+        list_collateral::tests(),
+        list_market::tests(),
+        open_exchange::tests(),
+        create_user::tests(),
+        deposit::tests(),
+        withdraw::tests(),
+        place_orders::tests(),
+        cancel_orders::tests(),
+        match_orders::tests(),
+        match_refusals::tests(),
+    ]
+    .concat()
+}
+
+fn main() {
+    let wanted = filters();
+    let chosen: Vec<Case> =
+        all().into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word))).collect();
+    let mut failed = run(&chosen);
+    if wanted.is_empty() {
+        failed.extend(run(&coverage::tests()));
+    }
+    println!("{} tests, {} failed", chosen.len(), failed.len());
+    if !failed.is_empty() {
+        println!("failed: {}", failed.join(", "));
+        std::process::exit(1);
+    }
+}

@@ -1,0 +1,99 @@
+//! `open_exchange`.
+
+use evertide_vm_tests::{
+    exchange::exchange,
+    state::Exchange,
+    terms::{market_terms, quote_terms},
+    tests,
+    world::{key, World},
+};
+use solana_account::Account;
+use solana_address::Address;
+
+tests!(
+    opens_once,
+    refuses_a_stranger,
+    refuses_an_empty_exchange,
+    refuses_a_key_as_upgrade_authority,
+    accepts_a_final_program_and_a_timelock,
+    v11_refuses_forged_program_data,
+);
+
+const SQUADS: Address = Address::from_str_const("SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf");
+
+fn opens_once() {
+    let mut world = World::listed();
+    let outcome = world.ok(&world.open_exchange());
+    let event = outcome.event("ExchangeOpened");
+    assert_eq!(event["opened_ms"].as_i64(), Some(world.now_ms()));
+    assert_eq!(world.exchange().opened, 1);
+    world.fails(&world.open_exchange(), "ExchangeAlreadyOpen");
+}
+
+fn refuses_a_stranger() {
+    let mut world = World::listed();
+    world.fails(&world.open_exchange().with("root", world.treasury), "NotRoot");
+}
+
+fn refuses_an_empty_exchange() {
+    let mut world = World::initialized();
+    world.fails(&world.open_exchange(), "QuoteNotListed");
+    world.ok(&world.list_collateral(0, world.mints[0], &quote_terms()));
+    world.fails(&world.open_exchange(), "NoMarketListed");
+    world.ok(&world.list_market(0, &market_terms(0, world.oracle)));
+    world.ok(&world.open_exchange());
+}
+
+fn not_local() -> World {
+    let mut world = World::listed();
+    world.edit::<Exchange>(exchange(), |state| state.local = 0);
+    world
+}
+
+fn refuses_a_key_as_upgrade_authority() {
+    let mut world = not_local();
+    world.fails(&world.open_exchange(), "UpgradeAuthorityNotTimelocked");
+    let multisig = key("multisig");
+    world.set(multisig, squads(72 * 3_600, Address::default()));
+    world.fails(&world.open_exchange().with("timelock", multisig), "UpgradeAuthorityNotTimelocked");
+}
+
+/// A Squads multisig with this time lock and config authority.
+fn squads(time_lock_s: u32, config_authority: Address) -> Account {
+    let mut data = vec![224, 116, 121, 186, 68, 161, 79, 236];
+    data.extend_from_slice(key("create key").as_ref());
+    data.extend_from_slice(config_authority.as_ref());
+    data.extend_from_slice(&2u16.to_le_bytes());
+    data.extend_from_slice(&time_lock_s.to_le_bytes());
+    data.resize(200, 0);
+    Account { lamports: 3_000_000, data, owner: SQUADS, executable: false, rent_epoch: u64::MAX }
+}
+
+fn accepts_a_final_program_and_a_timelock() {
+    let mut world = not_local();
+    world.set_upgrade_authority(None);
+    world.ok(&world.open_exchange());
+    let multisig = key("multisig");
+    let (vault, _) = Address::find_program_address(&[b"multisig", multisig.as_ref(), b"vault", &[0]], &SQUADS);
+    let cases = [(72 * 3_600, Address::default(), true), (72 * 3_600 - 1, Address::default(), false), (99 * 3_600, vault, false)];
+    for (time_lock_s, config_authority, accepted) in cases {
+        let mut world = not_local();
+        world.set_upgrade_authority(Some(vault));
+        world.set(multisig, squads(time_lock_s, config_authority));
+        let call = world.open_exchange().with("timelock", multisig);
+        if accepted {
+            world.ok(&call);
+        } else {
+            world.fails(&call, "UpgradeAuthorityNotTimelocked");
+        }
+    }
+}
+
+fn v11_refuses_forged_program_data() {
+    let mut world = not_local();
+    let mut forged = world.vm.get_account(&World::program_data()).expect("program data");
+    forged.data.truncate(45);
+    forged.data[12] = 0;
+    world.set(key("forged"), forged);
+    world.fails(&world.open_exchange().with("program_data", key("forged")), "WrongProgramData");
+}
