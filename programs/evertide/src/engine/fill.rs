@@ -7,7 +7,7 @@ use evertide_math::pnl::{apply_fill, Filled, Holding};
 use evertide_math::{Atoms, AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
 
 use super::margin::{self, side_of, Freshness};
-use super::position::set_size;
+use super::position::{add_cash, set_size};
 use crate::error::{EvertideError, OrRefuse};
 use crate::require_cmp;
 use crate::state::{Market, Position, RiskCache, User};
@@ -31,9 +31,10 @@ pub fn preview(position: &Position, side: Side, terms: &FillTerms) -> Result<Fil
 }
 
 /// Writes the holding after a fill, less its fee (a rebate is negative), into a folded position.
-pub fn write(position: &mut Position, market: &Market, filled: &Filled, fee_atoms: i64) -> Result<()> {
+pub fn write(position: &mut Position, market: &mut Market, filled: &Filled, fee_atoms: i64) -> Result<()> {
     let holding = &filled.holding;
-    position.cash_atoms = holding.cash.get().checked_sub(fee_atoms).or_refuse()?;
+    let after = holding.cash.get().checked_sub(fee_atoms).or_refuse()?;
+    add_cash(position, market, after.checked_sub(position.cash_atoms).or_refuse()?)?;
     position.entry_atoms = holding.entry.get();
     set_size(position, market, holding.size.get());
     Ok(())

@@ -96,7 +96,7 @@ pub fn fold_position(position: &mut Position, market: &mut Market) -> Result<Fol
     let before = Lots::new(position.basis_lots).or_refuse()?;
     let folded = fold(&snapshot(position)?, &index).or_refuse()?;
     let funding_atoms = folded.cash_delta.get();
-    position.cash_atoms = position.cash_atoms.checked_add(funding_atoms).or_refuse()?;
+    add_cash(position, market, funding_atoms)?;
     position.funding_atoms = position.funding_atoms.checked_add(funding_atoms).or_refuse()?;
     if folded.size != before {
         let entry = Atoms::new(position.entry_atoms).or_refuse()?;
@@ -112,6 +112,25 @@ pub fn fold_position(position: &mut Position, market: &mut Market) -> Result<Fol
     }
     set_size(position, market, folded.size.get());
     Ok(FoldOutcome { funding_atoms, changed: true })
+}
+
+/// Moves a position's cash, and with it the sum of all claims on the market's pool.
+#[inline(always)]
+pub fn add_cash(position: &mut Position, market: &mut Market, amount_atoms: i64) -> Result<()> {
+    position.cash_atoms = position.cash_atoms.checked_add(amount_atoms).or_refuse()?;
+    market.claims_atoms = market.claims_atoms.checked_add(amount_atoms).or_refuse()?;
+    Ok(())
+}
+
+/// What of the pool belongs to nobody, atoms. Exact while no position is open: claims are stored, not folded.
+pub fn count_dust(market: &mut Market) -> Result<()> {
+    if market.open_interest_lots != [0; 2] || market.position_count != [0; 2] || market.stale_count != [0; 2] {
+        return Ok(());
+    }
+    let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
+    let pool = i64::try_from(market.pool_atoms).map_err(|_| EvertideError::Overflow)?;
+    market.dust_atoms = pool.checked_sub(owed).or_refuse()?;
+    Ok(())
 }
 
 /// Writes a size with the snapshot of the side that it is on.

@@ -11,7 +11,7 @@ use super::load::Pair;
 use super::margin::side_of;
 use super::matching::{roll_hash, SkipReason};
 use super::orders::{fill_order, is_ask, is_reduce_only, remove};
-use super::position::market_side;
+use super::position::{add_cash, market_side};
 use super::session::{opposing_lots, Session};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::Fill;
@@ -51,6 +51,8 @@ impl Session<'_> {
         let verdict =
             margin_holds(&pair.user, self.cache, self.market, &exposure, MarginKind::Fill, self.rules.now.ms);
         if !verdict.map(|outcome| outcome.holds).unwrap_or(false) {
+            let undone = before.cash_atoms.checked_sub(pair.user.positions[at].cash_atoms).or_refuse()?;
+            add_cash(&mut pair.user.positions[at], self.market, undone)?;
             pair.user.positions[at] = before;
             pair.orders.orders[slot] = order;
             return Ok(Some(SkipReason::Margin));

@@ -10,6 +10,7 @@ use evertide_math::{Atoms, Bps, Lots, PriceQ32};
 
 use super::margin::{collateral_total, market_row, Freshness};
 use super::oracle::with_staleness;
+use super::position::add_cash;
 use crate::error::OrRefuse;
 use crate::guards::Now;
 use crate::state::{Collateral, Exchange, Market, RiskCache, User};
@@ -79,7 +80,7 @@ pub fn apply(market: &mut Market, user: &mut User, slot: usize, plan: &Option<Se
     };
     let position = &mut user.positions[slot];
     let settled = settle(input, Atoms::new(position.cash_atoms).or_refuse()?).or_refuse()?;
-    position.cash_atoms = settled.cash.get();
+    add_cash(position, market, settled.amount.negate().get())?;
     market.pool_atoms = settled.pool.magnitude();
     Ok(settled.amount.get())
 }

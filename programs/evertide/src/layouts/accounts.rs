@@ -105,7 +105,8 @@ pub fn accounts() -> Vec<Layout> {
                 season_step: u32,
                 padding2: u32,
                 season_ms: i64,
-                reserved: [u64; 16],
+                claims_atoms: i64,
+                reserved: [u64; 15],
             }
         ),
         layout!(

@@ -248,7 +248,9 @@ pub struct Market {
     pub padding2: u32,
     /// Start of that step, unix ms.
     pub season_ms: i64,
-    pub reserved: [u64; 16],
+    /// Sum of all positions' `cash_atoms` as stored: `pool = claims + pending fees + dust` when nothing is open.
+    pub claims_atoms: i64,
+    pub reserved: [u64; 15],
 }
 
 const _: () = assert!(core::mem::size_of::<OracleRules>() == 96);

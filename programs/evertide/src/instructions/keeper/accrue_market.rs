@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use crate::engine::position::count_dust;
 use crate::engine::row::write_market_row;
 use crate::engine::{evidence, funding, mark};
 use crate::error::{EvertideError, OrRefuse};
@@ -33,6 +34,7 @@ pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
         mark::refresh(market, now)?;
     }
     funding::refresh_premium(market, now.ms)?;
+    count_dust(market)?;
     write_market_row(market, &mut accounts.risk_cache, now)?;
     let sequence = market.sequence;
     market.sequence = sequence.checked_add(1).or_refuse()?;

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 
 use crate::engine::fees::keep_protocol_part;
 use crate::engine::load;
-use crate::engine::position::{require_isolation, slot_for};
+use crate::engine::position::{add_cash, require_isolation, slot_for};
 use crate::engine::session::{Outcome, Parts, Session};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::OrdersMatched;
@@ -103,8 +103,8 @@ fn reward_keeper(accounts: &mut MatchOrders, reward_atoms: u64) -> Result<u64> {
         keep_protocol_part(market, &accounts.exchange, reward_atoms)?;
         return Ok(0);
     };
-    let position = &mut keeper.positions[slot];
-    position.cash_atoms = position.cash_atoms.checked_add_unsigned(reward_atoms).or_refuse()?;
+    let credited = i64::try_from(reward_atoms).map_err(|_| EvertideError::Overflow)?;
+    add_cash(&mut keeper.positions[slot], market, credited)?;
     keeper.rewards_atoms = keeper.rewards_atoms.saturating_add(reward_atoms);
     Ok(reward_atoms)
 }
