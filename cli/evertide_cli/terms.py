@@ -1,7 +1,7 @@
 """Terms of the three standard markets and two collaterals, from the parameter table by tier, and terms files (TOML).
 
-The table (initial margin, tier bounds, open-interest scale, liquidation fees, oracle limits) holds defaults proposed for
-BTC/ETH and SOL; they want calibration on data before any real use. Units as in the accounts: atoms, bps, ms, lots.
+The table (initial margin, tier bounds, open-interest scale, liquidation fees, oracle limits) holds defaults proposed
+for BTC/ETH and SOL; they want calibration on data before any real use. Units as in the accounts: atoms, bps, ms, lots.
 """
 
 from __future__ import annotations

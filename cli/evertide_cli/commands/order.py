@@ -31,7 +31,9 @@ PRICE = typer.Option("", "--price", help="Limit price in USD; without one a mark
 TIME = typer.Option("gtc", "--time-in-force", "--tif", help="gtc, gtt, ioc, fok, post-only, post-only-slide.")
 EXPIRY = typer.Option(0, "--expires-in-s", min=0, help="Seconds of chain time after which the order is dead.")
 PHASE = typer.Option(-1, "--taker-phase-s", min=-1, max=60, help="Taker phase, seconds; default 12, post-only 0.")
-CLIENT_ID = typer.Option(0, "--client-id", min=0, help="Client order id, unique among open orders; default: a random one.")
+CLIENT_ID = typer.Option(
+    0, "--client-id", min=0, help="Client order id, unique among open orders; default: a random one."
+)
 REDUCE = typer.Option(False, "--reduce-only", help="May only reduce the position.")
 RULE = typer.Option("cancel-newest", "--self-trade", help="cancel-newest, cancel-oldest, decrement.")
 SLIPPAGE = typer.Option(0, "--max-slippage-bps", min=0, max=10_000, help="Greatest slippage against index, bps.")

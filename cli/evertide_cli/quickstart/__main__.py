@@ -15,7 +15,7 @@ from evertide_cli.main import exit_code_of
 
 from . import report, tape
 
-RUN_MINUTES = 200
+DEFAULT_BARS = 50
 
 
 class Parser(argparse.ArgumentParser):
@@ -36,21 +36,17 @@ def whole(text: str) -> int:
 def parser() -> Parser:
     """The command line."""
     made = Parser(prog="quickstart", description="Run a market's whole life on a local validator, and check every sum.")
-    made.add_argument("--tape", type=Path, metavar="FILE", help="bars as .csv or .csv.gz; default: the seeded generator")
+    made.add_argument(
+        "--tape", type=Path, metavar="FILE", help="bars as .csv or .csv.gz; default: the seeded generator"
+    )
     made.add_argument("--from", dest="start", metavar="T", help="first bar's time, such as 2022-01-20T22:53 (UTC)")
-    made.add_argument("--bars", type=whole, metavar="N", help=f"number of bars; default: {RUN_MINUTES} minutes of them")
+    made.add_argument(
+        "--bars", type=whole, metavar="N", default=DEFAULT_BARS, help="number of bars (default: %(default)s)"
+    )
     made.add_argument("--json", type=Path, metavar="FILE", help="write the summary as JSON")
     made.add_argument("--keep", action="store_true", help="leave the network up for the command line")
     made.add_argument("--seed", type=whole, default=tape.DEFAULT_SEED, help="seed of tape and traders")
     return made
-
-
-def load_tape(words: argparse.Namespace) -> tape.Tape:
-    """The tape asked for; without --bars as many bars as fill the run's usual time."""
-    if words.bars is not None:
-        return tape.load(words.tape, words.start, words.bars, words.seed)
-    probe = tape.load(words.tape, words.start, 2, words.seed)
-    return tape.load(words.tape, words.start, max(RUN_MINUTES * 60_000 // probe.interval_ms, 2), words.seed)
 
 
 def run(words: Sequence[str]) -> int:
@@ -59,7 +55,7 @@ def run(words: Sequence[str]) -> int:
         chosen = parser().parse_args(list(words))
         if chosen.json is not None and not chosen.json.resolve().parent.is_dir():
             raise UsageProblem(f"--json {chosen.json}: its folder does not exist")
-        loaded = load_tape(chosen)
+        loaded = tape.load(chosen.tape, chosen.start, chosen.bars, chosen.seed)
         return live(chosen, loaded)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

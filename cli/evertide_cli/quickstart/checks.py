@@ -74,7 +74,9 @@ async def wallet_checks(chain: Chain, roles: Cast, cast: Sequence[Actor], books:
         outside = minted - asset.deposited_atoms + asset.withdrawn_atoms
         if index == 0:
             outside -= books.insurance_funded_atoms
-        made.append(Check(f"{name} wallets", "traders' token balances", held, "minted - in + out", outside, f"{name} atoms"))
+        made.append(
+            Check(f"{name} wallets", "traders' token balances", held, "minted - in + out", outside, f"{name} atoms")
+        )
     return made
 
 
@@ -87,16 +89,26 @@ async def market_checks(chain: Chain, books: Books) -> list[Check]:
         cash = sum(book.cash.values())
         lots = sum(abs(size) for size in book.lots.values())
         made += [
-            Check(f"{name} pool", "pool", market.pool_atoms, "settled in - out - collected", book.pool_atoms, "USDC atoms"),
+            Check(
+                f"{name} pool", "pool", market.pool_atoms, "settled in - out - collected", book.pool_atoms, "USDC atoms"
+            ),
             Check(f"{name} pool owed", "pool", market.pool_atoms, "uncollected fees + dust", owed, "USDC atoms"),
             Check(
-                f"{name} fees", "pending fees", market.pending_fees_atoms, "charged - shares - collected",
-                book.pending_fees_atoms, "USDC atoms",
+                f"{name} fees",
+                "pending fees",
+                market.pending_fees_atoms,
+                "charged - shares - collected",
+                book.pending_fees_atoms,
+                "USDC atoms",
             ),
             Check(f"{name} volume", "volume", market.volume_atoms, "sum of fills", book.volume_atoms, "USDC atoms"),
             Check(f"{name} fills", "fill count", market.fill_count, "fills", book.fills, "fills"),
-            Check(f"{name} long interest", "open interest", market.open_interest_lots[0], "positions left", lots, "lots"),
-            Check(f"{name} short interest", "open interest", market.open_interest_lots[1], "positions left", lots, "lots"),
+            Check(
+                f"{name} long interest", "open interest", market.open_interest_lots[0], "positions left", lots, "lots"
+            ),
+            Check(
+                f"{name} short interest", "open interest", market.open_interest_lots[1], "positions left", lots, "lots"
+            ),
             Check(f"{name} cash", "unsettled cash allowed", 0, "unsettled cash of all positions", cash, "USDC atoms"),
         ]
     return made
@@ -107,16 +119,43 @@ async def fund_checks(chain: Chain, books: Books) -> list[Check]:
     from evertide import decode_many
 
     insurance = await chain.client.insurance()
-    quote = (await chain.client.collaterals())[0]
+    quote, sol = (await chain.client.collaterals())[:2]
     infos = await chain.client.accounts_info("User")
     users = decode_many("User", [info.data for info in infos])
     balances = sum(int(user["quote_atoms"]) for user in users)
     rebuilt = sum(books.assets[0].by_user.values())
+    deposits = sum(atoms for atoms in books.assets[0].by_user.values() if atoms > 0)
+    sol_deposits = sum(books.assets[1].by_user.values())
     return [
-        Check("insurance", "fund balance", insurance.balance_atoms, "funded + collected", books.insurance_atoms, "USDC atoms"),
-        Check("debt interest", "interest", quote.interest_atoms, "charged to debts", books.assets[0].interest_atoms, "USDC atoms"),
-        Check("user balances", "sum of quote balances", balances, "deposits, settlements, withdrawals", rebuilt, "USDC atoms"),
-        Check("values in events", "differences allowed", 0, "values that do not follow", len(books.mismatches), "values"),
+        Check(
+            "insurance",
+            "fund balance",
+            insurance.balance_atoms,
+            "funded + collected",
+            books.insurance_atoms,
+            "USDC atoms",
+        ),
+        Check(
+            "debt interest",
+            "interest",
+            quote.interest_atoms,
+            "charged to debts",
+            books.assets[0].interest_atoms,
+            "USDC atoms",
+        ),
+        Check(
+            "user balances",
+            "sum of quote balances",
+            balances,
+            "deposits, settlements, withdrawals",
+            rebuilt,
+            "USDC atoms",
+        ),
+        Check("USDC deposits", "total", quote.total_atoms, "positive balances", deposits, "USDC atoms"),
+        Check("SOL deposits", "total", sol.total_atoms, "balances", sol_deposits, "SOL atoms"),
+        Check(
+            "values in events", "differences allowed", 0, "values that do not follow", len(books.mismatches), "values"
+        ),
     ]
 
 
@@ -129,7 +168,16 @@ def funding_checks(books: Books, tape_ms: int) -> list[Check]:
         book = books.markets[index]
         for way, paid_ms in (("longs paid", book.paid_up_ms), ("shorts paid", book.paid_down_ms)):
             long_enough = int(paid_ms >= FUNDING_WAY_MS)
-            made.append(Check(f"{plan.symbol} {way}", "an hour wanted", 1, f"{paid_ms // 60_000} min at such rates", long_enough, "yes/no"))
+            made.append(
+                Check(
+                    f"{plan.symbol} {way}",
+                    "an hour wanted",
+                    1,
+                    f"{paid_ms // 60_000} min at such rates",
+                    long_enough,
+                    "yes/no",
+                )
+            )
     return made
 
 
@@ -145,8 +193,22 @@ async def life_checks(chain: Chain, books: Books) -> list[Check]:
     owed = sum(int(user["quote_atoms"]) for user in users) + pools + insurance.balance_atoms + quote.interest_atoms
     vault = await chain.token_atoms(vault_address(0))
     return [
-        Check("USDC vault before the exit", "token balance", vault, "balances + pools + insurance + interest", owed, "USDC atoms"),
-        Check("USDC transfers before the exit", "token balance", vault, "all transfers", books.vault_atoms(0), "USDC atoms"),
+        Check(
+            "USDC vault before the exit",
+            "token balance",
+            vault,
+            "balances + pools + insurance + interest",
+            owed,
+            "USDC atoms",
+        ),
+        Check(
+            "USDC transfers before the exit",
+            "token balance",
+            vault,
+            "all transfers",
+            books.vault_atoms(0),
+            "USDC atoms",
+        ),
     ]
 
 

@@ -79,7 +79,8 @@ def read_transaction(transaction: Mapping[str, Any], program_id: Any, names: Map
 def in_sequence(landed: Iterable[Landed]) -> list[Landed]:
     """Transactions of one slot in their true order: each waits until every stream stands at its sequence number.
 
-    A node lists the transactions of a slot in no particular order. Raises CliError when no order fits: an event is missing.
+    A node lists the transactions of a slot in no particular order. Raises CliError when no order fits: then an event
+    is missing.
     """
     from evertide._events import streams
 
@@ -140,7 +141,7 @@ class Collector:
     async def read(self, *, everything: bool = False) -> int:
         """Fetch what landed since the last call; returns how many transactions were new.
 
-        `everything` lists from the first transaction again: within one slot a node may list a late one before the newest.
+        `everything` lists from the first again: within one slot a node may list a late one before the newest.
         """
         fresh = await self._signatures(None if everything else self.newest)
         names = instruction_names()

@@ -127,9 +127,7 @@ class Exit:
 
         await asyncio.gather(
             *(
-                self.chain.send(
-                    self.roles.keeper, instructions.settle_pnl(market_index=market_index, user=actor.user)
-                )
+                self.chain.send(self.roles.keeper, instructions.settle_pnl(market_index=market_index, user=actor.user))
                 for actor, market_index, _ in wanted
             )
         )
@@ -208,4 +206,6 @@ class Exit:
         from evertide import associated_token_address, instructions
 
         treasury_token = associated_token_address(self.roles.treasury.pubkey(), self.roles.usdc_mint)
-        await self.chain.send(self.roles.keeper, instructions.collect_fees(market_index=0, treasury_token=treasury_token))
+        await self.chain.send(
+            self.roles.keeper, instructions.collect_fees(market_index=0, treasury_token=treasury_token)
+        )

@@ -76,8 +76,9 @@ def shed_profiles(chain: Chain, roles: Cast) -> None:
     all for every instruction that it runs. Writing a program leaves 200 copies of its buffer there: measured 45 ms an
     instruction with them, 7 ms without.
     """
-    from evertide._transaction import message, signed_wire
     from solders.system_program import TransferParams, transfer
+
+    from evertide._transaction import message, signed_wire
 
     rpc, admin = chain.cheats.rpc, roles.admin
     for lamports in range(1, PROFILES_KEPT + 1):
@@ -93,7 +94,7 @@ async def make_mints(chain: Chain, roles: Cast) -> None:
 
 
 async def initialize(chain: Chain, roles: Cast) -> None:
-    """Initialize a local exchange and list everything, up to the opening. The first call proves that the program runs."""
+    """Initialize a local exchange and list everything. The first call proves that the program runs."""
     from evertide import instructions
 
     root = roles.admin.pubkey()

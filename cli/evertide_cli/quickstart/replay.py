@@ -156,7 +156,6 @@ def _balance(books: Books, event: Any, change_atoms: int) -> None:
     user = str(event.user)
     asset.by_user[user] += change_atoms
     books.compare(event, "balance", event.balance_atoms, asset.by_user[user])
-    books.compare(event, "total", event.total_atoms, asset.deposited_atoms - asset.withdrawn_atoms)
 
 
 def _quote(books: Books, event: Any, change_atoms: int, carried_atoms: int) -> None:
@@ -170,8 +169,6 @@ def _quote(books: Books, event: Any, change_atoms: int, carried_atoms: int) -> N
         rebuilt = carried_atoms
     books.compare(event, "quote balance", carried_atoms, rebuilt)
     asset.by_user[user] = rebuilt
-    positive = sum(atoms for atoms in asset.by_user.values() if atoms > 0)
-    books.compare(event, "quote total", event.total_atoms, positive)
 
 
 def _insurance_funded(books: Books, event: Any) -> None:

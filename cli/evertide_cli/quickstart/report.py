@@ -139,7 +139,10 @@ def document(outcome: Outcome) -> dict[str, Any]:
         "orders_cancelled": books.orders_cancelled,
         "fills": sum(book.fills for book in books.markets.values()),
         "volume_usd": str(usd(sum(book.volume_atoms for book in books.markets.values()))),
-        "markets": [{key: str(value) if isinstance(value, Decimal) else value for key, value in row.items()} for row in market_lines(books)],
+        "markets": [
+            {key: str(value) if isinstance(value, Decimal) else value for key, value in row.items()}
+            for row in market_lines(books)
+        ],
         "compute_units": unit_lines(outcome.units),
         "confirmation_ms": {
             "count": len(outcome.confirm_ms),
@@ -186,7 +189,8 @@ def print_summary(outcome: Outcome) -> None:
     out.print(table(unit_lines(outcome.units), "Compute units"))
     confirm = body["confirmation_ms"]
     out.print(
-        f"{body['fills']:,} fills, volume ${Decimal(body['volume_usd']):,.2f}, {body['orders_placed']:,} orders placed, "
+        f"{body['fills']:,} fills, volume ${Decimal(body['volume_usd']):,.2f}, "
+        f"{body['orders_placed']:,} orders placed, "
         f"{body['orders_cancelled']:,} cancelled, {outcome.transactions:,} transactions "
         f"({outcome.failed_transactions} failed on chain)"
     )

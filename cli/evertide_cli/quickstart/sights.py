@@ -23,10 +23,11 @@ from .views import (
 )
 
 if TYPE_CHECKING:
-    from evertide import OrderArgs
     from solders.instruction import Instruction
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
+
+    from evertide import OrderArgs
 
     from .chain import Chain
 
@@ -91,9 +92,7 @@ async def own_sights(chain: Chain, cast: Sequence[Actor]) -> list[OwnSight]:
     return sights
 
 
-def market_sights(
-    prices: Mapping[str, int], before: Mapping[str, int], pressure: int
-) -> dict[str, MarketSight]:
+def market_sights(prices: Mapping[str, int], before: Mapping[str, int], pressure: int) -> dict[str, MarketSight]:
     """What every market looks like. The hour's pressure moves where traders see it, 18 bps above or below the index."""
     made = {}
     for index, plan in enumerate(MARKETS):

@@ -25,6 +25,7 @@ from evertide_cli.errors import UsageProblem
 MICRO = 1_000_000
 E9 = 1_000_000_000
 MINUTE_MS = 60_000
+DEFAULT_INTERVAL_MS = 4 * MINUTE_MS
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 PRICE_MAX = 10**9 * MICRO
 VOLUME_MAX = Decimal(10) ** 18
@@ -189,7 +190,7 @@ def noise_e9(source: random.Random, deviation_e9: int) -> int:
     return total * deviation_e9 // scale
 
 
-def generate(count: int, *, start_ms: int, seed: int = DEFAULT_SEED, interval_ms: int = MINUTE_MS) -> Tape:
+def generate(count: int, *, start_ms: int, seed: int = DEFAULT_SEED, interval_ms: int = DEFAULT_INTERVAL_MS) -> Tape:
     """The project's own tape: `count` bars from a seed."""
     source = random.Random(seed)
     price = DEFAULT_PRICE

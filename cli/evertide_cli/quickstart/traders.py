@@ -1,4 +1,4 @@
-"""Twenty-four traders of ten kinds. What each does in a bar follows from the seed, the bar and what it sees: `plan` is pure.
+"""Twenty-four traders of ten kinds. What one does in a bar follows from seed, bar and what it sees: `plan` is pure.
 
 maker       6  two a market: post-only ladders on both sides, requoted every bar, leaning against their inventory
 taker       3  market orders with the hour's pressure
@@ -26,7 +26,7 @@ SOL = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class Trader:
-    """One trader: `home` are the symbols it trades; deposits in token atoms; `chance` of acting in a bar, in percent."""
+    """One trader: `home` are its symbols; deposits in token atoms; `chance` of acting in a bar, percent."""
 
     name: str
     kind: str
@@ -112,6 +112,7 @@ def _maker(
 ) -> tuple[Action, ...]:
     held = sight.notional_of(own.positions_lots.get(sight.market_index, 0))
     lean = max(-60, min(60, -held * 60 // max(trader.position_max_atoms, 1)))
+    force = "POST_ONLY" if int(trader.name.rpartition("-")[2]) % 2 else "POST_ONLY_SLIDE"
     wishes: list[Wish] = []
     for level in range(3):
         distance = 20 + level * 25 + dice.randrange(10)
@@ -119,9 +120,7 @@ def _maker(
             offset = lean + (distance if ask else -distance)
             price = sight.ticks_at(offset, up=ask)
             size = _size(dice, sight, trader) * (level + 1)
-            wishes.append(
-                Wish(sight.market_index, ask, size, price, time_in_force="POST_ONLY", self_trade="CANCEL_OLDEST")
-            )
+            wishes.append(Wish(sight.market_index, ask, size, price, time_in_force=force, self_trade="CANCEL_OLDEST"))
     cancel: tuple[Action, ...] = (CancelMarket(sight.market_index),) if own.orders_in(sight.market_index) else ()
     return (*cancel, Place(tuple(wishes)))
 
