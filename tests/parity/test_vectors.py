@@ -67,6 +67,7 @@ def test_the_committed_vectors_agree(committed: VectorFile) -> None:
     assert disagreements(committed) == []
 
 
+@pytest.mark.slow
 def test_a_million_fresh_vectors_agree(tmp_path: Path) -> None:
     file = VectorFile(export("export_vectors", tmp_path / "fresh.bin", str(COUNT), str(SEED)))
     assert (file.count, file.seed) == (COUNT, SEED)
