@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.constants import MAKERS_MAX, MARKETS_MAX, ORDERS_MAX
+from ._generated.constants import MAKERS_MAX, MARKETS_MAX, ORDER_FLAG_ASK, ORDER_FLAG_REDUCE_ONLY, ORDERS_MAX
 from .crossing_kernels import (
     ASK,
     MAKER,
@@ -91,6 +91,57 @@ def scan(
     return _pair(rows, keys, users, markets, refs[kept], roles[kept], limits[kept])
 
 
+@dataclass(frozen=True, slots=True)
+class RestingOrder:
+    """One order that rests in the book now: `orders["orders"][row, slot]`."""
+
+    row: int
+    slot: int
+    order_id: int
+    price_ticks: int
+    size_lots: int
+    placed_slot: int
+    reduce_only: bool
+
+
+def resting(
+    orders: Records, keys: NDArray[np.uint64], users: Records, markets: MarketColumns, now_ms: int, slot: int
+) -> dict[tuple[int, int], list[RestingOrder]]:
+    """Orders that rest now by `(market index, side)`, side 0 bid and 1 ask, in priority. Arrays as for `scan`."""
+    books: dict[tuple[int, int], list[RestingOrder]] = {}
+    if len(orders) == 0:
+        return books
+    refs, roles, _ = _classify(orders, users, markets, now_ms, slot, None)
+    refs = refs[roles & MAKER != 0]
+    account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
+    picked = orders["orders"][account, at]
+    market, side, price, placed = _sort_columns(picked)
+    hashes = candidate_hashes(keys, account, picked["placed_slot"], picked["order_id"])
+    for number in _ranked(np.arange(len(refs)), market, side, price, placed, hashes):
+        order = picked[number]
+        books.setdefault((int(market[number]), int(side[number])), []).append(
+            RestingOrder(
+                row=int(account[number]),
+                slot=int(at[number]),
+                order_id=int(order["order_id"]),
+                price_ticks=int(order["price_ticks"]),
+                size_lots=int(order["size_lots"]),
+                placed_slot=int(order["placed_slot"]),
+                reduce_only=bool(int(order["flags"]) & ORDER_FLAG_REDUCE_ONLY),
+            )
+        )
+    return books
+
+
+def _sort_columns(
+    picked: NDArray[np.void],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Market, side, price and slot of orders, as `int64`."""
+    names = ("market_index", "price_ticks", "placed_slot")
+    market, price, placed = (picked[name].astype(np.int64) for name in names)
+    return market, (picked["flags"] & np.uint8(ORDER_FLAG_ASK)).astype(np.int64), price, placed
+
+
 def _classify(
     orders: Records,
     users: Records,
@@ -146,13 +197,8 @@ def _pair(
     """Rank the candidates and pair them; arrays over candidates, one entry per order."""
     account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
     picked = rows[account, at]
-    market = picked["market_index"].astype(np.int64)
-    side = (picked["flags"] & np.uint8(1)).astype(np.int64)
-    price = picked["price_ticks"].astype(np.int64)
-    placed = picked["placed_slot"].astype(np.int64)
-    hashes = candidate_hashes(
-        keys, account, picked["placed_slot"].astype(np.uint64), picked["order_id"].astype(np.uint64)
-    )
+    market, side, price, placed = _sort_columns(picked)
+    hashes = candidate_hashes(keys, account, picked["placed_slot"], picked["order_id"])
     holders, position_at = np.unique(account * MARKETS_MAX + market, return_inverse=True)
     positions = candidate_positions(
         holders,
@@ -222,4 +268,4 @@ def _matches(
     return matches
 
 
-__all__ = ["Fill", "MarketColumns", "Match", "scan"]
+__all__ = ["Fill", "MarketColumns", "Match", "RestingOrder", "resting", "scan"]

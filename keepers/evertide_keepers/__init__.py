@@ -1,1 +1,77 @@
-"""Keepers of Evertide: pure plans on one runner."""
+"""Keepers of Evertide: pure plans on one runner. Anyone can run them: one command, one key, one TOML file.
+
+    from evertide_keepers import KeeperConfig, run
+    run(KeeperConfig.load(Path("keepers.toml")))
+
+A driver that paces them itself builds them on a `Spine` and awaits `step()`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .config import KeeperConfig as KeeperConfig
+    from .errors import ConfigError as ConfigError
+    from .errors import JitDisabled as JitDisabled
+    from .errors import JournalError as JournalError
+    from .errors import KeeperError as KeeperError
+    from .errors import SourceError as SourceError
+    from .errors import WrongChain as WrongChain
+    from .keeper import KINDS as KINDS
+    from .keeper import Keeper as Keeper
+    from .keeper import StepReport as StepReport
+    from .keeper import build_keepers as build_keepers
+    from .replaying import ReplayReport as ReplayReport
+    from .replaying import replay as replay
+    from .settings import AccrualSettings as AccrualSettings
+    from .settings import MarkSettings as MarkSettings
+    from .settings import MatcherSettings as MatcherSettings
+    from .settings import OracleSettings as OracleSettings
+    from .settings import SettlerSettings as SettlerSettings
+    from .sources import HeldSource as HeldSource
+    from .sources import HermesSource as HermesSource
+    from .sources import TapeSource as TapeSource
+    from .spine import Spine as Spine
+
+_PLACES = {
+    "KeeperConfig": "config",
+    "ConfigError": "errors",
+    "JitDisabled": "errors",
+    "JournalError": "errors",
+    "KeeperError": "errors",
+    "SourceError": "errors",
+    "WrongChain": "errors",
+    "KINDS": "keeper",
+    "Keeper": "keeper",
+    "StepReport": "keeper",
+    "build_keepers": "keeper",
+    "ReplayReport": "replaying",
+    "replay": "replaying",
+    "AccrualSettings": "settings",
+    "MarkSettings": "settings",
+    "MatcherSettings": "settings",
+    "OracleSettings": "settings",
+    "SettlerSettings": "settings",
+    "HeldSource": "sources",
+    "HermesSource": "sources",
+    "TapeSource": "sources",
+    "Spine": "spine",
+}
+
+
+def run(config: KeeperConfig) -> int:
+    """Run the configured keepers until SIGINT or SIGTERM; 0 after a clean stop. Raises a `KeeperError`."""
+    from .runner import run_until_signalled
+
+    return run_until_signalled(config)
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in _PLACES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f".{_PLACES[name]}", __name__), name)
+    globals()[name] = value
+    return value

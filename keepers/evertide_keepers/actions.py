@@ -11,8 +11,8 @@ from solders.pubkey import Pubkey
 
 from evertide import LocalPrice, instructions
 
-Plain = int | str | bool | None | list["Plain"] | dict[str, "Plain"]
-"""What JSON can hold without loss."""
+FIRST_LANE = ""
+"""Actions of this lane are sent before all others."""
 
 
 @dataclass(frozen=True, slots=True)

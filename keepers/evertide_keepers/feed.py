@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 RECONNECT_FIRST_S = 0.2
 RECONNECT_MOST_S = 10.0
 MESSAGE_BYTES_MAX = 1 << 24
+ACCOUNTS_REQUEST = 1
 
 
 class Feed:
@@ -137,7 +138,6 @@ class Feed:
                 async with websockets.connect(url, max_size=MESSAGE_BYTES_MAX) as socket:
                     await self._subscribe(socket)
                     pause_s = RECONNECT_FIRST_S
-                    self._whole = False
                     while True:
                         message = await asyncio.wait_for(socket.recv(), self.silence_ms / 1000)
                         self._hint(json.loads(message))
@@ -150,11 +150,16 @@ class Feed:
 
     async def _subscribe(self, socket: Any) -> None:
         config = {"encoding": "base64", "commitment": self.rpc.commitment, "dataSlice": {"offset": 0, "length": 0}}
-        accounts = {"jsonrpc": "2.0", "id": 1, "method": "programSubscribe", "params": [str(self.program_id), config]}
-        await socket.send(json.dumps(accounts))
-        await socket.send(json.dumps({"jsonrpc": "2.0", "id": 2, "method": "slotSubscribe", "params": []}))
+        accounts = {"method": "programSubscribe", "params": [str(self.program_id), config]}
+        heartbeat = {"method": "slotSubscribe", "params": []}
+        for request_id, request in ((ACCOUNTS_REQUEST, accounts), (ACCOUNTS_REQUEST + 1, heartbeat)):
+            await socket.send(json.dumps({"jsonrpc": "2.0", "id": request_id, **request}))
 
     def _hint(self, message: dict[str, Any]) -> None:
+        if message.get("id") == ACCOUNTS_REQUEST:
+            # Only from here on is every change told: read everything once more.
+            self._whole = False
+            self.woken.set()
         if message.get("method") != "programNotification":
             return
         address = message["params"]["result"]["value"]["pubkey"]

@@ -101,6 +101,10 @@ class State:
         """Addresses of all accounts of one kind."""
         return [address for address, kind in self._names.items() if kind == name]
 
+    def knows(self, address: bytes) -> bool:
+        """Whether an account of this address is held."""
+        return address in self._names
+
     def listed_markets(self) -> NDArray[np.void]:
         """Records of the markets that exist, by index."""
         return self.markets[self.market_known]

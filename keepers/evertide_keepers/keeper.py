@@ -1,0 +1,146 @@
+"""A keeper: reads, decides by a pure plan, sends. One `step` is all of that once."""
+
+from __future__ import annotations
+
+import asyncio
+import struct
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from evertide import OracleKind
+
+from . import accrual, mark, matcher, oracle, settler
+from .actions import Action
+from .memory import Memory
+from .settings import AccrualSettings, MarkSettings, MatcherSettings, OracleSettings, SettlerSettings
+from .sources import Source
+from .spine import Blame, Spine
+from .state import State
+
+Plan = Callable[[State, Memory, Any], list[Action]]
+
+PYTH_LEVEL_AT, PYTH_FULL, PYTH_PUBLISH_AT = 40, 1, 93
+SWITCHBOARD_LENGTH, SWITCHBOARD_UPDATED_AT = 3208, 2216
+
+
+@dataclass(frozen=True, slots=True)
+class StepReport:
+    """One step: how many actions were planned, confirmed and failed, with their signatures and errors."""
+
+    keeper: str
+    planned: int
+    confirmed: int
+    failed: int
+    signatures: tuple[str, ...] = ()
+    errors: tuple[Exception, ...] = ()
+
+
+def own_key(action: Action, error: str) -> list[str]:
+    """A failure blocks the action's own key."""
+    return [action.key]
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What makes a keeper: its plan, its default settings, whom it blames for a failure."""
+
+    plan: Plan
+    settings: Any
+    blame: Blame = own_key
+
+
+KINDS: dict[str, Kind] = {
+    "oracle": Kind(oracle.plan, OracleSettings()),
+    "accrual": Kind(accrual.plan, AccrualSettings()),
+    "mark": Kind(mark.plan, MarkSettings()),
+    "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed),
+    "settler": Kind(settler.plan, SettlerSettings()),
+}
+
+
+class Keeper:
+    """One keeper on a spine. Steps of one keeper never overlap."""
+
+    def __init__(self, name: str, spine: Spine, settings: Any = None) -> None:
+        kind = KINDS[name]
+        self.name = name
+        self.spine = spine
+        self.settings = kind.settings if settings is None else settings
+        self.memory = Memory()
+        self._plan = kind.plan
+        self._blame = kind.blame
+        self._turn = asyncio.Lock()
+
+    def plan(self) -> list[Action]:
+        """What it would do about the state as it is. Pure."""
+        return self._plan(self.spine.state, self.memory, self.settings)
+
+    async def observe(self) -> None:
+        """Read what else the plan needs, besides the exchange's accounts."""
+
+    async def step(self) -> StepReport:
+        """Read, decide, send. Raises a `TransportError` of the SDK or a `SourceError` when it cannot read."""
+        async with self._turn:
+            async with self.spine.lock:
+                await self.spine.sync()
+                await self.observe()
+                actions = self.plan()
+                if self.spine.journal is not None and actions:
+                    self.spine.journal.plan(self.name, actions)
+                self.spine.health.note_step(self.name, len(actions), self.spine.state.time.unix_ms)
+            results = await self.spine.execute(self.name, actions, self.memory, self._blame)
+        errors = tuple(result.error for result in results if result.error is not None)
+        signatures = tuple(result.signature for result in results if result.error is None and result.signature)
+        return StepReport(self.name, len(actions), len(actions) - len(errors), len(errors), signatures, errors)
+
+
+class OracleKeeper(Keeper):
+    """The oracle keeper also reads its source and the feed accounts."""
+
+    def __init__(self, spine: Spine, settings: OracleSettings | None = None, source: Source | None = None) -> None:
+        super().__init__("oracle", spine, settings)
+        self.source = source
+
+    async def observe(self) -> None:
+        """Prices of local targets from the source, publish times of the others' feed accounts."""
+        state = self.spine.state
+        found = list(oracle.targets(state))
+        local = [name for name, _, _, rules, _ in found if int(rules["kind"]) == OracleKind.LOCAL]
+        wanted = list(dict.fromkeys([*local, *self.settings.aliases.values()]))
+        if self.source is not None and wanted:
+            state.prices = await self.source.prices(wanted, state.time.unix_ms)
+        accounts = [oracle.feed_account(rules) for _, _, _, rules, _ in found if int(rules["kind"]) != OracleKind.LOCAL]
+        if accounts:
+            infos = await self.spine.client.rpc.get_accounts(accounts)
+            pairs = zip(accounts, infos, strict=True)
+            state.feeds = {str(address): publish_time_ms(info.data) for address, info in pairs if info is not None}
+        if self.spine.journal is not None and found:
+            self.spine.journal.prices(state.prices, state.feeds)
+
+
+def publish_time_ms(data: bytes) -> int:
+    """Publish time of a fully verified Pyth update or a Switchboard feed; 0 for anything else."""
+    if len(data) >= SWITCHBOARD_LENGTH:
+        return int(struct.unpack_from("<q", data, SWITCHBOARD_UPDATED_AT)[0]) * 1000
+    if len(data) >= PYTH_PUBLISH_AT + 8 and data[PYTH_LEVEL_AT] == PYTH_FULL:
+        return int(struct.unpack_from("<q", data, PYTH_PUBLISH_AT)[0]) * 1000
+    return 0
+
+
+def build_keepers(
+    spine: Spine,
+    names: Sequence[str] = tuple(KINDS),
+    *,
+    source: Source | None = None,
+    settings: Mapping[str, Any] | None = None,
+) -> dict[str, Keeper]:
+    """Keepers by name, in the order given. `KeyError` for a name that is none of `KINDS`."""
+    given = settings or {}
+    keepers: dict[str, Keeper] = {}
+    for name in names:
+        if name == "oracle":
+            keepers[name] = OracleKeeper(spine, given.get(name), source)
+        else:
+            keepers[name] = Keeper(name, spine, given.get(name))
+    return keepers

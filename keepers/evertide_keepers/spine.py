@@ -1,0 +1,112 @@
+"""What all keepers of a process share: client, feed, state, journal, health; and the sending of actions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from solders.pubkey import Pubkey
+
+from evertide import EvertideError, SendOptions
+
+from .actions import FIRST_LANE, Action, build
+from .feed import Feed
+from .health import Health
+from .memory import Memory
+from .state import State
+
+if TYPE_CHECKING:
+    from evertide import EvertideClient
+
+    from .journal import Journal
+
+Blame = Callable[[Action, str], list[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """How one action ended: confirmed in `slot` with `signature`, or `error`."""
+
+    action: Action
+    signature: str | None
+    slot: int | None
+    error: EvertideError | None
+
+
+class Spine:
+    """One connection to one exchange for any number of keepers.
+
+    `client` pays and signs; it must hold the keys of the local feeds that the oracle keeper serves. Without `ws_url`
+    every sync reads a whole snapshot.
+    """
+
+    def __init__(
+        self,
+        client: EvertideClient,
+        *,
+        ws_url: str | None = None,
+        journal: Journal | None = None,
+        options: SendOptions | None = None,
+    ) -> None:
+        self.client = client
+        self.state = State()
+        self.feed = Feed(client.rpc, client.program_id, self.state, ws_url=ws_url)
+        self.journal = journal
+        self.health = Health()
+        self.options = options or SendOptions(details=False)
+        self.lock = asyncio.Lock()
+        """Held from reading to deciding, so that a plan and the journal see one state."""
+
+    async def start(self) -> None:
+        """Begin to listen."""
+        await self.feed.start()
+
+    async def close(self) -> None:
+        """Stop listening and close the journal; the client belongs to its maker."""
+        await self.feed.close()
+        if self.journal is not None:
+            self.journal.close()
+
+    async def sync(self) -> None:
+        """Read what has changed. Call with `lock` held. Raises a `TransportError` of the SDK."""
+        before = self.state.time
+        changes = await self.feed.sync()
+        if self.journal is not None and (changes or self.state.time != before):
+            self.journal.inputs(self.state.time, changes)
+
+    async def execute(self, keeper: str, actions: Sequence[Action], memory: Memory, blame: Blame) -> list[Result]:
+        """Send actions: those of the first lane one by one, then the other lanes side by side, each in its order."""
+        lanes: dict[str, list[Action]] = {}
+        for action in actions:
+            lanes.setdefault(action.lane, []).append(action)
+        results = await self._run_lane(keeper, lanes.pop(FIRST_LANE, []), memory, blame)
+        for part in await asyncio.gather(*(self._run_lane(keeper, lane, memory, blame) for lane in lanes.values())):
+            results += part
+        return results
+
+    async def _run_lane(self, keeper: str, lane: list[Action], memory: Memory, blame: Blame) -> list[Result]:
+        return [await self._send(keeper, action, memory, blame) for action in lane]
+
+    async def _send(self, keeper: str, action: Action, memory: Memory, blame: Blame) -> Result:
+        """Send one action and take its end in: memory, journal, health, accounts to read again."""
+        instruction = build(action, self.client.address(), self.client.program_id)
+        try:
+            confirmed = (await self.client.try_send([instruction], options=self.options)).unwrap()
+            result = Result(action, confirmed.signature, confirmed.slot, None)
+        except EvertideError as error:
+            result = Result(action, getattr(error, "signature", None), None, error)
+        # Written or not: what is there now decides, not what was meant to happen.
+        self.feed.mark_dirty(meta.pubkey for meta in instruction.accounts if self._is_read(meta.pubkey))
+        error_name = None if result.error is None else type(result.error).__name__
+        keys = [action.key] if error_name is None else blame(action, error_name)
+        now_ms = self.state.time.unix_ms
+        memory.note(keys, succeeded=result.error is None, now_ms=now_ms)
+        if self.journal is not None:
+            self.journal.outcome(keeper, keys, result.error is None, error_name, now_ms)
+        self.health.note_end(keeper, action.name, None if result.error is None else str(result.error), now_ms)
+        return result
+
+    def _is_read(self, address: Pubkey) -> bool:
+        return self.state.knows(bytes(address))
