@@ -24,6 +24,19 @@ KEYS_NOTE = (
     "LOCAL TEST KEYS. Derived from their published names: anyone can make them. "
     "They guard nothing; never fund them elsewhere.\n"
 )
+
+
+def keys_directory(net: Localnet) -> Path:
+    """Where the keypair files of a network lie."""
+    return net.directory / "local-test-keys"
+
+
+def write_keys(net: Localnet, traders: int) -> dict[str, str]:
+    """Keypair files of the roles and traders, marked as local test keys; name -> path."""
+    from evertide._localnet import local_keypair
+    from evertide_cli.keys import write_keypair
+
+    folder = keys_directory(net)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "README").write_text(KEYS_NOTE)
     names = ["admin", "oracle", "keeper", "treasury", *(f"trader {number}" for number in range(1, traders + 1))]

@@ -71,7 +71,7 @@ class Life:
 
     async def live(self, bar: int) -> BarReport:
         """One bar. The order is the day's: time, prices, funding, makers, takers, matching, mark, settlement."""
-        sent = self.chain.sent
+        sent = self.chain.sent + self.staff.confirmed
         tape_ms = self.tape.bars[bar].time_ms
         await self.chain.travel_to(tape_ms + self.shift_ms)
         prices = self.prices_at(bar)
@@ -82,7 +82,7 @@ class Life:
         seen = sights.market_sights(prices, before, pressure)
         moment = Moment(bar, await self.chain.now_ms(), self.tape.interval_ms, pressure)
         makers = [actor for actor in self.cast if actor.trader.kind == "maker"]
-        others = [actor for actor in self.cast if actor.trader.kind != "maker"]
+        others = [actor for actor in self.cast if actor.trader.kind not in ("maker", sights.KEEPER_KIND)]
         refused = await self._act(makers, moment, seen)
         refused += await self._act(others, moment, seen)
         matched = await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
@@ -101,7 +101,7 @@ class Life:
             chain_ms=moment.now_ms,
             pressure=pressure,
             prices=prices,
-            transactions=self.chain.sent - sent,
+            transactions=self.chain.sent + self.staff.confirmed - sent,
             actions=actions,
             refused=refused,
         )

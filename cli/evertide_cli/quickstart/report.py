@@ -77,6 +77,7 @@ class Outcome:
     transactions: int
     failed_transactions: int
     refusals: Mapping[str, int]
+    keeper_refusals: Mapping[str, int]
     traders: int
     tape: Mapping[str, Any]
     stages_ms: Mapping[str, int]
@@ -151,6 +152,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
             "most": max(outcome.confirm_ms, default=0),
         },
         "refused_orders": dict(outcome.refusals),
+        "refused_keeper_actions": dict(outcome.keeper_refusals),
         "events": dict(books.counts),
         "skipped_makers_by_reason": {str(reason): count for reason, count in sorted(books.skips.items())},
         "mismatches": [asdict(mismatch) for mismatch in books.mismatches[:20]],
@@ -198,6 +200,9 @@ def print_summary(outcome: Outcome) -> None:
     if outcome.refusals:
         listed = ", ".join(f"{name} {count}" for name, count in sorted(outcome.refusals.items()))
         out.print(f"orders refused by the program: {listed}")
+    if outcome.keeper_refusals:
+        listed = ", ".join(f"{name} {count}" for name, count in sorted(outcome.keeper_refusals.items()))
+        out.print(f"keeper actions refused by the program: {listed}")
     out.print()
     out.print(table(check_lines(outcome.checks), "Conservation checks"))
     failed = [check.name for check in outcome.checks if not check.held]

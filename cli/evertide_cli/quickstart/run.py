@@ -80,7 +80,7 @@ async def open_market(chain: Chain, roles: Cast, cast: list[sights.Actor], story
     story.say(f"exchange opened; insurance fund holds ${market_setup.INSURANCE_ATOMS // 10**6:,}")
     await market_setup.fund_traders(chain, roles, [funding_of(actor) for actor in cast], lambda: None)
     with_sol = sum(1 for actor in cast if actor.trader.sol_atoms)
-    story.say(f"{len(cast)} traders created and funded, {with_sol} of them with SOL as collateral")
+    story.say(f"{len(cast) - 1} traders and a keeper created and funded, {with_sol} with SOL as collateral")
 
 
 async def leave(life: Life, roles: Cast, story: Story, *, keep: bool) -> None:
@@ -108,7 +108,8 @@ def replayed(collector: Collector) -> Books:
 
 async def run(plan: Plan, story: Story) -> Outcome:
     """Everything, from an empty validator to the last check."""
-    roles, cast = market_setup.cast(), sights.actors(roster())
+    roles = market_setup.cast()
+    cast = sights.actors(roster(), roles.keeper)
     tape = plan.tape
     span = f"{format_time(tape.bars[0].time_ms)} to {format_time(tape.bars[-1].time_ms)}"
     story.say(f"tape: {tape.source}; {len(tape.bars)} bars of {tape.interval_ms // 1000} s, {span}")
@@ -141,7 +142,8 @@ async def run(plan: Plan, story: Story) -> Outcome:
         transactions=len(collector.landed),
         failed_transactions=len(collector.failed),
         refusals=life.refusals,
-        traders=len(cast),
+        keeper_refusals=staff.failures,
+        traders=len(cast) - 1,
         tape=tape_facts(tape),
         stages_ms=story.stages,
     )

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .chain import Chain
 
 BPS = 10_000
+KEEPER_KIND = "keeper"
 PRESSURE_TENTH_BPS = 180
 
 
@@ -45,14 +46,15 @@ class Actor:
     orders: Pubkey
 
 
-def actors(traders: Sequence[Trader]) -> list[Actor]:
-    """Keys and addresses, the same in every run."""
+def actors(traders: Sequence[Trader], keeper: Keypair) -> list[Actor]:
+    """Keys and addresses, the same in every run; the last is the keeper, whose account earns its shares of fees."""
     from evertide import orders_address, user_address
     from evertide._localnet import local_keypair
 
+    keeping = Trader(KEEPER_KIND, KEEPER_KIND, (), 0, 0, 0, 0, 0)
+    keys = [(trader, local_keypair(f"quickstart {trader.name}")) for trader in traders]
     made = []
-    for trader in traders:
-        key = local_keypair(f"quickstart {trader.name}")
+    for trader, key in [*keys, (keeping, keeper)]:
         user = user_address(key.pubkey())
         made.append(Actor(trader, key, user, orders_address(user)))
     return made
