@@ -18,6 +18,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from . import _trap  # noqa: F401
+from ._errors import UsageError
 from ._pda import PROGRAM_ID
 from ._resources import legacy_idl_path
 
@@ -27,6 +28,9 @@ def program(provider: Any, program_id: Pubkey = PROGRAM_ID) -> Any:
 
     `fetch_multiple` uses JSON-RPC batches, which not every node serves; `EvertideClient` reads many accounts without.
     """
+    if provider is None:
+        # anchorpy would take the key of whoever runs this from the home directory.
+        raise UsageError("program needs a provider of anchorpy")
     return Program(Idl.from_json(legacy_idl_path().read_text()), program_id, provider)
 
 

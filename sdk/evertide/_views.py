@@ -25,6 +25,7 @@ from .math import (
     collateral_value,
     fold_cached,
     liquidation_price,
+    notional_ceil,
     position_margin,
     price_less_confidence,
     scaled_weight,
@@ -168,6 +169,15 @@ def valuation(user: User, cache: RiskCache, kind: MarginKind, *, now_ms: int) ->
     )
 
 
+def _liquidation_price(size_lots: int, row: MarketRow, excess_atoms: int) -> int | None:
+    """The mark itself for an account below maintenance already."""
+    if excess_atoms < 0:
+        return row.mark_price_q32
+    notional_atoms = notional_ceil(size_lots, row.mark_price_q32)
+    ratio_bps = _terms(row, 0).ratio_bps(MarginKind.MAINTENANCE, notional_atoms)
+    return liquidation_price(size_lots, row.mark_price_q32, excess_atoms, ratio_bps)
+
+
 def position_view(user: User, cache: RiskCache, market_index: int, *, now_ms: int) -> PositionView | None:
     """One position of a sub-account; None when it holds none in that market."""
     for found in position_views(user, cache, now_ms=now_ms):
@@ -188,10 +198,7 @@ def position_views(user: User, cache: RiskCache, *, now_ms: int) -> tuple[Positi
         entry_atoms = position.entry_atoms if size_lots else 0
         mark = row.mark_price_q32
         value_atoms = signed_value_floor(size_lots, mark) if size_lots else 0
-        edge: int | None = None
-        if size_lots and excess_atoms >= 0:
-            ratio = _terms(row, 0).ratio_bps(MarginKind.MAINTENANCE, abs(value_atoms))
-            edge = liquidation_price(size_lots, mark, excess_atoms, ratio)
+        edge = _liquidation_price(size_lots, row, excess_atoms) if size_lots else None
         found.append(
             PositionView(
                 market_index=position.market_plus_one - 1,

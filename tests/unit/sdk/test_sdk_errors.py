@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+
 from evertide import _errors, program_error
 from evertide._failure import failure
 from evertide._generated.errors import BY_CODE
@@ -91,7 +92,11 @@ def test_a_log_line_of_another_kind_is_not_taken_for_numbers() -> None:
 
 
 def test_the_same_code_from_another_program_is_not_ours() -> None:
-    lines = [f"Program {OURS} invoke [1]", f"Program {TOKEN} invoke [2]", f"Program {TOKEN} failed: custom program error: 0x1"]
+    lines = [
+        f"Program {OURS} invoke [1]",
+        f"Program {TOKEN} invoke [2]",
+        f"Program {TOKEN} failed: custom program error: 0x1",
+    ]
     error = failure(custom(1), [*lines, f"Program {OURS} failed: custom program error: 0x1"], program_id=OURS)
     assert isinstance(error, InstructionFailed)
     assert TOKEN in error.detail
@@ -104,7 +109,10 @@ def test_the_same_code_from_another_program_is_not_ours() -> None:
     ("err", "lines"),
     [
         ({"InstructionError": [0, "ComputationalBudgetExceeded"]}, []),
-        ({"InstructionError": [0, "ProgramFailedToComplete"]}, ["Program x failed: exceeded CUs meter at BPF instruction"]),
+        (
+            {"InstructionError": [0, "ProgramFailedToComplete"]},
+            ["Program x failed: exceeded CUs meter at BPF instruction"],
+        ),
     ],
 )
 def test_a_spent_compute_limit(err: object, lines: list[str]) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from evertide import (
     FloatRefused,
     NotExact,
@@ -22,8 +25,6 @@ from evertide import (
     usdc_to_atoms,
 )
 from evertide._units import bps_from, scale, unscale
-from hypothesis import given
-from hypothesis import strategies as st
 
 U64 = st.integers(0, 2**64 - 1)
 I64 = st.integers(-(2**63), 2**63 - 1)
@@ -95,7 +96,7 @@ def test_more_digits_than_the_unit_has_are_refused_with_the_step() -> None:
 def test_the_ends_of_64_bits() -> None:
     assert usdc_to_atoms("18446744073709.551615") == 2**64 - 1
     for beyond in ("18446744073709.551616", Decimal("1e40"), Decimal("1e999999")):
-        with pytest.raises(UnitOutOfRange, match="above the greatest value 18446744073709.551615"):
+        with pytest.raises(UnitOutOfRange, match=r"above the greatest value 18446744073709\.551615"):
             usdc_to_atoms(beyond)
     with pytest.raises(UnitOutOfRange, match="below the least value 0"):
         usdc_to_atoms(-1)
@@ -104,7 +105,7 @@ def test_the_ends_of_64_bits() -> None:
 def test_a_price_must_be_on_the_tick_and_positive() -> None:
     assert price_to_ticks("40010", tick_size_atoms=1_000_000) == 40_010
     assert price_to_ticks("0.25", tick_size_atoms=10_000) == 25
-    with pytest.raises(NotExact, match="not a multiple of the tick 0.01"):
+    with pytest.raises(NotExact, match=r"not a multiple of the tick 0\.01"):
         price_to_ticks("0.255", tick_size_atoms=10_000)
     with pytest.raises(NotExact, match="the tick 100"):
         price_to_ticks("250", tick_size_atoms=100_000_000)
@@ -116,7 +117,7 @@ def test_a_price_must_be_on_the_tick_and_positive() -> None:
 def test_a_size_must_be_on_the_lot_and_not_zero() -> None:
     assert size_to_lots("0.0001", lot_size_e9=100_000) == 1
     assert size_to_lots("-0.5", lot_size_e9=100_000, signed=True) == -5_000
-    with pytest.raises(NotExact, match="the lot 0.0001"):
+    with pytest.raises(NotExact, match=r"the lot 0\.0001"):
         size_to_lots("0.00015", lot_size_e9=100_000)
     with pytest.raises(UnitOutOfRange):
         size_to_lots(0, lot_size_e9=1)

@@ -8,16 +8,17 @@ import json
 import pickle
 from typing import Any
 
-import evertide
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from solders.pubkey import Pubkey
+
+import evertide
 from evertide._generated import accounts, events, types
 from evertide._resources import layouts_path
 from evertide._wire import Wire, fixed_size, integer_range
 from evertide.errors import AccountMismatch, FloatRefused, UnitOutOfRange, UsageError
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from solders.pubkey import Pubkey
 
 ALL = (*types.ALL, *accounts.ALL, *events.ALL)
 
