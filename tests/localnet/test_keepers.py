@@ -1,0 +1,204 @@
+"""The keepers on the real program: one step at a time, and all of them running on their own."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import urllib.request
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from sdk_world import World, open_world
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from conftest import ProgramNet
+from evertide import NewOrder, TimeInForce, by_all
+from evertide.errors import TakerMarginTooLow
+from evertide_keepers import (
+    HeldSource,
+    KeeperConfig,
+    MarkSettings,
+    SettlerSettings,
+    Spine,
+    WrongChain,
+    build_keepers,
+    replay,
+)
+from evertide_keepers.journal import Journal
+from evertide_keepers.keeper import Keeper, OracleKeeper
+from evertide_keepers.runner import run
+
+pytestmark = pytest.mark.localnet
+
+USD = 1_000_000
+PRICES = {"BTC-PERP": 40_000 * USD, "SOL-PERP": 100 * USD}
+SETTINGS = {"settler": SettlerSettings(minimum_atoms=1, interval_ms=0), "mark": MarkSettings(refresh_ms=1_000)}
+Trader = tuple[Keypair, Pubkey]
+
+
+@pytest.fixture(scope="module")
+async def world(program_net: ProgramNet) -> AsyncIterator[World]:
+    opened = await open_world(program_net)
+    yield opened
+    await opened.client.close()
+
+
+def staff(world: World, journal: Journal | None = None) -> tuple[Spine, dict[str, Keeper], HeldSource]:
+    """All keepers on a spine of their own, with held prices."""
+    source = HeldSource({"collateral:1": "SOL-PERP"})
+    source.set(PRICES)
+    spine = Spine(world.client, journal=journal)
+    return spine, build_keepers(spine, source=source, settings=SETTINGS), source
+
+
+async def order(world: World, trader: Trader, side: str, price: object, size: object, **more: object) -> int:
+    """Place one BTC order; its id."""
+    new = NewOrder(market="BTC", side=side, size=size, price=price, **more)  # type: ignore[arg-type]
+    return (await world.client.place_orders(trader[1], [new], signer=trader[0])).orders[0].order_id
+
+
+async def rest(world: World, slots: int) -> None:
+    """Wait so many slots."""
+    await world.client._wait_for_slot(await world.client.rpc.get_slot() + slots)
+
+
+async def tick(world: World, keepers: dict[str, Keeper]) -> None:
+    """Prices of now: the chain's clock counts whole seconds and a price must be younger than the last."""
+    for _ in range(40):
+        if (await keepers["oracle"].step()).confirmed:
+            break
+        await asyncio.sleep(0.1)
+    await keepers["accrual"].step()
+
+
+async def test_a_market_lives_by_single_steps(world: World, tmp_path: Path) -> None:
+    journal_path = tmp_path / "journal.jsonl"
+    plain = {name: dataclasses.asdict(value) for name, value in SETTINGS.items()}
+    spine, keepers, source = staff(world, Journal(journal_path, plain))
+    await tick(world, keepers)
+    maker = await world.trader("steps-maker", usdc=80_000)
+    bidder = await world.trader("steps-bidder", usdc=80_000)
+    taker = await world.trader("steps-taker", usdc=80_000)
+    resting = [
+        await order(world, maker, "ask", price, 1, time_in_force=TimeInForce.POST_ONLY) for price in (40_020, 40_010)
+    ]
+    await order(world, bidder, "bid", 39_990, 1, time_in_force=TimeInForce.POST_ONLY)
+    await rest(world, 12)
+
+    shown = await keepers["mark"].step()
+    assert (shown.planned, shown.confirmed) == (1, 1), shown.errors
+    market = await world.client.market("BTC")
+    assert [side.order_id for side in market.evidence] == [1, resting[1]]
+
+    taken = await order(world, taker, "bid", 40_030, "1.5", taker_phase_s=0)
+    await rest(world, 1)
+    matched = await keepers["matcher"].step()
+    assert (matched.planned, matched.confirmed) == (1, 1), matched.errors
+    assert (await keepers["matcher"].step()).planned == 0
+    bought = await world.client.user(taker[1])
+    assert bought.positions[0].basis_lots * market.terms.lot_size_e9 == 15 * 10**8
+    assert not any(slot.order_id == taken for slot in (await world.client.orders(taker[1])).orders)
+    left = {slot.order_id: slot.size_lots for slot in (await world.client.orders(maker[1])).orders if slot.order_id}
+    assert set(left) == {resting[0]}
+
+    source.set({"BTC-PERP": 39_900 * USD})
+    await tick(world, keepers)
+    settled = await keepers["settler"].step()
+    assert settled.planned >= 1 and not settled.failed, settled.errors
+    assert (await world.client.market("BTC")).pool_atoms > 0
+    await spine.close()
+
+    report = replay(journal_path)
+    assert report.decisions >= 4 and not report.differences
+
+
+async def test_a_failed_match_is_left_alone_for_a_while(world: World) -> None:
+    _, keepers, _ = staff(world)
+    await tick(world, keepers)
+    poor = await world.trader("poor", usdc=500)
+    rich = await world.trader("rich", usdc=80_000)
+    await order(world, rich, "ask", 40_001, "1", time_in_force=TimeInForce.POST_ONLY)
+    await rest(world, 1)
+    await order(world, poor, "bid", 40_050, "0.1", taker_phase_s=0)
+    # From now on the fill would need the whole notional: the program refuses the taker, not the keeper's plan.
+    await world.client.set_limits(poor[1], leverage_max=1, authority=poor[0])
+    await rest(world, 1)
+    first = await keepers["matcher"].step()
+    assert (first.planned, first.failed) == (1, 1)
+    assert isinstance(first.errors[0], TakerMarginTooLow)
+    assert (await keepers["matcher"].step()).planned == 0
+    await world.client.cancel_orders(poor[1], by_all(), signer=poor[0])
+
+
+async def test_the_runner_matches_within_four_slots_of_400_ms_and_serves_its_health(
+    world: World, tmp_path: Path
+) -> None:
+    keypair, oracle = tmp_path / "keeper.json", tmp_path / "oracle.json"
+    keypair.write_text(json.dumps(list(bytes(world.root))))
+    oracle.write_text(json.dumps(list(bytes(world.oracle))))
+    now_ms = await world.client.chain_time_ms()
+    tape = tmp_path / "tape.csv"
+    rows = [f"{now_ms // 1000 + 60 * minute},40000,100" for minute in range(-1, 10)]
+    tape.write_text("\n".join(["timestamp,BTC-PERP,SOL-PERP", *rows]) + "\n")
+    genesis = await world.client.rpc.call("getGenesisHash")
+    with_port = f"""
+        rpc_url = "{world.net.rpc_url}"
+        ws_url = "{world.net.ws_url}"
+        genesis_hash = "{genesis}"
+        keypair = "keeper.json"
+        signers = ["oracle.json"]
+        journal = "journal.jsonl"
+        health_port = 18777
+        [oracle]
+        tape = "tape.csv"
+        aliases = {{ "collateral:1" = "SOL-PERP" }}
+    """
+    (tmp_path / "keepers.toml").write_text(with_port)
+    stop = asyncio.Event()
+    running = asyncio.create_task(run(KeeperConfig.load(tmp_path / "keepers.toml"), stop))
+    maker = await world.trader("fast-maker", usdc=80_000)
+    taker = await world.trader("fast-taker", usdc=80_000)
+    await order(world, maker, "ask", 40_000, "0.5", time_in_force=TimeInForce.POST_ONLY)
+    await asyncio.sleep(2)
+    start = asyncio.get_running_loop().time()
+    await order(world, taker, "bid", 40_010, "0.5", taker_phase_s=0)
+    while not (await world.client.user(taker[1])).positions[0].basis_lots:
+        assert not running.done(), running.result()
+        assert asyncio.get_running_loop().time() - start < 20
+        await asyncio.sleep(0.02)
+    took_s = asyncio.get_running_loop().time() - start
+    health = {}
+    for _ in range(100):
+        health = json.loads(await asyncio.to_thread(get, "http://127.0.0.1:18777/health"))["keepers"]
+        if all(health[name]["confirmed"] for name in ("matcher", "oracle")):
+            break
+        await asyncio.sleep(0.05)
+    metrics = await asyncio.to_thread(get, "http://127.0.0.1:18777/metrics")
+    stop.set()
+    await asyncio.wait_for(running, 10)
+    assert health["matcher"]["confirmed"] >= 1 and health["oracle"]["confirmed"] >= 1, health
+    assert 'evertide_keeper_actions_total{action="match_orders",end="confirmed",keeper="matcher"}' in metrics
+    replayed = replay(tmp_path / "journal.jsonl")
+    assert replayed.decisions >= 2 and not replayed.differences
+    text = (tmp_path / "journal.jsonl").read_text()
+    assert str(list(bytes(world.root)))[1:-1] not in text and bytes(world.root).hex() not in text
+    print(f"place to fill through the keeper: {took_s * 1000:.0f} ms")
+    assert took_s < 4 * 0.4
+
+
+def get(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return answer.read().decode()
+
+
+async def test_another_chain_and_a_missing_program_are_refused(world: World) -> None:
+    wrong = KeeperConfig(rpc_url=world.net.rpc_url, genesis_hash="1" * 44)
+    with pytest.raises(WrongChain, match="genesis hash: found"):
+        await run(wrong, asyncio.Event(), world.client)
+    absent = KeeperConfig(rpc_url=world.net.rpc_url, program_id=str(Keypair().pubkey()))
+    with pytest.raises(WrongChain, match="program: found no account"):
+        await run(absent, asyncio.Event(), world.client)
+    assert isinstance(build_keepers(Spine(world.client))["oracle"], OracleKeeper)
