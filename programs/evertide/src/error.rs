@@ -46,6 +46,8 @@ pub enum EvertideError {
     NoMarketListed = 15,
     #[msg("the program data account does not belong to this program")]
     WrongProgramData = 16,
+    #[msg("an admin instruction refuses a transaction that starts with AdvanceNonceAccount")]
+    DurableNonceRefused = 17,
 
     // 61xx: accounts, tokens and balances.
     #[msg("the orders account does not belong to the user account")]
@@ -56,8 +58,6 @@ pub enum EvertideError {
     WrongMint = 102,
     #[msg("the token account holds another mint")]
     WrongTokenMint = 103,
-    #[msg("the token account belongs to somebody else")]
-    WrongTokenOwner = 104,
     #[msg("the collateral account is not the quote asset")]
     NotQuoteAsset = 105,
     #[msg("the quote asset must have 6 decimals")]
@@ -82,8 +82,6 @@ pub enum EvertideError {
     UserDepositCapExceeded = 115,
     #[msg("the user has no free collateral slot")]
     CollateralSlotsFull = 116,
-    #[msg("the vault did not receive the amount that was sent")]
-    TransferAmountMismatch = 117,
     #[msg("the user still holds a balance, a position, an order or a debt")]
     UserNotEmpty = 118,
     #[msg("the collateral terms lie outside their compile-time bounds")]
@@ -98,14 +96,10 @@ pub enum EvertideError {
     UserRepeated = 123,
     #[msg("an account after the declared ones is missing, wrong or not writable")]
     RemainingAccountInvalid = 124,
-    #[msg("a user has at most 65,534 sub-accounts")]
-    SubIdOutOfRange = 125,
     #[msg("a mint with a freeze authority is accepted only as the quote asset or on a local exchange")]
     MintFreezable = 126,
     #[msg("the tranche is more than the amount")]
     TrancheTooLarge = 127,
-    #[msg("tokens of a frozen account do not move")]
-    TokenAccountFrozen = 128,
     #[msg("an isolated-only market needs a sub-account of its own")]
     IsolatedMarketShared = 129,
 
@@ -158,8 +152,6 @@ pub enum EvertideError {
     // 63xx: margin.
     #[msg("equity is below the initial margin requirement")]
     InitialMarginTooLow = 300,
-    #[msg("equity is below the maintenance margin requirement")]
-    MaintenanceMarginTooLow = 301,
     #[msg("quote plus the losses of open positions would be negative")]
     LossesExceedQuote = 302,
     #[msg("the user's own cap on total notional is exceeded")]
@@ -252,8 +244,6 @@ pub enum EvertideError {
     SymbolInvalid = 605,
     #[msg("the market was never priced")]
     MarketHasNoPrice = 606,
-    #[msg("the market's own invariant failed")]
-    MarketInvariantViolated = 607,
     #[msg("the user's own invariant failed")]
     UserInvariantViolated = 608,
     #[msg("no market has this index")]
@@ -272,31 +262,17 @@ pub enum EvertideError {
     Overflow = 900,
     #[msg("an input lies outside the guard of its unit")]
     OutOfRange = 901,
-    #[msg("a divisor is zero")]
-    DivisionByZero = 902,
-    #[msg("a value that must be positive is not")]
-    NotPositive = 903,
     #[msg("the position's epoch is neither the side's nor the one before")]
     EpochMismatch = 904,
-    #[msg("the side still has unfolded positions of the old epoch")]
-    SideStillHeld = 905,
-    #[msg("parameters that must rise do not")]
-    NotMonotone = 906,
-    #[msg("more lots are to be closed than are open")]
-    ExceedsOpenInterest = 907,
 }
 
 impl From<MathError> for EvertideError {
     fn from(error: MathError) -> Self {
         match error {
             MathError::Overflow => Self::Overflow,
-            MathError::OutOfRange => Self::OutOfRange,
-            MathError::DivisionByZero => Self::DivisionByZero,
-            MathError::NotPositive => Self::NotPositive,
             MathError::EpochMismatch => Self::EpochMismatch,
-            MathError::SideStillHeld => Self::SideStillHeld,
-            MathError::NotMonotone => Self::NotMonotone,
-            MathError::ExceedsOpenInterest => Self::ExceedsOpenInterest,
+            // The others name inputs that checks before have already refused; they stand for a state gone wrong.
+            _ => Self::OutOfRange,
         }
     }
 }

@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod clock;
 pub mod gate;
+pub mod nonce;
 pub mod number;
 pub mod role;
 pub mod timelock;

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
 use crate::events::ExchangeInitialized;
-use crate::guards::{bounds, timelock};
+use crate::guards::{bounds, nonce, timelock};
 use crate::state::{Exchange, ExchangeTerms, Insurance, RiskCache, LAYOUT_VERSION};
 
 #[event_cpi]
@@ -25,9 +25,12 @@ pub struct InitializeExchange {
     /// Its program data account, which names the upgrade authority.
     pub program_data: UncheckedAccount,
     pub system_program: Program<System>,
+    /// The sysvar of this transaction's instructions.
+    pub instructions: Sysvar<SysvarInstructions>,
 }
 
 fn validate(accounts: &InitializeExchange, local: bool, terms: &ExchangeTerms, roles: &[Address; 4]) -> Result<()> {
+    nonce::require_no_durable_nonce(&accounts.instructions)?;
     // authority: signs, and holds the upgrade authority that program_data names.
     let upgrade_authority = timelock::upgrade_authority(&accounts.program_data)?;
     require!(upgrade_authority == Some(*accounts.authority.address()), EvertideError::NotUpgradeAuthority);

@@ -10,7 +10,7 @@ use crate::engine::quote::QUOTE_INDEX;
 use crate::engine::row::{collateral_row_mut, write_collateral_terms};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CollateralListed;
-use crate::guards::{bounds, gate, now, role};
+use crate::guards::{bounds, gate, nonce, now, role};
 use crate::require_cmp;
 use crate::state::{Collateral, CollateralTerms, Exchange, RiskCache, COLLATERALS_MAX, LAYOUT_VERSION};
 
@@ -42,6 +42,8 @@ pub struct ListCollateral {
     pub vault: Account<TokenAccount>,
     pub token_program: Program<Token>,
     pub system_program: Program<System>,
+    /// The sysvar of this transaction's instructions.
+    pub instructions: Sysvar<SysvarInstructions>,
 }
 
 fn validate(accounts: &ListCollateral, terms: &CollateralTerms) -> Result<()> {
@@ -50,6 +52,7 @@ fn validate(accounts: &ListCollateral, terms: &CollateralTerms) -> Result<()> {
     // at the next index. token_program: the classic one, so that no extension moves or freezes balances.
     role::require_root(exchange, accounts.root.address())?;
     gate::require_bootstrap(exchange)?;
+    nonce::require_no_durable_nonce(&accounts.instructions)?;
     let index = exchange.collateral_count;
     require_cmp!(usize::from(index), <, COLLATERALS_MAX, EvertideError::TooManyCollaterals);
     let quote = index == QUOTE_INDEX;

@@ -6,7 +6,7 @@ use evertide_math::index::INDEX_ONE;
 use crate::engine::row::{write_market_row, write_market_terms};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::MarketListed;
-use crate::guards::{bounds, gate, now, role};
+use crate::guards::{bounds, gate, nonce, now, role};
 use crate::require_cmp;
 use crate::state::{Exchange, Market, MarketTerms, RiskCache, LAYOUT_VERSION, MARKETS_MAX};
 
@@ -22,6 +22,8 @@ pub struct ListMarket {
     #[account(init, payer = root, seeds = [b"market", &exchange.market_count.to_le_bytes()], bump)]
     pub market: Account<Market>,
     pub system_program: Program<System>,
+    /// The sysvar of this transaction's instructions.
+    pub instructions: Sysvar<SysvarInstructions>,
 }
 
 fn validate(accounts: &ListMarket, terms: &MarketTerms) -> Result<u64> {
@@ -30,6 +32,7 @@ fn validate(accounts: &ListMarket, terms: &MarketTerms) -> Result<u64> {
     // index.
     role::require_root(exchange, accounts.root.address())?;
     gate::require_bootstrap(exchange)?;
+    nonce::require_no_durable_nonce(&accounts.instructions)?;
     require!(exchange.collateral_count > 0, EvertideError::QuoteNotListed);
     require_cmp!(usize::from(exchange.market_count), <, MARKETS_MAX, EvertideError::TooManyMarkets);
     bounds::check_market_terms(terms, exchange.local != 0)

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::ExchangeOpened;
-use crate::guards::{gate, now, role, timelock};
+use crate::guards::{gate, nonce, now, role, timelock};
 use crate::state::Exchange;
 
 #[event_cpi]
@@ -17,6 +17,8 @@ pub struct OpenExchange {
     pub program_data: UncheckedAccount,
     /// The timelock that holds the upgrade authority; this program when there is none.
     pub timelock: UncheckedAccount,
+    /// The sysvar of this transaction's instructions.
+    pub instructions: Sysvar<SysvarInstructions>,
 }
 
 /// Returns the upgrade authority, zero when the program is final.
@@ -25,6 +27,7 @@ fn validate(accounts: &OpenExchange) -> Result<Address> {
     // root: signs and holds the role. exchange: the only one there is.
     role::require_root(exchange, accounts.root.address())?;
     gate::require_bootstrap(exchange)?;
+    nonce::require_no_durable_nonce(&accounts.instructions)?;
     require!(exchange.collateral_count > 0, EvertideError::QuoteNotListed);
     require!(exchange.market_count > 0, EvertideError::NoMarketListed);
     // program_data, timelock: who could replace this program needs 72 h for it, except on a local exchange.
