@@ -145,6 +145,11 @@ fn fold_cash(basis: Lots, j_now: i128, j_snapshot: i128, a_snapshot: u64) -> Mat
     guard_cash_index(j_now)?;
     guard_cash_index(j_snapshot)?;
     let difference = j_now.checked_sub(j_snapshot).ok_or(MathError::Overflow)?;
+    if a_snapshot == INDEX_ONE {
+        if let (Ok(narrow), Ok(small)) = (i64::try_from(difference), i32::try_from(basis.get())) {
+            return Atoms::new(fold_small_cash(small, narrow)).map_err(|_| MathError::Overflow);
+        }
+    }
     let product = match i64::try_from(difference) {
         // 2^63 * 2^63 fits 127 bits: the usual difference needs one multiplication and no check.
         Ok(narrow) => i128::from(basis.get()).wrapping_mul(i128::from(narrow)),
@@ -157,6 +162,18 @@ fn fold_cash(basis: Lots, j_now: i128, j_snapshot: i128, a_snapshot: u64) -> Mat
     };
     let cash = i64::try_from(cash).map_err(|_| MathError::Overflow)?;
     Atoms::new(cash).map_err(|_| MathError::Overflow)
+}
+
+/// `floor(basis * difference / 2^48)` in 64 bits: the usual fold of a valuation.
+///
+/// The high product is at most 2^62 and the low one below 2^63 in size. `floor(floor(x / 2^32) / 2^16)` is
+/// `floor(x / 2^48)`, and the high product is a multiple of 2^32 in `x`, so that both shifts are exact floors.
+#[inline(always)]
+const fn fold_small_cash(basis: i32, difference: i64) -> i64 {
+    let basis = basis as i64;
+    let high = basis.wrapping_mul(difference >> 32);
+    let low = basis.wrapping_mul(difference & 0xFFFF_FFFF);
+    high.wrapping_add(low >> 32) >> 16
 }
 
 #[inline]

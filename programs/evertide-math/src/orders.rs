@@ -72,17 +72,26 @@ pub fn requirement_with_orders(kind: MarginKind, position: &PositionInput) -> Ma
     if orders.bid_lots.is_negative() || orders.ask_lots.is_negative() {
         return Err(MathError::NotPositive);
     }
-    let bid = side_requirement(kind, position, orders.bid_lots)?.plus(bid_reserve(
-        orders,
-        position.mark,
-        position.tick_value,
-    )?)?;
-    let ask = side_requirement(kind, position, orders.ask_lots.negate())?.plus(ask_reserve(
-        orders,
-        position.mark,
-        position.tick_value,
-    )?)?;
-    Ok(bid.max(ask))
+    // A side without orders demands what is held, and the other side never demands less than that.
+    if orders.ask_lots.is_zero() {
+        return bid_requirement(kind, position);
+    }
+    if orders.bid_lots.is_zero() {
+        return ask_requirement(kind, position);
+    }
+    Ok(bid_requirement(kind, position)?.max(ask_requirement(kind, position)?))
+}
+
+#[inline]
+fn bid_requirement(kind: MarginKind, position: &PositionInput) -> MathResult<Atoms> {
+    let reserve = bid_reserve(&position.orders, position.mark, position.tick_value)?;
+    side_requirement(kind, position, position.orders.bid_lots)?.plus(reserve)
+}
+
+#[inline]
+fn ask_requirement(kind: MarginKind, position: &PositionInput) -> MathResult<Atoms> {
+    let reserve = ask_reserve(&position.orders, position.mark, position.tick_value)?;
+    side_requirement(kind, position, position.orders.ask_lots.negate())?.plus(reserve)
 }
 
 #[inline]
