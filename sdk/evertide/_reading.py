@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import struct
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from solders.pubkey import Pubkey
 
 from ._errors import AccountMismatch, AccountNotFound, UnknownCollateral, UnknownMarket
-from ._events import LandedEvent, transaction_events
+from ._events import LandedEvent, SequenceChecker
+from ._feed import PAGE, events_of, follow, new_signatures
 from ._generated.accounts import ALL, Collateral, Exchange, Insurance, Market, Orders, RiskCache, User
 from ._layouts import account_class, decode_many, offset_of
 from ._orders import is_ask
@@ -210,29 +211,24 @@ class Reading:
         return Book(listed.index, bids, asks)
 
     async def event_history(
-        self, address: Pubkey | None = None, *, until: str | None = None, page: int = 1000
+        self, address: Pubkey | None = None, *, until: str | None = None, page: int = PAGE
     ) -> list[LandedEvent]:
         """Every event of transactions that touched `address` (default: the whole program), oldest first.
 
         `until` is a signature to stop before. One request for each transaction: meant for tests, audits and backfill.
         """
-        signatures: list[str] = []
-        before: str | None = None
-        while True:
-            target = address or self.program_id
-            rows = await self.rpc.get_signatures_for_address(target, before=before, until=until, limit=page)
-            signatures += [str(row["signature"]) for row in rows if row.get("err") is None]
-            if len(rows) < page:
-                break
-            before = str(rows[-1]["signature"])
+        signatures = await new_signatures(self.rpc, address or self.program_id, until, page)
         events: list[LandedEvent] = []
-        signatures.reverse()
         for start in range(0, len(signatures), _HISTORY_CHUNK):
             chunk = signatures[start : start + _HISTORY_CHUNK]
-            for signature, found in zip(
-                chunk, await asyncio.gather(*map(self.rpc.get_transaction, chunk)), strict=True
+            for found in await asyncio.gather(
+                *(events_of(self.rpc, signature, self.program_id) for signature in chunk)
             ):
-                if found is None:
-                    raise AccountNotFound("transaction", signature)
-                events += transaction_events(found, self.program_id)
+                events += found
         return events
+
+    def follow_events(
+        self, *, since: str | None = None, checker: SequenceChecker | None = None, poll_ms: int = 400
+    ) -> AsyncIterator[LandedEvent]:
+        """Events of the whole program as they land, from the transaction after `since`; see `SequenceChecker`."""
+        return follow(self.rpc, program_id=self.program_id, since=since, checker=checker, poll_ms=poll_ms)

@@ -13,7 +13,16 @@ from solders.keypair import Keypair
 import evertide
 import evertide.sync
 from conftest import ProgramNet
-from evertide import EvertideClient, NewOrder, SendOptions, TimeInForce, exchange_addresses, instructions, user_address
+from evertide import (
+    EvertideClient,
+    NewOrder,
+    SendOptions,
+    SequenceChecker,
+    TimeInForce,
+    exchange_addresses,
+    instructions,
+    user_address,
+)
 from evertide._localnet import local_keypair
 from evertide._transaction import message
 from evertide.errors import (
@@ -206,3 +215,19 @@ async def test_a_paused_network_leaves_the_outcome_unknown_and_the_truth_is_foun
         await asyncio.sleep(0.05)
     assert status is not None
     assert status["err"] is None
+
+
+async def test_events_are_followed_as_they_land(world: World) -> None:
+    checker = SequenceChecker()
+    history = await world.client.event_history(page=7)
+    followed = []
+    feed = world.client.follow_events(checker=checker, poll_ms=20)
+    async for landed in feed:
+        followed.append(landed)
+        if len(followed) == len(history):
+            break
+    assert [(landed.name, landed.signature) for landed in followed] == [(h.name, h.signature) for h in history]
+    confirmed = await world.client.accrue_debt()
+    later = world.client.follow_events(since=history[-1].signature, checker=checker, poll_ms=20)
+    landed = await asyncio.wait_for(anext(later), 10)
+    assert (landed.event, landed.signature) == (confirmed.events[0], confirmed.signature)

@@ -92,9 +92,11 @@ def assert_same(found: Any, expected: Any, kind: Any) -> None:
 
 def test_sizes_and_offsets_are_those_that_rust_measured() -> None:
     layouts = json.loads(layouts_path().read_text())
-    for name, entry in layouts["accounts"].items():
-        if not hasattr(accounts, name):
-            continue
+    # Accounts of instructions still to come are not in the IDL.
+    known = {cls.__name__ for cls in accounts.ALL}
+    assert set(layouts["accounts"]) - known == {"InsuranceStake", "ParamChange"}
+    for name in sorted(known):
+        entry = layouts["accounts"][name]
         found = evertide.dtype(name)
         assert found.itemsize == entry["size"], name
         for field in entry["fields"]:
