@@ -268,7 +268,8 @@ class Market(Wire):
         ('season_step', 'u32'),
         ('padding2', 'u32'),
         ('season_ms', 'i64'),
-        ('reserved', ("array", 'u64', 16)),
+        ('claims_atoms', 'i64'),
+        ('reserved', ("array", 'u64', 15)),
     )
     version: int
     bump: int
@@ -384,7 +385,9 @@ class Market(Wire):
     padding2: int = field(default=0, repr=False)
     #: Start of that step, unix ms.
     season_ms: int
-    reserved: tuple[int, ...] = field(default=(0,) * 16, repr=False)
+    #: Sum of all positions' `cash_atoms` as stored: `pool = claims + pending fees + dust` when nothing is open.
+    claims_atoms: int
+    reserved: tuple[int, ...] = field(default=(0,) * 15, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
