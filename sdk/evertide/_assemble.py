@@ -11,7 +11,7 @@ from solders.instruction import AccountMeta, Instruction
 from solders.pubkey import Pubkey
 
 from ._errors import UsageError
-from ._pda import SYSTEM_PROGRAM_ID, TOKEN_PROGRAM_ID, event_authority_address
+from ._pda import INSTRUCTIONS_SYSVAR_ID, SYSTEM_PROGRAM_ID, TOKEN_PROGRAM_ID, event_authority_address
 from ._wire import Kind, codec
 
 
@@ -61,6 +61,7 @@ def assemble(
     common = {
         "system_program": SYSTEM_PROGRAM_ID,
         "token_program": TOKEN_PROGRAM_ID,
+        "instructions": INSTRUCTIONS_SYSVAR_ID,
         "program": program_id,
         "event_authority": event_authority_address(program_id),
     }

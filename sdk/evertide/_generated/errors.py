@@ -127,6 +127,13 @@ class WrongProgramData(ExchangeStateError):
     RULE: ClassVar[str] = "the program data account does not belong to this program"
 
 
+class DurableNonceRefused(ExchangeStateError):
+    """an admin instruction refuses a transaction that starts with AdvanceNonceAccount."""
+
+    CODE: ClassVar[int] = 6017
+    RULE: ClassVar[str] = "an admin instruction refuses a transaction that starts with AdvanceNonceAccount"
+
+
 class OrdersOfAnotherUser(AccountRuleError):
     """the orders account does not belong to the user account."""
 
@@ -153,13 +160,6 @@ class WrongTokenMint(AccountRuleError):
 
     CODE: ClassVar[int] = 6103
     RULE: ClassVar[str] = "the token account holds another mint"
-
-
-class WrongTokenOwner(AccountRuleError):
-    """the token account belongs to somebody else."""
-
-    CODE: ClassVar[int] = 6104
-    RULE: ClassVar[str] = "the token account belongs to somebody else"
 
 
 class NotQuoteAsset(AccountRuleError):
@@ -246,13 +246,6 @@ class CollateralSlotsFull(AccountRuleError):
     RULE: ClassVar[str] = "the user has no free collateral slot"
 
 
-class TransferAmountMismatch(AccountRuleError):
-    """the vault did not receive the amount that was sent."""
-
-    CODE: ClassVar[int] = 6117
-    RULE: ClassVar[str] = "the vault did not receive the amount that was sent"
-
-
 class UserNotEmpty(AccountRuleError):
     """the user still holds a balance, a position, an order or a debt."""
 
@@ -302,13 +295,6 @@ class RemainingAccountInvalid(AccountRuleError):
     RULE: ClassVar[str] = "an account after the declared ones is missing, wrong or not writable"
 
 
-class SubIdOutOfRange(AccountRuleError):
-    """a user has at most 65,534 sub-accounts."""
-
-    CODE: ClassVar[int] = 6125
-    RULE: ClassVar[str] = "a user has at most 65,534 sub-accounts"
-
-
 class MintFreezable(AccountRuleError):
     """a mint with a freeze authority is accepted only as the quote asset or on a local exchange."""
 
@@ -321,13 +307,6 @@ class TrancheTooLarge(AccountRuleError):
 
     CODE: ClassVar[int] = 6127
     RULE: ClassVar[str] = "the tranche is more than the amount"
-
-
-class TokenAccountFrozen(AccountRuleError):
-    """tokens of a frozen account do not move."""
-
-    CODE: ClassVar[int] = 6128
-    RULE: ClassVar[str] = "tokens of a frozen account do not move"
 
 
 class IsolatedMarketShared(AccountRuleError):
@@ -496,13 +475,6 @@ class InitialMarginTooLow(MarginError):
 
     CODE: ClassVar[int] = 6300
     RULE: ClassVar[str] = "equity is below the initial margin requirement"
-
-
-class MaintenanceMarginTooLow(MarginError):
-    """equity is below the maintenance margin requirement."""
-
-    CODE: ClassVar[int] = 6301
-    RULE: ClassVar[str] = "equity is below the maintenance margin requirement"
 
 
 class LossesExceedQuote(MarginError):
@@ -806,13 +778,6 @@ class MarketHasNoPrice(MarketError):
     RULE: ClassVar[str] = "the market was never priced"
 
 
-class MarketInvariantViolated(MarketError):
-    """the market's own invariant failed."""
-
-    CODE: ClassVar[int] = 6607
-    RULE: ClassVar[str] = "the market's own invariant failed"
-
-
 class UserInvariantViolated(MarketError):
     """the user's own invariant failed."""
 
@@ -862,46 +827,11 @@ class OutOfRange(ArithmeticFailure):
     RULE: ClassVar[str] = "an input lies outside the guard of its unit"
 
 
-class DivisionByZero(ArithmeticFailure):
-    """a divisor is zero."""
-
-    CODE: ClassVar[int] = 6902
-    RULE: ClassVar[str] = "a divisor is zero"
-
-
-class NotPositive(ArithmeticFailure):
-    """a value that must be positive is not."""
-
-    CODE: ClassVar[int] = 6903
-    RULE: ClassVar[str] = "a value that must be positive is not"
-
-
 class EpochMismatch(ArithmeticFailure):
     """the position's epoch is neither the side's nor the one before."""
 
     CODE: ClassVar[int] = 6904
     RULE: ClassVar[str] = "the position's epoch is neither the side's nor the one before"
-
-
-class SideStillHeld(ArithmeticFailure):
-    """the side still has unfolded positions of the old epoch."""
-
-    CODE: ClassVar[int] = 6905
-    RULE: ClassVar[str] = "the side still has unfolded positions of the old epoch"
-
-
-class NotMonotone(ArithmeticFailure):
-    """parameters that must rise do not."""
-
-    CODE: ClassVar[int] = 6906
-    RULE: ClassVar[str] = "parameters that must rise do not"
-
-
-class ExceedsOpenInterest(ArithmeticFailure):
-    """more lots are to be closed than are open."""
-
-    CODE: ClassVar[int] = 6907
-    RULE: ClassVar[str] = "more lots are to be closed than are open"
 
 
 BY_CODE: dict[int, type[ProgramError]] = {
@@ -922,11 +852,11 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6014: QuoteNotListed,
     6015: NoMarketListed,
     6016: WrongProgramData,
+    6017: DurableNonceRefused,
     6100: OrdersOfAnotherUser,
     6101: WrongVault,
     6102: WrongMint,
     6103: WrongTokenMint,
-    6104: WrongTokenOwner,
     6105: NotQuoteAsset,
     6106: QuoteDecimalsWrong,
     6107: TooManyDecimals,
@@ -939,7 +869,6 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6114: DepositCapExceeded,
     6115: UserDepositCapExceeded,
     6116: CollateralSlotsFull,
-    6117: TransferAmountMismatch,
     6118: UserNotEmpty,
     6119: CollateralTermsOutOfBounds,
     6120: PositionSlotsFull,
@@ -947,10 +876,8 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6122: UserInLiquidation,
     6123: UserRepeated,
     6124: RemainingAccountInvalid,
-    6125: SubIdOutOfRange,
     6126: MintFreezable,
     6127: TrancheTooLarge,
-    6128: TokenAccountFrozen,
     6129: IsolatedMarketShared,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
@@ -975,7 +902,6 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6220: ModifyChangesMarketOrSide,
     6221: PositionLimitExceeded,
     6300: InitialMarginTooLow,
-    6301: MaintenanceMarginTooLow,
     6302: LossesExceedQuote,
     6303: UserNotionalCapExceeded,
     6304: ExchangeUserNotionalExceeded,
@@ -1019,7 +945,6 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6604: OpenInterestLimitExceeded,
     6605: SymbolInvalid,
     6606: MarketHasNoPrice,
-    6607: MarketInvariantViolated,
     6608: UserInvariantViolated,
     6609: MarketUnknown,
     6700: NothingToCollect,
@@ -1027,10 +952,5 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6702: NothingToFold,
     6900: Overflow,
     6901: OutOfRange,
-    6902: DivisionByZero,
-    6903: NotPositive,
     6904: EpochMismatch,
-    6905: SideStillHeld,
-    6906: NotMonotone,
-    6907: ExceedsOpenInterest,
 }
