@@ -22,7 +22,7 @@ from solders.system_program import CreateAccountParams, create_account
 from solders.transaction import VersionedTransaction
 
 from evertide._localnet.cheatcodes import Cheatcodes, rent_lamports
-from evertide._localnet.rpc import LocalnetError, RpcClient
+from evertide._localnet.rpc import LocalnetError, LocalnetRpcError, RpcClient
 
 LOADER = Pubkey.from_string("BPFLoaderUpgradeab1e11111111111111111111111")
 _SYSTEM = Pubkey.default()
@@ -34,8 +34,10 @@ _PROGRAM_ACCOUNT_BYTES = 36
 # One signature and three keys leave 1,012 of a packet's 1,232 bytes.
 CHUNK_BYTES = 1_000
 _SENDERS = 8
-_CHUNKS_PER_BLOCKHASH = 64
+_CHUNKS_PER_BLOCKHASH = 16
 _WRITE_ROUNDS = 8
+# Longer than two slots of 400 ms: what was sent has landed by then, or never will.
+_ARRIVAL_PAUSE_S = 1.0
 
 
 class DeployError(LocalnetError):
@@ -88,29 +90,43 @@ def deploy(
 
 def _write_all(rpc: RpcClient, elf: bytes, buffer: Pubkey, payer: Keypair) -> None:
     """Write every chunk in parallel, read the buffer back, and write again what did not arrive."""
-    offsets: Sequence[int] = range(0, len(elf), CHUNK_BYTES)
+    missing: Sequence[int] = range(0, len(elf), CHUNK_BYTES)
+    refusal: LocalnetRpcError | None = None
     with ThreadPoolExecutor(_SENDERS) as pool:
         for _ in range(_WRITE_ROUNDS):
-            for start in range(0, len(offsets), _CHUNKS_PER_BLOCKHASH):
+            for start in range(0, len(missing), _CHUNKS_PER_BLOCKHASH):
                 blockhash = rpc.latest_blockhash()
-                batch = offsets[start : start + _CHUNKS_PER_BLOCKHASH]
+                batch = missing[start : start + _CHUNKS_PER_BLOCKHASH]
                 writes = [_write(buffer, payer.pubkey(), at, elf[at : at + CHUNK_BYTES]) for at in batch]
                 signed = [_sign([write], payer, [], blockhash) for write in writes]
-                rpc.wait_for(list(pool.map(lambda wire: _send(rpc, wire, skip_preflight=True), signed)))
-            there = _buffer_contents(rpc, buffer)
-            offsets = [
-                at
-                for at in range(0, len(elf), CHUNK_BYTES)
-                if there[at : at + CHUNK_BYTES] != elf[at : at + CHUNK_BYTES]
-            ]
-            if not offsets:
+                refusal = next(filter(None, pool.map(lambda wire: _try_send(rpc, wire), signed)), refusal)
+            missing = _wait_for_chunks(rpc, elf, buffer)
+            if not missing:
                 return
-    raise DeployError(f"{len(offsets)} parts of the program did not arrive in {_WRITE_ROUNDS} rounds")
+    raise DeployError(f"{len(missing)} parts of the program did not arrive in {_WRITE_ROUNDS} rounds: {refusal}")
 
 
-def _buffer_contents(rpc: RpcClient, buffer: Pubkey) -> bytes:
-    value = rpc.call("getAccountInfo", [str(buffer), {"encoding": "base64", "commitment": "confirmed"}])["value"]
-    return base64.b64decode(value["data"][0])[BUFFER_HEADER_BYTES:]
+def _try_send(rpc: RpcClient, wire: str) -> LocalnetRpcError | None:
+    """A write that is refused (its blockhash too old, say) is written again in the next round."""
+    try:
+        _send(rpc, wire, skip_preflight=True)
+    except LocalnetRpcError as error:
+        return error
+    return None
+
+
+def _wait_for_chunks(rpc: RpcClient, elf: bytes, buffer: Pubkey) -> list[int]:
+    """Offsets of the chunks that are not in the buffer once no more of them arrive."""
+    before = -1
+    while True:
+        value = rpc.call("getAccountInfo", [str(buffer), {"encoding": "base64", "commitment": "confirmed"}])["value"]
+        there = base64.b64decode(value["data"][0])[BUFFER_HEADER_BYTES:]
+        chunks = range(0, len(elf), CHUNK_BYTES)
+        missing = [at for at in chunks if there[at : at + CHUNK_BYTES] != elf[at : at + CHUNK_BYTES]]
+        if not missing or len(missing) == before:
+            return missing
+        before = len(missing)
+        time.sleep(_ARRIVAL_PAUSE_S)
 
 
 def _wait_until_callable(rpc: RpcClient) -> None:
