@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from ._events import decode_event as decode_event
     from ._events import transaction_events as transaction_events
     from ._failure import program_error as program_error
+    from ._feed import follow as follow
     from ._generated import constants as constants
     from ._generated.accounts import *  # noqa: F403
     from ._generated.constants import Gate as Gate
@@ -54,7 +55,10 @@ if TYPE_CHECKING:
     from ._orders import by_order_ids as by_order_ids
     from ._orders import by_side as by_side
     from ._orders import is_ask as is_ask
+    from ._orders import is_immediate as is_immediate
+    from ._orders import is_live as is_live
     from ._orders import new_client_order_id as new_client_order_id
+    from ._orders import rests as rests
     from ._outcome import Confirmed as Confirmed
     from ._outcome import Failed as Failed
     from ._outcome import Outcome as Outcome
@@ -110,9 +114,11 @@ _NAMES = {
     "_client_trader": "Placed",
     "_events": "LandedEvent SequenceChecker decode_event transaction_events",
     "_failure": "program_error",
+    "_feed": "follow",
     "_layouts": "decode_many dtype",
     "_lookup_tables": "create_lookup_table exchange_addresses extend_lookup_table fetch_lookup_table",
-    "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask new_client_order_id",
+    "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live "
+    "new_client_order_id rests",
     "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
     "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address collateral_address event_authority_address "
     "exchange_address insurance_address market_address orders_address program_data_address risk_cache_address "

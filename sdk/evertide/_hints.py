@@ -11,6 +11,7 @@ from typing import Any
 
 # After a failure the WebSocket is left alone for this long.
 RETRY_AFTER_S = 5.0
+SUBSCRIPTIONS_MAX = 4096
 
 
 class SignatureHints:
@@ -64,6 +65,9 @@ class SignatureHints:
             event = self._asked.pop(int(answer["id"]), None)
             if event is not None and isinstance(answer.get("result"), int):
                 self._subscribed[int(answer["result"])] = event
+                while len(self._subscribed) > SUBSCRIPTIONS_MAX:
+                    # What was never notified by now was lost by the node or never landed.
+                    del self._subscribed[next(iter(self._subscribed))]
         elif answer.get("method") == "signatureNotification":
             event = self._subscribed.pop(int(answer["params"]["subscription"]), None)
             if event is not None:

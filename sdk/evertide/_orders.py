@@ -17,6 +17,7 @@ from ._units import Exact, price_to_ticks, size_to_lots
 Side = Literal["bid", "ask"]
 
 DEFAULT_TAKER_PHASE_S = 12
+_IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 _POST_ONLY = (TimeInForce.POST_ONLY, TimeInForce.POST_ONLY_SLIDE)
 
 
@@ -85,6 +86,27 @@ def new_client_order_id() -> int:
 def is_ask(order: Order) -> bool:
     """Which side an order of an `Orders` account is on."""
     return bool(order.flags & constants.ORDER_FLAG_ASK)
+
+
+def is_immediate(order: Order) -> bool:
+    """Whether an order never rests: market, IOC and FOK."""
+    return order.kind == OrderKind.MARKET or order.time_in_force in _IMMEDIATE
+
+
+def is_live(order: Order, *, orders_epoch: int, now_ms: int, slot: int) -> bool:
+    """Whether a slot holds an order that may still trade: not void (see `User.orders_epoch`), not expired."""
+    if order.order_id == 0 or order.order_id < orders_epoch:
+        return False
+    if order.expiry_ms != 0 and now_ms >= order.expiry_ms:
+        return False
+    return not (is_immediate(order) and slot > order.placed_slot + constants.MATCH_DEADLINE_SLOTS)
+
+
+def rests(order: Order, *, now_ms: int) -> bool:
+    """Whether a live order is in the book, as a maker: post-only, or beyond its taker phase."""
+    if is_immediate(order):
+        return False
+    return order.time_in_force in _POST_ONLY or now_ms >= order.placed_ms + order.taker_phase_s * 1_000
 
 
 def same_terms(order: Order, args: OrderArgs) -> bool:

@@ -58,11 +58,11 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It did not do its work. `error` says why; `landed` whether it is on chain (and its fee was paid)."""
+    """It did not do its work. `error` says why; `landed` whether it is on chain (its fee paid), None when unknown."""
 
     error: TransactionError
     signature: str | None
-    landed: bool
+    landed: bool | None
 
     def unwrap(self) -> Confirmed:
         """Raises `error`."""

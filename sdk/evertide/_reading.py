@@ -15,7 +15,7 @@ from ._events import LandedEvent, SequenceChecker
 from ._feed import PAGE, events_of, follow, new_signatures
 from ._generated.accounts import ALL, Collateral, Exchange, Insurance, Market, Orders, RiskCache, User
 from ._layouts import account_class, decode_many, offset_of
-from ._orders import is_ask
+from ._orders import is_ask, is_live, rests
 from ._pda import (
     CLOCK_ADDRESS,
     PROGRAM_ID,
@@ -49,7 +49,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Book:
-    """Live orders of one market, best first. An order that has expired or lies below its user's epoch is left out."""
+    """Resting orders of one market, best first: live, and not in their taker phase."""
 
     market_index: int
     bids: tuple[Level, ...]
@@ -185,24 +185,31 @@ class Reading:
 
     async def chain_time_ms(self) -> int:
         """The chain's own clock, unix milliseconds (whole seconds)."""
+        return (await self.chain_clock())[1]
+
+    async def chain_clock(self) -> tuple[int, int]:
+        """Slot and unix milliseconds (whole seconds) by the clock that the program sees."""
         info = await self.rpc.get_account(CLOCK_ADDRESS)
         if info is None:
             raise AccountNotFound("Clock", CLOCK_ADDRESS)
-        return int(_CLOCK.unpack_from(info.data)[4]) * 1000
+        fields = _CLOCK.unpack_from(info.data)
+        return int(fields[0]), int(fields[4]) * 1000
 
     async def book(self, market: int | str) -> Book:
-        """The book of a market, put together from all live orders. Reads every `Orders` and `User` account."""
+        """The book of a market, put together from all resting orders. Reads every `Orders` and `User` account."""
         listed = await self.market(market)
-        orders, users, now_ms = await asyncio.gather(
-            self.fetch_all("Orders"), self.fetch_arrays("User"), self.chain_time_ms()
+        orders, users, clock = await asyncio.gather(
+            self.fetch_all("Orders"), self.fetch_arrays("User"), self.chain_clock()
         )
+        slot, now_ms = clock
         epochs = {address: int(epoch) for address, epoch in zip(users[0], users[1]["orders_epoch"], strict=True)}
         sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
         for account in orders:
+            epoch = epochs.get(account.user, 0)
             for order in account.orders:
-                dead = order.expiry_ms != 0 and now_ms > order.expiry_ms
-                void = order.order_id < epochs.get(account.user, 0)
-                if order.order_id and order.market_index == listed.index and not dead and not void:
+                if order.market_index != listed.index or not rests(order, now_ms=now_ms):
+                    continue
+                if is_live(order, orders_epoch=epoch, now_ms=now_ms, slot=slot):
                     level = sides[is_ask(order)].setdefault(order.price_ticks, [0, 0])
                     level[0] += order.size_lots
                     level[1] += 1

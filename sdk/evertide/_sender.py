@@ -257,7 +257,7 @@ class Sender:
             if (now - flight.started) * 1000 > options.confirm_timeout_ms:
                 detail = f"no answer for {options.confirm_timeout_ms} ms; last trouble: {flight.trouble or 'none'}"
                 error = TransactionOutcomeUnknown(flight.signature, detail)
-                return Failed(error=error, signature=flight.signature, landed=False)
+                return Failed(error=error, signature=flight.signature, landed=None)
             if status is None and (now - last_height) * 1000 >= min(options.rebroadcast_ms, 1000):
                 last_height = now
                 height = await self._expired_height(flight)

@@ -159,6 +159,7 @@ async def test_a_node_lost_after_sending_leaves_the_outcome_unknown(node: FakeNo
     outcome = await sender.send([work()], options=options)
     assert isinstance(outcome, Failed)
     assert isinstance(outcome.error, TransactionOutcomeUnknown)
+    assert outcome.landed is None
     assert outcome.signature is not None
     assert outcome.signature in str(outcome.error)
     assert "no connection" in str(outcome.error)
