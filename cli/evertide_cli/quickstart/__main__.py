@@ -14,8 +14,9 @@ from evertide_cli.errors import EXIT_FAILURE, EXIT_INTERRUPTED, EXIT_USAGE, Usag
 from evertide_cli.main import exit_code_of
 
 from . import report, tape
+from .life import INTERVAL_LEAST_MS
 
-DEFAULT_BARS = 50
+DEFAULT_BARS = 47
 
 
 class Parser(argparse.ArgumentParser):
@@ -56,6 +57,9 @@ def run(words: Sequence[str]) -> int:
         if chosen.json is not None and not chosen.json.resolve().parent.is_dir():
             raise UsageProblem(f"--json {chosen.json}: its folder does not exist")
         loaded = tape.load(chosen.tape, chosen.start, chosen.bars, chosen.seed)
+        if loaded.interval_ms < INTERVAL_LEAST_MS:
+            least_s, found_s = INTERVAL_LEAST_MS // 1000, loaded.interval_ms // 1000
+            raise tape.TapeProblem(f"{loaded.source}: bars must be at least {least_s} s apart, found {found_s} s")
         return live(chosen, loaded)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -24,6 +24,11 @@ CLIENT_IDS_PER_BAR = 100
 SETTLE_EVERY_BARS = 5
 MATCH_ROUNDS_MAX = 12
 TAKER_PHASE_MS = 13_000
+SHOWS_PER_BAR = 3
+SHOW_AGAIN_MS = 28_000
+# What a bar leaves for the machine's own pace: chain time runs on while transactions land.
+PACE_MS = 20_000
+INTERVAL_LEAST_MS = TAKER_PHASE_MS + PACE_MS
 IDLE_BEFORE_TAPE_MS = 10_000
 
 
@@ -70,13 +75,16 @@ class Life:
         return {symbol: values[bar] for symbol, values in self.prices.items()}
 
     async def live(self, bar: int) -> BarReport:
-        """One bar. The order is the day's: time, prices, funding, makers, takers, matching, mark, settlement."""
+        """One bar: time, prices, makers, takers, matching; then the taker phase passes, and matching, mark, funding.
+
+        The mark comes last: evidence must have rested, and what a keeper showed in the bar before is too old by now to
+        stand in the way of new quotes.
+        """
         sent = self.chain.sent + self.staff.confirmed
         tape_ms = self.tape.bars[bar].time_ms
         await self.chain.travel_to(tape_ms + self.shift_ms)
         prices = self.prices_at(bar)
         actions = await self.staff.publish(prices)
-        actions |= await self.staff.step("mark", "accrual")
         before = self.prices_at(max(bar - 5, 0))
         pressure = self.pressure_at(tape_ms)
         seen = sights.market_sights(prices, before, pressure)
@@ -86,13 +94,14 @@ class Life:
         refused = await self._act(makers, moment, seen)
         refused += await self._act(others, moment, seen)
         matched = await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
-        if bar % 2 == 0:
-            # Orders in their taker phase reach their own limit only when it has passed.
-            await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
-            await self.staff.publish(prices)
-            matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        # Orders in their taker phase reach their own limit only when it has passed.
+        await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
+        await self.staff.publish(prices)
+        matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        actions["mark"] = await self._show_book()
+        actions |= await self.staff.step("accrual")
         actions["matcher"] = matched
-        if bar % SETTLE_EVERY_BARS == 0:
+        if bar % SETTLE_EVERY_BARS == SETTLE_EVERY_BARS - 1:
             actions |= await self.staff.step("settler")
         await self.collector.read()
         return BarReport(
@@ -105,6 +114,15 @@ class Life:
             actions=actions,
             refused=refused,
         )
+
+    async def _show_book(self) -> int:
+        """The mark keeper shows the book, and again before what it showed is too old: the premium lives on evidence."""
+        shown = sum((await self.staff.step("mark")).values())
+        room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS
+        for _ in range(max(0, min(SHOWS_PER_BAR - 1, room))):
+            await self.chain.travel_to(await self.chain.now_ms() + SHOW_AGAIN_MS)
+            shown += sum((await self.staff.step("mark")).values())
+        return shown
 
     async def _act(self, cast: Sequence[Actor], moment: Moment, seen: dict[str, MarketSight]) -> int:
         """Everybody of this group plans on what they see now and sends; returns how many were refused."""

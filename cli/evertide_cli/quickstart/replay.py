@@ -43,6 +43,7 @@ class MarketBook:
     treasury_atoms: int = 0
     insurance_atoms: int = 0
     rate_e9: int = 0
+    accrued_ms: int = 0
     paid_up_ms: int = 0
     paid_down_ms: int = 0
     rate_most_e9: int = 0
@@ -229,11 +230,13 @@ def _matched(books: Books, event: Any) -> None:
 
 def _accrued(books: Books, event: Any) -> None:
     book = books.markets[event.market_index]
-    # The time up to this accrual was paid at the rate that stood before it.
+    # The time since the accrual before was paid at the rate that stood there, up to the turn of an hour between them.
+    elapsed_ms = event.time_ms - book.accrued_ms if book.accrued_ms else 0
     if book.rate_e9 > INTEREST_PER_HOUR_E9:
-        book.paid_up_ms += event.elapsed_ms
+        book.paid_up_ms += elapsed_ms
     elif book.rate_e9 < 0:
-        book.paid_down_ms += event.elapsed_ms
+        book.paid_down_ms += elapsed_ms
+    book.accrued_ms = event.time_ms
     book.rate_e9 = event.funding_rate_e9
     book.rate_most_e9 = max(book.rate_most_e9, event.funding_rate_e9)
     book.rate_least_e9 = min(book.rate_least_e9, event.funding_rate_e9)

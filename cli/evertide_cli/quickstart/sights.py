@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 BPS = 10_000
 KEEPER_KIND = "keeper"
-PRESSURE_TENTH_BPS = 180
+PRESSURE_TENTH_BPS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ async def own_sights(chain: Chain, cast: Sequence[Actor]) -> list[OwnSight]:
 
 
 def market_sights(prices: Mapping[str, int], before: Mapping[str, int], pressure: int) -> dict[str, MarketSight]:
-    """What every market looks like. The hour's pressure moves where traders see it, 18 bps above or below the index."""
+    """What every market looks like. The hour's pressure moves where traders see it, 40 bps above or below the index."""
     made = {}
     for index, plan in enumerate(MARKETS):
         price = prices[plan.symbol]

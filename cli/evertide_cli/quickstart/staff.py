@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 from .prices import CONFIDENCE_BPS, SOL_COLLATERAL_INDEX, SOL_SYMBOL
 
 if TYPE_CHECKING:
-    from evertide_keepers.keeper import Keeper, StepReport
-    from evertide_keepers.sources import HeldSource
+    from evertide_keepers import HeldSource, Keeper, StepReport
 
     from .chain import Chain
     from .market_setup import Cast
@@ -30,21 +29,21 @@ class Staff:
     async def hired(cls, chain: Chain, roles: Cast) -> AsyncIterator[Staff]:
         """Keepers with a client of their own; the keeper's key pays, the oracle's key signs prices."""
         from evertide import EvertideClient, SendOptions, user_address
-        from evertide_keepers.keeper import build_keepers
-        from evertide_keepers.settings import (
+        from evertide_keepers import (
             AccrualSettings,
+            HeldSource,
             MarkSettings,
             MatcherSettings,
             OracleSettings,
             SettlerSettings,
+            Spine,
+            build_keepers,
         )
-        from evertide_keepers.sources import HeldSource
-        from evertide_keepers.spine import Spine
 
         options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
         settings = {
             "oracle": OracleSettings(interval_ms=0, confidence_bps=CONFIDENCE_BPS),
-            "accrual": AccrualSettings(market_interval_ms=1_000, debt_interval_ms=600_000),
+            "accrual": AccrualSettings(market_interval_ms=0, debt_interval_ms=600_000),
             "mark": MarkSettings(refresh_ms=1_000),
             "matcher": MatcherSettings(keeper_user=str(user_address(roles.keeper.pubkey()))),
             "settler": SettlerSettings(minimum_atoms=1_000_000, interval_ms=60_000, settlements_max=8),
