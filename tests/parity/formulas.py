@@ -158,9 +158,9 @@ def premium(bid: int, ask: int, index: int) -> tuple[int, ...]:
     return (trunc(clamp(ratio, -1, 1) * 10**9),)
 
 
-def hourly_rate(premium: int, initial: int, maintenance: int) -> tuple[int, ...]:
+def hourly_rate_with(premium: int, interest: int, initial: int, maintenance: int) -> tuple[int, ...]:
     average, cap = F(premium, 10**9), 6 * F(initial - maintenance, BPS)
-    eight_hours = average + clamp(F(1, 10_000) - average, -F(5, 10_000), F(5, 10_000))
+    eight_hours = average + clamp(F(interest, 10**9) - average, -F(5, 10_000), F(5, 10_000))
     return (trunc(clamp(clamp(eight_hours, -cap, cap) / 8, -1, 1) * 10**9),)
 
 
@@ -226,9 +226,9 @@ def update_volatility(volatility: int, price: int, twap: int, ms: int, window: i
 
 
 # Money.
-def keeper_share(fee: int, least: int, most: int, age: int) -> tuple[int, ...]:
+def keeper_share_at(fee: int, share: int, least: int, most: int, age: int) -> tuple[int, ...]:
     most += floor(most * 9 * F(clamp(age, 0, 60_000), 60_000))
-    return (min(max(floor(F(fee, 10)), least), most),)
+    return (min(max(floor(fee * F(share, BPS)), least), most),)
 
 
 def split_fee(taker: int, maker: int, builder: int, rebate: int, keeper: int, referrer: int) -> tuple[int, ...]:

@@ -205,6 +205,9 @@ TWIN |= {
     "price_band": _price_band,
     "fee_tier": _fee_tier,
     "keeper_share": _keeper_share,
+    "keeper_share_at": lambda fee, share, least, most, age: (
+        math.keeper_share(fee, math.KeeperBounds(least, most), age, share),
+    ),
     "split_fee": lambda *claims: _flat(math.split_fee(math.FeeClaims(*claims))),
     "fold": _fold(math.fold),
     "fold_cached": _fold(math.fold_cached),
@@ -232,4 +235,5 @@ TWIN |= {
     "liquidation_fees": lambda *v: _flat(math.liquidation_fees(*v)),
     "bankruptcy_price": lambda *v: _flat(math.bankruptcy_price(*v)),
     "liquidation_price": _liquidation_price,
+    "hourly_rate_with": lambda premium, interest, *margins: (math.hourly_rate(premium, *margins, interest),),
 }

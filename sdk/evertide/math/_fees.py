@@ -88,8 +88,8 @@ class KeeperBounds:
         ATOMS.check(self.most_atoms, "most_atoms")
 
 
-def keeper_share(taker_fee_atoms: int, bounds: KeeperBounds, age_ms: int) -> int:
-    """Keeper's share before the common cap, in atoms: 10 % of the taker fee, within bounds.
+def keeper_share(taker_fee_atoms: int, bounds: KeeperBounds, age_ms: int, share_bps: int = KEEPER_SHARE_BPS) -> int:
+    """Keeper's share before the common cap, in atoms: 10 % of the taker fee unless set, within bounds.
 
     The upper bound grows with the order's age up to ten times in 60 s, so that nothing is starved. Source:
     Drift's filler reward.
@@ -99,13 +99,14 @@ def keeper_share(taker_fee_atoms: int, bounds: KeeperBounds, age_ms: int) -> int
     """
     ATOMS.check(taker_fee_atoms, "taker_fee_atoms")
     MILLIS.check(age_ms, "age_ms")
+    BPS.check(share_bps, "share_bps")
     if taker_fee_atoms < 0 or bounds.least_atoms < 0 or bounds.most_atoms < bounds.least_atoms:
         rule = "0 <= fee, 0 <= least <= most"
         raise OutOfRangeError(rule, fee=taker_fee_atoms, least=bounds.least_atoms, most=bounds.most_atoms)
     age_ms = min(max(age_ms, 0), KEEPER_AGE_MS)
     grown_atoms = floor_of(bounds.most_atoms * (KEEPER_AGE_FACTOR - 1) * age_ms, KEEPER_AGE_MS)
     most_atoms = ATOMS.fit(bounds.most_atoms + ATOMS.fit(grown_atoms))
-    return min(max(ratio_floor(taker_fee_atoms, KEEPER_SHARE_BPS), bounds.least_atoms), most_atoms)
+    return min(max(ratio_floor(taker_fee_atoms, share_bps), bounds.least_atoms), most_atoms)
 
 
 @dataclass(frozen=True, slots=True)

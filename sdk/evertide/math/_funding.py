@@ -73,22 +73,26 @@ class PremiumAverage:
         return RATE.check(trunc_of(self.sum_e9_ms, self.elapsed_ms), "average")
 
 
-def hourly_rate(average_premium_e9: int, initial_bps: int, maintenance_bps: int) -> int:
+def hourly_rate(
+    average_premium_e9: int, initial_bps: int, maintenance_bps: int, interest_e9: int = INTEREST_RATE_E9
+) -> int:
     """Hourly rate of an average premium, in 1e-9, toward zero.
 
-    Per 8 hours `premium + clamp(interest - premium, ± 0.05 %)` with interest 0.01 % (Hyperliquid), clamped to
+    Per 8 hours `premium + clamp(interest - premium, ± 0.05 %)` with the market's interest,
+    0.01 % unless it has its own (Hyperliquid), clamped to
     `± 6 (IM - MM)` (dYdX); an eighth of it per hour.
 
     Raises:
         NotMonotoneError: initial is below maintenance.
     """
     RATE.check(average_premium_e9, "average_premium_e9")
+    RATE.check(interest_e9, "interest_e9")
     BPS.check(initial_bps, "initial_bps")
     BPS.check(maintenance_bps, "maintenance_bps")
     if initial_bps < maintenance_bps:
         rule = "initial is at least maintenance"
         raise NotMonotoneError(rule, initial_bps=initial_bps, maintenance_bps=maintenance_bps)
     cap_e9 = RATE_CAP_FACTOR * (initial_bps - maintenance_bps) * RATE_E9_PER_BPS
-    pull_e9 = max(-INTEREST_CLAMP_E9, min(INTEREST_RATE_E9 - average_premium_e9, INTEREST_CLAMP_E9))
+    pull_e9 = max(-INTEREST_CLAMP_E9, min(interest_e9 - average_premium_e9, INTEREST_CLAMP_E9))
     eight_hours_e9 = max(-cap_e9, min(average_premium_e9 + pull_e9, cap_e9))
     return max(-MAX_RATE_E9, min(trunc_of(eight_hours_e9, FUNDING_PERIOD_HOURS), MAX_RATE_E9))

@@ -67,6 +67,22 @@ fn split_functions() -> Vec<Function> {
             },
         },
         Function {
+            name: "keeper_share_at",
+            inputs: &[Amount, Bps, Amount, Amount, Millis],
+            outputs: 1,
+            shape: |v, random| {
+                v[0] = random.between(0, 1 << 30);
+                v[1] = random.between(0, 5_000);
+                v[2] = random.between(0, 20_000);
+                v[3] = v[2] + random.between(0, 1_000_000);
+                v[4] = random.between(-1, 70_000);
+            },
+            run: |v| {
+                let bounds = KeeperBounds { least: atoms(v[2])?, most: atoms(v[3])? };
+                Ok(vec![fees::keeper_share_at(atoms(v[0])?, bps(v[1])?, &bounds, millis(v[4])?)?.get().into()])
+            },
+        },
+        Function {
             name: "split_fee",
             inputs: &[Amount, Amount, Amount, Amount, Amount, Amount],
             outputs: 6,

@@ -143,6 +143,15 @@ fn funding_functions() -> Vec<Function> {
             shape: |v, _| v[2] = v[1] / 2,
             run: |v| Ok(vec![funding::hourly_rate(rate(v[0])?, bps(v[1])?, bps(v[2])?)?.get().into()]),
         },
+        Function {
+            name: "hourly_rate_with",
+            inputs: &[Rate, Rate, Bps, Bps],
+            outputs: 1,
+            shape: |v, _| v[3] = v[2] / 2,
+            run: |v| {
+                Ok(vec![funding::hourly_rate_with(rate(v[0])?, rate(v[1])?, bps(v[2])?, bps(v[3])?)?.get().into()])
+            },
+        },
     ]
 }
 
