@@ -62,42 +62,59 @@ fn adverse(lots: Lots, loss_per_lot_q32: u64) -> MathResult<Atoms> {
     Atoms::from_unsigned(mul_shift_ceil(lots.magnitude(), loss_per_lot_q32, PRICE_BITS)?)
 }
 
+/// What a position with its open orders may become.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reach {
+    /// Notional of the largest absolute size that one side's orders lead to, never less than the size held.
+    pub notional: Atoms,
+    /// Requirement of the worse side.
+    pub requirement: Atoms,
+}
+
 /// Requirement of a position with its open orders: the worse of its two sides.
 ///
 /// Each side: the requirement of the absolute size that would result if its orders all filled (never
 /// less than the size held), at the ratio of that size, plus the side's adverse-fill reserve.
 #[inline]
 pub fn requirement_with_orders(kind: MarginKind, position: &PositionInput) -> MathResult<Atoms> {
+    Ok(reach_with_orders(kind, position)?.requirement)
+}
+
+/// [`requirement_with_orders`] together with the notional that its orders can reach.
+#[inline]
+pub fn reach_with_orders(kind: MarginKind, position: &PositionInput) -> MathResult<Reach> {
     let orders = &position.orders;
     if orders.bid_lots.is_negative() || orders.ask_lots.is_negative() {
         return Err(MathError::NotPositive);
     }
     // A side without orders demands what is held, and the other side never demands less than that.
     if orders.ask_lots.is_zero() {
-        return bid_requirement(kind, position);
+        return bid_reach(kind, position);
     }
     if orders.bid_lots.is_zero() {
-        return ask_requirement(kind, position);
+        return ask_reach(kind, position);
     }
-    Ok(bid_requirement(kind, position)?.max(ask_requirement(kind, position)?))
+    let (bid, ask) = (bid_reach(kind, position)?, ask_reach(kind, position)?);
+    Ok(Reach { notional: bid.notional.max(ask.notional), requirement: bid.requirement.max(ask.requirement) })
 }
 
 #[inline]
-fn bid_requirement(kind: MarginKind, position: &PositionInput) -> MathResult<Atoms> {
+fn bid_reach(kind: MarginKind, position: &PositionInput) -> MathResult<Reach> {
     let reserve = bid_reserve(&position.orders, position.mark, position.tick_value)?;
-    side_requirement(kind, position, position.orders.bid_lots)?.plus(reserve)
+    side_reach(kind, position, position.orders.bid_lots, reserve)
 }
 
 #[inline]
-fn ask_requirement(kind: MarginKind, position: &PositionInput) -> MathResult<Atoms> {
+fn ask_reach(kind: MarginKind, position: &PositionInput) -> MathResult<Reach> {
     let reserve = ask_reserve(&position.orders, position.mark, position.tick_value)?;
-    side_requirement(kind, position, position.orders.ask_lots.negate())?.plus(reserve)
+    side_reach(kind, position, position.orders.ask_lots.negate(), reserve)
 }
 
 #[inline]
-fn side_requirement(kind: MarginKind, position: &PositionInput, change: Lots) -> MathResult<Atoms> {
-    let grown = increase_lots(position.size, change)?;
-    let worst = Lots::from_order(position.size.magnitude())?.plus(grown)?;
+fn side_reach(kind: MarginKind, position: &PositionInput, change: Lots, reserve: Atoms) -> MathResult<Reach> {
+    let after = position.size.plus(change)?.magnitude();
+    let worst = Lots::from_order(after.max(position.size.magnitude()))?;
     let notional = notional_ceil(worst, position.mark)?;
-    requirement(notional, position.terms.ratio(kind, notional)?)
+    let demanded = requirement(notional, position.terms.ratio(kind, notional)?)?;
+    Ok(Reach { notional, requirement: demanded.plus(reserve)? })
 }

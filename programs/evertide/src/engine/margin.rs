@@ -15,7 +15,7 @@ use evertide_math::margin::{
 };
 use evertide_math::notional::{notional_ceil, position_value, worse_price};
 use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX};
-use evertide_math::orders::{requirement_with_orders, OpenOrders};
+use evertide_math::orders::{reach_with_orders, OpenOrders};
 use evertide_math::{Atoms, AtomsPerLotTick, Bps, CollateralPriceQ48, Lots, PriceQ32, Ticks};
 
 use crate::error::{EvertideError, OrRefuse};
@@ -261,11 +261,8 @@ fn with_orders(
     };
     let tick_value = AtomsPerLotTick::new(u64::from(position.atoms_per_lot_tick)).or_refuse()?;
     let input = PositionInput { size, cash: Atoms::ZERO, orders, mark, twap: mark, tick_value, terms: *terms };
-    let demanded = requirement_with_orders(kind, &input).or_refuse()?;
-    let reach = size.plus(orders.bid_lots).or_refuse()?.magnitude();
-    let reach = reach.max(size.minus(orders.ask_lots).or_refuse()?.magnitude());
-    let notional = notional_ceil(Lots::from_order(reach).or_refuse()?, mark).or_refuse()?;
-    Ok((notional, demanded))
+    let reach = reach_with_orders(kind, &input).or_refuse()?;
+    Ok((reach.notional, reach.requirement))
 }
 
 /// What a market's row demands of this user.
