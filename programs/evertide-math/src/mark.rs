@@ -1,8 +1,8 @@
 //! Mark price: median of three legs, each clamped around the index; basis average and TWAP.
 
 use crate::error::{MathError, MathResult};
-use crate::round::{mul_div_ceil, mul_div_floor};
-use crate::units::{Bps, Millis, PriceQ32, PRICE_LIMIT_Q32};
+use crate::round::{mul_div_ceil, mul_div_floor, wide_mul};
+use crate::units::{Bps, Millis, PriceQ32, BPS_ONE, PRICE_LIMIT_Q32};
 
 /// Window of the average of (book mid - index), in milliseconds.
 pub const BASIS_WINDOW_MS: i64 = 150_000;
@@ -25,6 +25,11 @@ pub fn midpoint_floor(left: PriceQ32, right: PriceQ32) -> MathResult<PriceQ32> {
 /// Clamps a price into `[ceil(index (1 - radius)), floor(index (1 + radius))]`: never outside it.
 #[inline]
 pub fn clamp_to_radius(price: PriceQ32, index: PriceQ32, radius: Bps) -> MathResult<PriceQ32> {
+    // Inside without a division: an integer is not below ceil(x) exactly when it is not below x.
+    let distance = wide_mul(price.get().abs_diff(index.get()), u64::from(BPS_ONE));
+    if distance <= wide_mul(index.get(), u64::from(radius.get())) {
+        return Ok(price);
+    }
     let (low, high) = (index.below_ceil(radius)?, radius_high(index, radius)?);
     Ok(price.max(low).min(high))
 }

@@ -9,6 +9,19 @@ pub const QUOTE_DECIMALS: i32 = 6;
 /// Powers of ten beyond this are refused: `5^54 < 2^127`.
 pub const MAX_POWER_OF_TEN: i32 = 54;
 
+/// `5^0` to `5^54`: a table, since a power by squaring costs a program more than all the rest.
+const POWERS_OF_FIVE: [u128; 55] = powers_of_five();
+
+const fn powers_of_five() -> [u128; 55] {
+    let mut powers = [1_u128; 55];
+    let mut at = 1_usize;
+    while at < powers.len() {
+        powers[at] = powers[at.wrapping_sub(1)].wrapping_mul(5);
+        at = at.wrapping_add(1);
+    }
+    powers
+}
+
 /// Direction of a normalisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rounding {
@@ -28,7 +41,8 @@ pub fn normalise(mantissa: i128, factor: u64, power: i32, bits: u32, rounding: R
     }
     let mantissa = u128::try_from(mantissa).map_err(|_| MathError::NotPositive)?;
     let scaled = mantissa.checked_mul(u128::from(factor)).ok_or(MathError::Overflow)?;
-    let fives = 5u128.checked_pow(power.unsigned_abs()).ok_or(MathError::Overflow)?;
+    let fives = usize::try_from(power.unsigned_abs()).ok().and_then(|power| POWERS_OF_FIVE.get(power)).copied();
+    let fives = fives.ok_or(MathError::OutOfRange)?;
     let signed_bits = i32::try_from(bits).map_err(|_| MathError::OutOfRange)?;
     let shift = signed_bits.checked_add(power).ok_or(MathError::Overflow)?;
     let (numerator, divisor) =
