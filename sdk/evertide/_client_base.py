@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.instruction import Instruction
@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 
 from ._errors import AccountNotFound
 from ._generated.accounts import Collateral, Market, User
+from ._generated.errors import OracleNotNewer
 from ._outcome import Confirmed, SendOptions
 from ._pda import collateral_address, market_address
 from ._reading import Reading
@@ -71,6 +72,15 @@ class Writing(Reading):
             rules = (Market if market else Collateral).decode(info.data).terms.oracle
             found += await refresh(row, rules, self.feeds, self.held_keys())
         return found
+
+    async def _send_fresh(
+        self, steps: Callable[[], Awaitable[list[Instruction]]], keys: Iterable[Keypair]
+    ) -> Confirmed:
+        """Send steps with a renewal in front; once more when somebody else brought a newer price in between."""
+        try:
+            return await self.send(await steps(), signers=keys)
+        except OracleNotNewer:
+            return await self.send(await steps(), signers=keys)
 
     async def _wait_for_slot(self, slot: int) -> None:
         # A node has no event for "a lookup table may be used now".

@@ -121,7 +121,11 @@ class TraderWrites(Writing):
             amount_atoms=token_to_atoms(amount, asset.decimals),
             program_id=self.program_id,
         )
-        return await self.send([*await self.refresh_instructions(source), step], signers=keys)
+
+        async def steps() -> list[Instruction]:
+            return [*await self.refresh_instructions(source), step]
+
+        return await self._send_fresh(steps, keys)
 
     async def order_args(self, orders: Sequence[NewOrder | OrderArgs]) -> list[OrderArgs]:
         """Orders in the program's units; each market is read once."""
@@ -150,10 +154,13 @@ class TraderWrites(Writing):
         who, keys = self._who(signer)
         args = await self.order_args(orders)
         ids = tuple(order.client_order_id for order in args)
+
+        async def steps() -> list[Instruction]:
+            return await self.place_orders_instructions(user, args, signer=who)
+
         for attempt in range(PLACE_ATTEMPTS):
-            steps = await self.place_orders_instructions(user, args, signer=who)
             try:
-                confirmed = await self.send(steps, signers=keys)
+                confirmed = await self._send_fresh(steps, keys)
             except TransactionExpired:
                 if attempt + 1 == PLACE_ATTEMPTS or 0 in ids:
                     raise
@@ -203,5 +210,9 @@ class TraderWrites(Writing):
         step = build.modify_order(
             signer=who, user=user, order_id=order_id, replacement=args, program_id=self.program_id
         )
-        fresh = [] if args.reduce_only else await self.refresh_instructions(user, markets=[args.market_index])
-        return await self.send([*fresh, step], signers=keys)
+
+        async def steps() -> list[Instruction]:
+            fresh = [] if args.reduce_only else await self.refresh_instructions(user, markets=[args.market_index])
+            return [*fresh, step]
+
+        return await self._send_fresh(steps, keys)

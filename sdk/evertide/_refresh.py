@@ -19,7 +19,8 @@ from . import instructions as build
 from ._errors import StaleRisk
 from ._generated import constants
 from ._generated.accounts import RiskCache, User
-from ._generated.types import LocalPrice, OracleRules, Position
+from ._generated.types import CollateralRow, LocalPrice, MarketRow, OracleRules, Position
+from .math import OracleAction, is_allowed
 
 # Rows are renewed this long before they become too old: a transaction takes a while to land.
 REFRESH_MARGIN_MS = 4_000
@@ -40,12 +41,13 @@ class Feeds:
 
 @dataclass(frozen=True, slots=True)
 class StaleRow:
-    """One row that an action reads and that is too old."""
+    """One row that an action reads and that must be renewed. `refused`: its price itself may not value an account."""
 
     kind: str
     index: int
     age_ms: int
     price_age_ms: int
+    refused: bool
 
 
 def rows_read(user: User, markets: Iterable[int] = (), collaterals: Iterable[int] = ()) -> tuple[set[int], set[int]]:
@@ -61,32 +63,32 @@ def _is_valued(position: Position) -> bool:
 
 
 def stale_rows(cache: RiskCache, markets: Iterable[int], collaterals: Iterable[int], now_ms: int) -> list[StaleRow]:
-    """Rows that are, or are about to be, too old to act on."""
-    limit = constants.ROW_AGE_MAX_MS - REFRESH_MARGIN_MS
+    """Rows that are, or are about to be, too old to act on, or whose price the program refuses for margin."""
+    named: list[tuple[str, int, MarketRow | CollateralRow]] = []
+    named += [("market", index, cache.markets[index]) for index in sorted(markets)]
+    named += [("collateral", index, cache.collaterals[index]) for index in sorted(collaterals)]
     found = []
-    for index in sorted(markets):
-        market = cache.markets[index]
-        if now_ms - market.updated_ms >= limit or market.validity:
-            found.append(StaleRow("market", index, now_ms - market.updated_ms, now_ms - market.publish_time_ms))
-    for index in sorted(collaterals):
-        asset = cache.collaterals[index]
-        if now_ms - asset.updated_ms >= limit or asset.validity:
-            found.append(StaleRow("collateral", index, now_ms - asset.updated_ms, now_ms - asset.publish_time_ms))
+    for kind, index, row in named:
+        age_ms = now_ms - row.updated_ms
+        refused = not is_allowed(OracleAction.MARGIN, row.validity)
+        if refused or age_ms >= constants.ROW_AGE_MAX_MS - REFRESH_MARGIN_MS:
+            found.append(StaleRow(kind, index, age_ms, now_ms - row.publish_time_ms, refused))
     return found
 
 
 async def refresh(row: StaleRow, rules: OracleRules, feeds: Feeds, held: frozenset[Pubkey]) -> list[Instruction]:
-    """Instructions that renew one row. Raises `StaleRisk` when the client has no means."""
-    price_is_old = row.price_age_ms >= rules.stale_margin_ms - REFRESH_MARGIN_MS
-    oracle = await _oracle_update(row, rules, feeds, held)
-    if row.kind == "market":
-        if oracle is None and price_is_old:
-            raise StaleRisk(f"{row.kind} {row.index}", row.price_age_ms, rules.stale_margin_ms)
-        accrue = build.accrue_market(market_index=row.index)
-        return [accrue] if oracle is None or not price_is_old else [oracle, accrue]
-    if oracle is None:
-        raise StaleRisk(f"{row.kind} {row.index}", row.age_ms, constants.ROW_AGE_MAX_MS)
-    return [oracle]
+    """Instructions that renew one row. Raises `StaleRisk` when the client has no means.
+
+    A market whose price will still do is renewed by `accrue_market` alone; a collateral's row always needs a price.
+    """
+    needs_price = row.refused or row.price_age_ms >= rules.stale_margin_ms - REFRESH_MARGIN_MS
+    if row.kind == "market" and not needs_price:
+        return [build.accrue_market(market_index=row.index)]
+    update = await _oracle_update(row, rules, feeds, held)
+    if update is None:
+        limit_ms = rules.stale_margin_ms if needs_price else constants.ROW_AGE_MAX_MS
+        raise StaleRisk(f"{row.kind} {row.index}", row.price_age_ms if needs_price else row.age_ms, limit_ms)
+    return [update, build.accrue_market(market_index=row.index)] if row.kind == "market" else [update]
 
 
 async def _oracle_update(

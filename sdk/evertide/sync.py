@@ -12,15 +12,18 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import inspect
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from solders.pubkey import Pubkey
 
 from evertide import _client
 from evertide._errors import UsageError
+from evertide._events import LandedEvent, SequenceChecker
 
+Given = ParamSpec("Given")
 Result = TypeVar("Result")
 
 
@@ -52,18 +55,20 @@ class _Loop:
             self.loop.close()
 
 
-def _blocking(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+def _blocking(
+    method: Callable[Concatenate[_client.EvertideClient, Given], Coroutine[Any, Any, Result]],
+) -> Callable[Concatenate[EvertideClient, Given], Result]:
+    """The same method, waiting for its result; parameters and docstring are the original's."""
+
     @functools.wraps(method)
-    def call(self: EvertideClient, *args: Any, **more: Any) -> Any:
+    def call(self: EvertideClient, /, *args: Given.args, **more: Given.kwargs) -> Result:
         return self._loop.run(method(self._inner, *args, **more))
 
-    del call.__wrapped__
-    call.__signature__ = inspect.signature(method)  # type: ignore[attr-defined]
     return call
 
 
 class EvertideClient:
-    """As `evertide.EvertideClient`, blocking."""
+    """As `evertide.EvertideClient`, blocking. Takes the same options."""
 
     def __init__(self, rpc_url: str, **options: Any) -> None:
         self._loop = _Loop()
@@ -87,16 +92,84 @@ class EvertideClient:
             self._loop.run(self._inner.close())
             self._loop.stop()
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return getattr(self._inner, name)
+    def address(self) -> Pubkey:
+        """The payer's address. Raises `SignerMissing`."""
+        return self._inner.address()
+
+    def held_keys(self) -> frozenset[Pubkey]:
+        """Addresses that this client can sign for."""
+        return self._inner.held_keys()
+
+    def call_rpc(self, method: str, params: Sequence[Any] = ()) -> Any:
+        """The `result` of one JSON-RPC request. Raises a `TransportError`."""
+        return self._loop.run(self._inner.rpc.call(method, params))
+
+    def follow_events(
+        self, *, since: str | None = None, checker: SequenceChecker | None = None, poll_ms: int = 400
+    ) -> Iterator[LandedEvent]:
+        """Events of the whole program as they land, from the transaction after `since`; waits for each."""
+        feed = self._inner.follow_events(since=since, checker=checker, poll_ms=poll_ms)
+        while True:
+            yield self._loop.run(_next(feed))
+
+    account = _blocking(_client.EvertideClient.account)
+    accounts_info = _blocking(_client.EvertideClient.accounts_info)
+    accrue_debt = _blocking(_client.EvertideClient.accrue_debt)
+    accrue_market = _blocking(_client.EvertideClient.accrue_market)
+    assert_health = _blocking(_client.EvertideClient.assert_health)
+    assert_sequence = _blocking(_client.EvertideClient.assert_sequence)
+    book = _blocking(_client.EvertideClient.book)
+    cancel_orders = _blocking(_client.EvertideClient.cancel_orders)
+    chain_clock = _blocking(_client.EvertideClient.chain_clock)
+    chain_time_ms = _blocking(_client.EvertideClient.chain_time_ms)
+    close_user = _blocking(_client.EvertideClient.close_user)
+    collateral = _blocking(_client.EvertideClient.collateral)
+    collaterals = _blocking(_client.EvertideClient.collaterals)
+    collect_fees = _blocking(_client.EvertideClient.collect_fees)
+    create_lookup_table = _blocking(_client.EvertideClient.create_lookup_table)
+    create_user = _blocking(_client.EvertideClient.create_user)
+    deposit = _blocking(_client.EvertideClient.deposit)
+    event_history = _blocking(_client.EvertideClient.event_history)
+    exchange = _blocking(_client.EvertideClient.exchange)
+    fetch_all = _blocking(_client.EvertideClient.fetch_all)
+    fetch_all_by_address = _blocking(_client.EvertideClient.fetch_all_by_address)
+    fetch_arrays = _blocking(_client.EvertideClient.fetch_arrays)
+    fund_insurance = _blocking(_client.EvertideClient.fund_insurance)
+    initialize_exchange = _blocking(_client.EvertideClient.initialize_exchange)
+    insurance = _blocking(_client.EvertideClient.insurance)
+    list_collateral = _blocking(_client.EvertideClient.list_collateral)
+    list_market = _blocking(_client.EvertideClient.list_market)
+    market = _blocking(_client.EvertideClient.market)
+    markets = _blocking(_client.EvertideClient.markets)
+    match_orders = _blocking(_client.EvertideClient.match_orders)
+    modify_order = _blocking(_client.EvertideClient.modify_order)
+    open_exchange = _blocking(_client.EvertideClient.open_exchange)
+    order_args = _blocking(_client.EvertideClient.order_args)
+    orders = _blocking(_client.EvertideClient.orders)
+    place_orders = _blocking(_client.EvertideClient.place_orders)
+    place_orders_instructions = _blocking(_client.EvertideClient.place_orders_instructions)
+    refresh_instructions = _blocking(_client.EvertideClient.refresh_instructions)
+    risk_cache = _blocking(_client.EvertideClient.risk_cache)
+    send = _blocking(_client.EvertideClient.send)
+    set_limits = _blocking(_client.EvertideClient.set_limits)
+    settle_pnl = _blocking(_client.EvertideClient.settle_pnl)
+    simulate = _blocking(_client.EvertideClient.simulate)
+    touch_position = _blocking(_client.EvertideClient.touch_position)
+    try_send = _blocking(_client.EvertideClient.try_send)
+    update_mark = _blocking(_client.EvertideClient.update_mark)
+    update_oracle = _blocking(_client.EvertideClient.update_oracle)
+    use_lookup_table = _blocking(_client.EvertideClient.use_lookup_table)
+    user = _blocking(_client.EvertideClient.user)
+    users_of = _blocking(_client.EvertideClient.users_of)
+    view_health = _blocking(_client.EvertideClient.view_health)
+    view_market = _blocking(_client.EvertideClient.view_market)
+    withdraw = _blocking(_client.EvertideClient.withdraw)
 
 
 async def _make(rpc_url: str, options: dict[str, Any]) -> _client.EvertideClient:
     return _client.EvertideClient(rpc_url, **options)
 
 
-for _name, _method in inspect.getmembers(_client.EvertideClient, inspect.iscoroutinefunction):
-    if not _name.startswith("_") and _name != "close":
-        setattr(EvertideClient, _name, _blocking(_method))
+async def _next(feed: Any) -> LandedEvent:
+    found: LandedEvent = await anext(feed)
+    return found
