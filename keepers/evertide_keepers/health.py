@@ -61,15 +61,15 @@ class Health:
         """The record of one keeper, made on first use."""
         return self.keepers.setdefault(keeper, KeeperHealth())
 
-    def note_step(self, keeper: str, planned: int, now_ms: int) -> None:
-        """A plan was made."""
+    def note_step(self, keeper: str, planned: int, backed_off: bool, now_ms: int) -> None:
+        """A plan was made; `backed_off`: work that failed waits for its next try and still counts as waiting."""
         record = self.of(keeper)
         record.steps += 1
         record.planned += planned
         record.last_step_ms = now_ms
-        if planned == 0:
+        if planned == 0 and not backed_off:
             record.waiting_since_ms = None
-        elif record.waiting_since_ms is None:
+        elif record.waiting_since_ms is None and planned:
             record.waiting_since_ms = now_ms
 
     def note_end(self, keeper: str, action: str, error: str | None, now_ms: int) -> None:

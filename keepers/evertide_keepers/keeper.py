@@ -88,7 +88,8 @@ class Keeper:
                 actions = self.plan()
                 if self.spine.journal is not None and actions:
                     self.spine.journal.plan(self.name, actions)
-                self.spine.health.note_step(self.name, len(actions), self.spine.state.time.unix_ms)
+                now_ms = self.spine.state.time.unix_ms
+                self.spine.health.note_step(self.name, len(actions), self.memory.is_waiting(now_ms), now_ms)
             results = await self.spine.execute(self.name, actions, self.memory, self._blame)
         errors = tuple(result.error for result in results if result.error is not None)
         signatures = tuple(result.signature for result in results if result.error is None and result.signature)

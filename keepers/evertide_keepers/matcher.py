@@ -33,7 +33,7 @@ def order_key(user: str, order_id: int) -> str:
 def blamed(action: Action, error: str) -> list[str]:
     """Orders to leave alone for a while after a match failed."""
     arguments = action.arguments
-    if error in MAKERS_AT_FAULT:
+    if action.name == "match_orders" and error in MAKERS_AT_FAULT:
         return [order_key(user, order_id) for user, order_id in arguments["makers"]]
     return [action.key]
 

@@ -21,6 +21,10 @@ class Memory:
         """Whether a key is to be left alone now."""
         return now_ms < self.blocked_until_ms.get(key, -1)
 
+    def is_waiting(self, now_ms: int) -> bool:
+        """Whether anything is being left alone now: work that failed and will be tried again."""
+        return any(now_ms < until_ms for until_ms in self.blocked_until_ms.values())
+
     def since_done_ms(self, key: str, now_ms: int) -> int | None:
         """Chain time since the last success of a key; None when there was none."""
         done_ms = self.done_ms.get(key)

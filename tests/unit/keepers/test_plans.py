@@ -1,0 +1,266 @@
+"""Plans are pure: from a state and a memory to actions. Each rule of each keeper on its own."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import keeper_world as kw
+import pytest
+from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+
+from evertide_engine.decode import decode_markets
+from evertide_keepers import accrual, mark, matcher, oracle, settler
+from evertide_keepers.actions import FIRST_LANE, Action, build
+from evertide_keepers.clock import ChainTime
+from evertide_keepers.memory import BACKOFF_FIRST_MS, BACKOFF_MOST_MS, Memory
+from evertide_keepers.settings import (
+    AccrualSettings,
+    MarkSettings,
+    MatcherSettings,
+    OracleSettings,
+    SettlerSettings,
+)
+from evertide_keepers.state import Price, State
+
+MARKET_KEY = kw.address(903)
+
+
+def later(state: State, ms: int, slots: int = 0) -> State:
+    """The same state at a later chain time."""
+    state.time = ChainTime(state.time.slot + slots, state.time.unix_ms + ms)
+    return state
+
+
+def change_market(world: kw.World, **fields: Any) -> None:
+    record = decode_markets([world.accounts[MARKET_KEY]])
+    for name, value in fields.items():
+        record[name] = value
+    world.put(MARKET_KEY, record)
+
+
+def test_memory_backs_off_longer_each_time_and_forgets_on_success() -> None:
+    memory, now_ms = Memory(), 1_000_000
+    pauses = []
+    for _ in range(8):
+        memory.note(["work"], succeeded=False, now_ms=now_ms)
+        pauses.append(memory.blocked_until_ms["work"] - now_ms)
+        assert memory.is_blocked("work", now_ms + pauses[-1] - 1) and not memory.is_blocked("work", now_ms + pauses[-1])
+    assert (
+        pauses[:3] == [BACKOFF_FIRST_MS, 2 * BACKOFF_FIRST_MS, 4 * BACKOFF_FIRST_MS] and pauses[-1] == BACKOFF_MOST_MS
+    )
+    memory.note(["work"], succeeded=True, now_ms=now_ms)
+    assert not memory.is_blocked("work", now_ms) and memory.since_done_ms("work", now_ms + 7) == 7
+    memory.note(["work"], succeeded=False, now_ms=now_ms)
+    assert memory.blocked_until_ms["work"] - now_ms == BACKOFF_FIRST_MS
+    assert memory.since_done_ms("other", now_ms) is None
+
+
+def test_accrual_waits_for_its_interval_a_price_and_its_backoff() -> None:
+    state, memory, settings = kw.World.with_market().state(), Memory(), AccrualSettings()
+    assert accrual.plan(state, memory, settings) == []
+    later(state, 5_000)
+    assert [action.plain() for action in accrual.plan(state, memory, settings)] == [
+        {"name": "accrue_market", "key": "accrual:0", "lane": "market:0", "arguments": {"market_index": 0}}
+    ]
+    memory.note(["accrual:0"], succeeded=False, now_ms=state.time.unix_ms)
+    assert accrual.plan(state, memory, settings) == []
+    later(state, 55_000)
+    assert [action.name for action in accrual.plan(state, memory, settings)] == ["accrue_market", "accrue_debt"]
+    world = kw.World.with_market()
+    change_market(world, index_price_q32=0)
+    assert [action.name for action in accrual.plan(later(world.state(), 60_000), Memory(), settings)] == ["accrue_debt"]
+
+
+def test_oracle_signs_a_local_price_only_when_it_is_younger() -> None:
+    state, memory, settings = kw.World.with_market().state(), Memory(), OracleSettings()
+    assert oracle.plan(state, memory, settings) == []
+    state.prices = {"M0-PERP": Price(40_000, 9, kw.NOW_MS)}
+    assert oracle.plan(state, memory, settings) == []
+    state.prices = {"M0-PERP": Price(40_000, 9, kw.NOW_MS + 1)}
+    (action,) = oracle.plan(state, memory, settings)
+    assert action.arguments == {
+        "oracle": str(Pubkey.from_bytes(kw.SIGNER)),
+        "market_index": 0,
+        "collateral_index": None,
+        "price": {"price": 40_000, "confidence": 9, "publish_time_ms": kw.NOW_MS + 1},
+    }
+    memory.note([action.key], succeeded=True, now_ms=kw.NOW_MS)
+    assert oracle.plan(later(state, 999), memory, settings) == []
+    assert len(oracle.plan(later(state, 1), memory, settings)) == 1
+
+
+def test_oracle_follows_a_feed_account_when_it_moves() -> None:
+    world = kw.World.with_market()
+    record = decode_markets([world.accounts[MARKET_KEY]])
+    record["terms"]["oracle"]["kind"], record["terms"]["oracle"]["account"] = 0, 0
+    record["terms"]["oracle"]["feed_id"] = 7
+    world.put(MARKET_KEY, record)
+    state = world.state()
+    feed = str(oracle.feed_account(record[0]["terms"]["oracle"]))
+    state.feeds = {feed: kw.NOW_MS}
+    assert oracle.plan(state, Memory(), OracleSettings()) == []
+    state.feeds = {feed: kw.NOW_MS + 1000}
+    (action,) = oracle.plan(state, Memory(), OracleSettings())
+    assert action.arguments["oracle"] == feed and action.arguments["price"] is None
+
+
+def crossing_world() -> tuple[kw.World, Pubkey, Pubkey]:
+    world = kw.World.with_market()
+    maker = world.trader(1, kw.user(number=1), {"flags": 1})
+    taker = world.trader(2, kw.user(number=2), {"time_in_force": 0, "placed_slot": kw.SLOT - 5, "size_lots": 30})
+    return world, maker, taker
+
+
+def test_matcher_submits_what_crosses_and_renews_stale_rows_first() -> None:
+    world, maker, taker = crossing_world()
+    state, settings = world.state(), MatcherSettings(keeper_user=str(kw.address(50)))
+    (action,) = matcher.plan(state, Memory(), settings)
+    assert action.lane == "market:0" and action.key == matcher.order_key(str(taker), 1)
+    assert action.arguments == {
+        "market_index": 0,
+        "taker_user": str(taker),
+        "taker_order_id": 1,
+        "makers": [[str(maker), 1]],
+        "keeper_user": str(kw.address(50)),
+    }
+    earner_trades = dataclasses.replace(settings, keeper_user=str(maker))
+    assert matcher.plan(state, Memory(), earner_trades)[0].arguments["keeper_user"] is None
+    renewal, _ = matcher.plan(later(state, 5_000), Memory(), settings)
+    assert (renewal.name, renewal.lane, renewal.arguments) == ("accrue_market", FIRST_LANE, {"market_index": 0})
+
+
+def test_matcher_leaves_alone_whom_a_failure_blames() -> None:
+    world, maker, taker = crossing_world()
+    state, memory = world.state(), Memory()
+    (action,) = matcher.plan(state, memory, MatcherSettings())
+    assert matcher.blamed(action, "TakerMarginTooLow") == [f"order:{taker}:1"]
+    assert matcher.blamed(action, "NothingFilled") == [f"order:{maker}:1"]
+    for error in ("TakerMarginTooLow", "NothingFilled"):
+        blamed = Memory()
+        blamed.note(matcher.blamed(action, error), succeeded=False, now_ms=kw.NOW_MS)
+        assert matcher.plan(state, blamed, MatcherSettings()) == []
+        assert len(matcher.plan(later(state, BACKOFF_FIRST_MS), blamed, MatcherSettings())) == 1
+        later(state, -BACKOFF_FIRST_MS)
+
+
+def test_matcher_does_nothing_before_the_exchange_is_open() -> None:
+    world, _, _ = crossing_world()
+    record = kw.exchange()
+    record["opened"] = 0
+    world.put(kw.address(900), record)
+    assert matcher.plan(world.state(), Memory(), MatcherSettings()) == []
+    assert matcher.plan(State(), Memory(), MatcherSettings()) == []
+
+
+def book_world(**bid: Any) -> kw.World:
+    world = kw.World.with_market()
+    world.trader(1, kw.user(number=1), {"price_ticks": 999, "size_lots": 101, **bid})
+    world.trader(
+        2, kw.user(number=2), {"price_ticks": 1_001, "flags": 1, "size_lots": 60}, {"price_ticks": 1_002, "flags": 1}
+    )
+    return world
+
+
+def test_mark_shows_both_sides_up_to_the_impact_notional() -> None:
+    (action,) = mark.plan(book_world().state(), Memory(), MarkSettings())
+    assert action.arguments == {
+        "market_index": 0,
+        "bids": [[str(kw.address(1)), 1]],
+        "asks": [[str(kw.address(2)), 1], [str(kw.address(2)), 2]],
+    }
+
+
+@pytest.mark.parametrize(
+    "bid",
+    [
+        {"size_lots": 100},
+        {"placed_slot": kw.SLOT - 9},
+        {"flags": 2},
+        {"price_ticks": 899},
+        {"time_in_force": 0, "taker_phase_s": 60},
+    ],
+    ids=["too small", "rested 9 slots", "reduce-only", "outside the band", "in its taker phase"],
+)
+def test_mark_leaves_out_a_side_that_proves_nothing(bid: dict[str, Any]) -> None:
+    (action,) = mark.plan(book_world(**bid).state(), Memory(), MarkSettings())
+    assert action.arguments["bids"] == [] and len(action.arguments["asks"]) == 2
+
+
+def test_mark_leaves_out_orders_of_users_who_could_not_stand_the_fill() -> None:
+    world = book_world()
+    poor = kw.position(kw.user(quote_atoms=0, number=1), 0, 0)
+    poor["positions"]["open_bid_lots"][0, 0], poor["positions"]["max_bid_ticks"][0, 0] = 101, 999
+    world.put(kw.address(1), poor)
+    (action,) = mark.plan(world.state(), Memory(), MarkSettings())
+    assert action.arguments["bids"] == []
+
+
+def test_mark_shows_again_only_what_is_new_or_old() -> None:
+    world = book_world()
+    market = decode_markets([world.accounts[MARKET_KEY]])
+    for side, owner in ((0, 1), (1, 2)):
+        stored = market["evidence"][0, side]
+        stored["order_id"], stored["shown_ms"] = 1, kw.NOW_MS
+        stored["orders"] = list(kw.orders_key(kw.address(owner)))
+    world.put(MARKET_KEY, market)
+    state = world.state()
+    assert mark.plan(later(state, 9_999), Memory(), MarkSettings()) == []
+    assert len(mark.plan(later(state, 1), Memory(), MarkSettings())) == 1
+    market["evidence"]["order_id"][0, 1] = 2
+    world.put(MARKET_KEY, market)
+    assert len(mark.plan(world.state(), Memory(), MarkSettings())) == 1
+
+
+def test_mark_never_shows_a_crossed_book() -> None:
+    assert mark.plan(book_world(price_ticks=1_001).state(), Memory(), MarkSettings()) == []
+
+
+def settle_world(pool: int) -> kw.World:
+    """A loser of 3 USDC, a loser of 500 USDC without quote, a winner of 5 USDC, and somebody even."""
+    world = kw.World.with_market()
+    change_market(world, pool_atoms=pool)
+    world.put(kw.address(1), kw.position(kw.user(), 0, -3_000_000))
+    world.put(kw.address(2), kw.position(kw.user(quote_atoms=0), 0, -500_000_000))
+    world.put(kw.address(3), kw.position(kw.user(), 0, 5_000_000))
+    world.put(kw.address(4), kw.position(kw.user(), 10, -100_000, 100_000))
+    return world
+
+
+def test_settler_takes_losses_first_and_pays_as_far_as_the_pool_reaches() -> None:
+    settings = SettlerSettings(minimum_atoms=1_000_000)
+    planned = settler.plan(settle_world(2_000_000).state(), Memory(), settings)
+    assert [action.arguments["user"] for action in planned] == [str(kw.address(1)), str(kw.address(3))]
+    planned = settler.plan(settle_world(999_999).state(), Memory(), settings)
+    assert [action.arguments["user"] for action in planned] == [str(kw.address(1))]
+    assert (
+        len(settler.plan(settle_world(2_000_000).state(), Memory(), dataclasses.replace(settings, settlements_max=1)))
+        == 1
+    )
+
+
+def test_settler_leaves_a_position_alone_for_its_interval() -> None:
+    state, memory = settle_world(0).state(), Memory()
+    (action,) = settler.plan(state, memory, SettlerSettings())
+    memory.note([action.key], succeeded=True, now_ms=kw.NOW_MS)
+    assert settler.plan(later(state, 59_999), memory, SettlerSettings()) == []
+    assert len(settler.plan(later(state, 1), memory, SettlerSettings())) == 1
+
+
+def test_every_action_becomes_the_instruction_of_its_name() -> None:
+    world, _, _ = crossing_world()
+    state = later(world.state(), 61_000)
+    state.prices = {"M0-PERP": Price(1, 1, kw.NOW_MS + 1)}
+    actions: list[Action] = oracle.plan(state, Memory(), OracleSettings())
+    actions += accrual.plan(state, Memory(), AccrualSettings())
+    actions += matcher.plan(crossing_world()[0].state(), Memory(), MatcherSettings())
+    actions += mark.plan(book_world().state(), Memory(), MarkSettings())
+    actions += settler.plan(settle_world(0).state(), Memory(), SettlerSettings())
+    program = Keypair().pubkey()
+    names = {action.name for action in actions}
+    assert names == {"update_oracle", "accrue_market", "accrue_debt", "match_orders", "update_mark", "settle_pnl"}
+    for action in actions:
+        assert Action(**action.plain()) == action
+        instruction = build(action, kw.address(77), program)
+        assert instruction.program_id == program and len(bytes(instruction.data)) >= 8

@@ -1,0 +1,92 @@
+"""State: order of readings does not matter, older ones never win, closed accounts leave nothing behind."""
+
+from __future__ import annotations
+
+import random
+
+import keeper_world as kw
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from solders.pubkey import Pubkey
+
+from evertide_keepers.state import NO_USER_EPOCH, Change, State
+
+
+def readings(traders: int) -> list[Change]:
+    """Every account twice: an old reading and a young one that differs."""
+    found: list[Change] = []
+    for slot in (5, 9):
+        world = kw.World.with_market()
+        for number in range(traders):
+            world.trader(number, kw.user(quote_atoms=slot * 100 + number), {"size_lots": slot})
+        found += [Change(bytes(key), slot, data) for key, data in world.accounts.items()]
+    return found
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 1 << 32), traders=st.integers(0, 70))
+def test_readings_in_any_order_give_the_youngest_of_each(seed: int, traders: int) -> None:
+    changes = readings(traders)
+    random.Random(seed).shuffle(changes)
+    state = State()
+    for start in range(0, len(changes), 7):
+        state.apply(changes[start : start + 7])
+    assert state.exchange["opened"] and state.risk_cache["markets"]["market_plus_one"][0] == 1
+    assert len(state.users) == len(state.orders) == len(state.keys) == traders
+    for number in range(traders):
+        owner = kw.address(number)
+        row = state.row_of(bytes(owner))
+        assert row is not None and state.user_keys[row] == bytes(owner)
+        assert int(state.users["quote_atoms"][row]) == 900 + number
+        assert int(state.orders["orders"]["size_lots"][row, 0]) == 9
+        assert state.orders_keys[row] == kw.orders_key(owner) == state.keys[row].tobytes()
+
+
+def test_only_what_changed_is_told() -> None:
+    changes = readings(2)
+    old, young = changes[: len(changes) // 2], changes[len(changes) // 2 :]
+    state = State()
+    assert len(state.apply(young)) == len(young)
+    assert state.apply(young) == [] and state.apply(old) == []
+
+
+def test_orders_without_their_user_are_void_until_it_is_read() -> None:
+    owner = kw.address(1)
+    state = State()
+    state.apply([Change(kw.orders_key(owner), 3, kw.orders(owner, {}).tobytes())])
+    assert state.users["orders_epoch"][0] == NO_USER_EPOCH
+    state.apply([Change(bytes(owner), 3, kw.user().tobytes())])
+    assert state.users["orders_epoch"][0] == 1
+
+
+def test_closed_accounts_leave_their_row_and_rows_are_used_again() -> None:
+    world = kw.World.with_market()
+    first = world.trader(1, kw.user(), {})
+    world.trader(2, kw.user(), {})
+    state = world.state()
+    row = state.row_of(bytes(first))
+    present = {bytes(kw.address(2))}
+    gone = state.forget_missing("User", present, kw.SLOT + 1)
+    assert [change.address for change in gone] == [bytes(first)] and state.users["orders_epoch"][row] == NO_USER_EPOCH
+    state.apply([Change(kw.orders_key(first), kw.SLOT + 1, None)])
+    assert state.row_of(bytes(first)) is None and state.orders["order_count"][row] == 0
+    state.apply([Change(bytes(kw.address(3)), kw.SLOT + 2, kw.user(7).tobytes())])
+    assert state.row_of(bytes(kw.address(3))) == row and int(state.users["quote_atoms"][row]) == 7
+    assert len(state.users) == 2
+
+
+def test_a_snapshot_that_is_older_than_a_new_account_does_not_drop_it() -> None:
+    world = kw.World.with_market()
+    owner = world.trader(1, kw.user(), {})
+    state = world.state()
+    assert state.forget_missing("User", set(), kw.SLOT - 1) == []
+    assert state.row_of(bytes(owner)) is not None
+
+
+def test_accounts_of_other_kinds_are_left_alone() -> None:
+    state = State()
+    assert (
+        state.apply([Change(bytes(32), 1, b"somebody else's account"), Change(bytes(Pubkey.default()), 1, b"")]) == []
+    )
+    assert isinstance(state.users, np.ndarray) and len(state.users) == 0
