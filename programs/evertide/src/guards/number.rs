@@ -113,6 +113,7 @@ mod tests {
 
     #[test]
     fn the_longest_line_fits() {
-        assert!(PREFIX.len() + 2 * (1 + 20) + 1 <= LINE_MAX);
+        let signs_and_digits = 2_usize.saturating_mul(1 + 20);
+        assert!(PREFIX.len().saturating_add(signs_and_digits).saturating_add(1) <= LINE_MAX);
     }
 }

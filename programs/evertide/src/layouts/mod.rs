@@ -98,10 +98,10 @@ fn to_json(layout: &Layout) -> Value {
     let fields: Vec<Value> = layout
         .fields
         .iter()
-        .map(|field| json!({ "name": field.name, "offset": field.offset + shift, "type": field.kind }))
+        .map(|field| json!({ "name": field.name, "offset": field.offset.saturating_add(shift), "type": field.kind }))
         .collect();
     let mut entry = Map::new();
-    entry.insert("size".into(), json!(layout.size + shift));
+    entry.insert("size".into(), json!(layout.size.saturating_add(shift)));
     if let Some(discriminator) = layout.discriminator {
         entry.insert("discriminator".into(), json!(discriminator));
     }
@@ -119,7 +119,7 @@ fn fields_add_up_to_the_whole() {
         let mut at = 0;
         for field in &layout.fields {
             assert_eq!(field.offset, at, "{}.{} does not follow the field before it", layout.name, field.name);
-            at += field.size;
+            at = at.saturating_add(field.size);
         }
         assert_eq!(at, layout.size, "{}: a field is missing at its end", layout.name);
     }
@@ -143,7 +143,7 @@ fn constants_are_named_once_and_explained() {
     let all = constants::constants();
     for (at, constant) in all.iter().enumerate() {
         assert!(!constant.doc.is_empty(), "{} is not explained", constant.name);
-        assert!(all.iter().skip(at + 1).all(|other| other.name != constant.name), "{} twice", constant.name);
+        assert!(all.iter().skip(at.saturating_add(1)).all(|other| other.name != constant.name), "{} twice", constant.name);
     }
 }
 
