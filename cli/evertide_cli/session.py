@@ -98,7 +98,7 @@ class Session:
             "confirm_ms": outcome.confirm_ms,
         }
         if self.settings.as_json:
-            body["events"] = [{"event": landed.name, "fields": landed.event} for landed in outcome.events]
+            body["events"] = [{"event": type(event).__name__, "fields": event} for event in outcome.events]
         show(body, as_json=self.settings.as_json)
         return outcome
 

@@ -102,7 +102,8 @@ def withdraw(
             amount_atoms=atoms,
         )
         token_account = create_idempotent_associated_token_account(me, me, collateral.mint)
-        await session.submit("withdraw", [token_account, step], amount_atoms=atoms, asset=asset)
+        renewals = await session.client.refresh_instructions(where)
+        await session.submit("withdraw", [*renewals, token_account, step], amount_atoms=atoms, asset=asset)
 
     run(context, body, sign=True)
 

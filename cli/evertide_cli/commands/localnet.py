@@ -59,7 +59,7 @@ async def prepare(net: Localnet, traders: int, step: Callable[..., None]) -> Non
     roles = market_setup.cast()
     async with chains.connect(net, roles.admin) as chain:
         step("deploying the program through the loader")
-        await market_setup.deploy_program(chain, roles)
+        await market_setup.deploy_program(chain, roles, by_writes=False)
         step("making test mints")
         await market_setup.make_mints(chain, roles)
         step("initializing the exchange and listing markets")

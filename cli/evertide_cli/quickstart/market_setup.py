@@ -56,16 +56,22 @@ def cast() -> Cast:
     )
 
 
-async def deploy_program(chain: Chain, roles: Cast) -> int:
-    """Deploy through the real upgradeable loader, which verifies the ELF; returns its size in bytes."""
+async def deploy_program(chain: Chain, roles: Cast, *, by_writes: bool) -> int:
+    """Deploy through the real upgradeable loader, which verifies the ELF; returns its size in bytes.
+
+    `by_writes` sends the bytes to the loader's buffer in transactions, as on any cluster; without it one cheat puts
+    them there, which is quicker.
+    """
     from evertide._localnet import deploy, program_keypair
     from evertide._resources import program_path
 
     elf = program_path()
     for key in (roles.admin, roles.oracle, roles.keeper, roles.treasury):
         await asyncio.to_thread(chain.cheats.fund, key.pubkey(), 10_000 * LAMPORTS)
-    await asyncio.to_thread(deploy, chain.cheats.rpc, elf, program_keypair(), roles.admin)
-    await asyncio.to_thread(shed_profiles, chain, roles)
+    cheats = None if by_writes else chain.cheats
+    await asyncio.to_thread(deploy, chain.cheats.rpc, elf, program_keypair(), roles.admin, buffer_cheats=cheats)
+    if by_writes:
+        await asyncio.to_thread(shed_profiles, chain, roles)
     return elf.stat().st_size
 
 
