@@ -2,18 +2,20 @@
 
 The dtypes are packed, nested like the structs, with the field names of the program. A 128-bit integer is
 `("low", "<u8"), ("high", "<i8")`; an address is `V32` (use `.tobytes()`); the account's discriminator comes first.
+numpy is imported on first use: reading one account needs none of it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ._errors import AccountMismatch, UsageError
 from ._wire import Kind, Wire, fixed_size
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _NUMPY = {
     "u8": "u1",
@@ -66,6 +68,8 @@ def _struct(cls: type[Wire]) -> np.dtype[np.void]:
     for name, kind in cls.WIRE:
         base, shape = _field(kind)
         fields.append((name, base, shape) if shape else (name, base))
+    import numpy as np
+
     return np.dtype(fields)
 
 
@@ -90,6 +94,8 @@ def decode_many(name: str, data: Iterable[bytes]) -> np.ndarray[Any, np.dtype[np
     Accounts longer than the layout (a newer version) are cut to it. Raises `AccountMismatch` when one is shorter or
     has another discriminator.
     """
+    import numpy as np
+
     layout = dtype(name)
     size = layout.itemsize
     parts = list(data)

@@ -45,6 +45,12 @@ class Blockhash:
     slot: int
 
 
+def shown_url(url: str) -> str:
+    """Scheme, host and port of a node's address: the part without secrets."""
+    parts = httpx.URL(url)
+    return f"{parts.scheme}://{parts.host}" + (f":{parts.port}" if parts.port else "")
+
+
 def commitment_rank(level: str) -> int:
     """0 processed, 1 confirmed, 2 finalized. Raises `UsageError`."""
     if level not in COMMITMENTS:
@@ -78,6 +84,8 @@ class RpcClient:
         if not url.startswith(("http://", "https://")):
             raise UsageError(f"RPC address {url!r} is not an http or https URL")
         self.url = url
+        # What goes into messages: paths and queries of node addresses often hold keys.
+        self._shown = shown_url(url)
         self.commitment = commitment
         self.timeout_s = timeout_s
         self._ids = itertools.count(1)
@@ -108,28 +116,30 @@ class RpcClient:
         try:
             response = await self._http.post(self.url, json=body, timeout=limit_s)
         except httpx.TimeoutException:
-            raise RpcTimeout(self.url, method, round(limit_s * 1000)) from None
+            raise RpcTimeout(self._shown, method, round(limit_s * 1000)) from None
         except httpx.HTTPError as error:
-            raise RpcUnreachable(self.url, str(error) or type(error).__name__) from error
+            raise RpcUnreachable(self._shown, str(error) or type(error).__name__) from error
         return self._result(method, response, request_id)
 
     def _result(self, method: str, response: httpx.Response, request_id: int) -> Any:
         if response.status_code == 429:
-            raise RpcRateLimited(self.url, method, _retry_after_ms(response.headers.get("retry-after")))
+            raise RpcRateLimited(self._shown, method, _retry_after_ms(response.headers.get("retry-after")))
         try:
             answer = json.loads(response.content)
         except ValueError:
-            raise RpcMalformed(self.url, method, response.status_code, response.text[:120]) from None
+            raise RpcMalformed(self._shown, method, response.status_code, response.text[:120]) from None
         if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
-            raise RpcMalformed(self.url, method, response.status_code, response.text[:120])
+            raise RpcMalformed(self._shown, method, response.status_code, response.text[:120])
         if (error := answer.get("error")) is not None:
             if not isinstance(error, dict):
-                raise RpcMalformed(self.url, method, response.status_code, response.text[:120])
+                raise RpcMalformed(self._shown, method, response.status_code, response.text[:120])
             if error.get("code") == 429:
-                raise RpcRateLimited(self.url, method, None)
+                raise RpcRateLimited(self._shown, method, None)
             raise RpcError(method, int(error.get("code", 0)), str(error.get("message", "")), error.get("data"))
         if answer.get("id") != request_id:
-            raise RpcMalformed(self.url, method, response.status_code, f"id {answer.get('id')}, expected {request_id}")
+            raise RpcMalformed(
+                self._shown, method, response.status_code, f"id {answer.get('id')}, expected {request_id}"
+            )
         return answer["result"]
 
     def _config(self, commitment: str | None, **more: Any) -> dict[str, Any]:

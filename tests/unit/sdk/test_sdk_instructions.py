@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 import pytest
+from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
@@ -34,6 +35,7 @@ from evertide._generated.instructions import INSTRUCTIONS
 from evertide._pda import PROGRAM_ID
 from evertide._program import program, program_for
 from evertide._resources import idl_path
+from evertide._transaction import budget, message
 from evertide.errors import AddressInvalid, FloatRefused, NotExact, UnitOutOfRange, UsageError
 
 KEY, USER, OTHER, TOKEN, MINT = (Pubkey(bytes([n]) * 32) for n in range(1, 6))
@@ -328,3 +330,23 @@ def test_which_orders_live_and_which_rest(
     order = resting(**change)
     assert evertide.is_live(order, orders_epoch=epoch, now_ms=now_ms, slot=slot) is live
     assert evertide.rests(order, now_ms=now_ms) is rests
+
+
+def test_a_match_of_eight_makers_fits_with_and_without_lookup_tables() -> None:
+    users = [Pubkey.new_unique() for _ in range(10)]
+    step = instructions.match_orders(
+        keeper=KEY,
+        market_index=0,
+        taker_user=users[9],
+        taker_order_id=1,
+        makers=[(u, 5) for u in users[:8]],
+        keeper_user=users[8],
+    )
+    steps = [*budget(400_000, 1_000), step]
+    addresses = [*evertide.exchange_addresses(3, 2), *users, *(evertide.orders_address(user) for user in users)]
+    table = AddressLookupTableAccount(OTHER, addresses)
+    blockhash = str(Pubkey.default())
+    bare, packed = (1 + 64 + len(bytes(message(KEY, steps, blockhash, tables))) for tables in ([], [table]))
+    assert bare <= 1_232
+    # Room for signed orders in the same transaction.
+    assert packed <= 430

@@ -126,3 +126,15 @@ def test_bad_settings_are_refused() -> None:
         RpcClient("node.test:8899")
     with pytest.raises(UnitOutOfRange):
         RpcClient("http://node.test", timeout_s=0)
+
+
+async def test_no_message_holds_the_secrets_of_an_address() -> None:
+    node = FakeNode()
+    node.on["getSlot"] = lambda _: httpx.Response(502, text="x")
+    url = "http://user:hunter2@node.test:1234/v1/sekrit?api-key=topsekrit"
+    async with RpcClient(url, transport=node.transport) as rpc:
+        with pytest.raises(RpcMalformed) as caught:
+            await rpc.get_slot()
+    assert str(caught.value).startswith("http://node.test:1234 answered getSlot with status 502")
+    assert "sekrit" not in repr(vars(caught.value))
+    assert "hunter2" not in repr(vars(caught.value))
