@@ -1,31 +1,20 @@
-use evertide_vm_tests::exchange::Target;
-use evertide_vm_tests::terms::{PRICES, SOL, USD};
+use evertide_vm_tests::exchange::{market, Target};
+use evertide_vm_tests::state::Market;
+use evertide_vm_tests::terms::PRICES;
 use evertide_vm_tests::world::World;
 
 fn main() {
     let mut w = World::open();
-    let a = w.funded("a", 100_000);
-    let c = w.deposit(&a, 0, 1_000 * USD);
-    println!("deposit quote {}", w.ok(&c).units());
-    let c = w.deposit(&a, 1, 10 * SOL);
-    let o = w.ok(&c);
-    println!("deposit sol {} {:?}", o.units(), o.events());
-    let c = w.withdraw(&a, 0, 500 * USD);
-    println!("withdraw quote {}", w.ok(&c).units());
     w.pass(1, &PRICES);
-    for t in [Target::Market(0), Target::Market(2), Target::Collateral(1)] {
-        w.advance(1);
-        let c = w.update_oracle(t, PRICES[if t == Target::Market(0) { 0 } else { 2 }]);
-        println!("oracle {:?} {}", t, w.ok(&c).units());
-    }
-    let c = w.withdraw(&a, 1, 1 * SOL);
-    let o = w.ok(&c);
-    println!("withdraw sol {} {:?}", o.units(), o.events());
-    let c = w.accrue_debt();
-    println!("accrue_debt {}", w.ok(&c).units());
-    let c = w.set_limits(&a, 2000, 5, 65535, 0);
-    println!("limits {}", w.ok(&c).units());
-    let c = w.view_health(a.user);
-    let o = w.ok(&c);
-    println!("health {} {:?}", o.units(), o.meta.return_data);
+    w.edit::<Market>(market(0), |m| m.funding_rate_e9 = 12345);
+    w.advance(1);
+    let c = w.update_oracle(Target::Market(0), PRICES[0] + 5_000_000);
+    println!("rate nonzero {}", w.ok(&c).units());
+    w.edit::<Market>(market(0), |m| for e in 0..2 { m.evidence[e].order_id = 5; m.evidence[e].impact_ticks = 500_000; m.evidence[e].shown_ms = 1_700_000_000_000 + 900_000_000 });
+    w.advance(1);
+    let c = w.update_oracle(Target::Market(0), PRICES[0] + 6_000_000);
+    println!("evidence {}", w.ok(&c).units());
+    w.advance(3600);
+    let c = w.update_oracle(Target::Market(0), PRICES[0] + 7_000_000);
+    println!("hour {}", w.ok(&c).units());
 }

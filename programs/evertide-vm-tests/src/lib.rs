@@ -4,6 +4,7 @@ pub mod args;
 pub mod call;
 pub mod codec;
 pub mod exchange;
+pub mod feeds;
 pub mod hits;
 pub mod idl;
 pub mod machine;

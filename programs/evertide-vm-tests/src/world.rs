@@ -225,6 +225,21 @@ impl World {
         failed.meta.logs
     }
 
+    /// Sends a call behind other instructions of the same transaction; it must fail with the program's error `name`.
+    pub fn fails_behind(&mut self, ahead: &[Instruction], call: &Call, name: &str) {
+        let before = self.snapshot();
+        let code = idl().error_code(name);
+        let mut all = ahead.to_vec();
+        all.push(call.instruction());
+        let message = Message::new(&all, Some(&self.payer));
+        let failed = self.vm.send_transaction(Transaction::new_unsigned(message)).err();
+        let error = failed.map(|failed| failed.err);
+        let due = TransactionError::InstructionError(ahead.len() as u8, InstructionError::Custom(code));
+        assert_eq!(error, Some(due), "{} behind other instructions: {name} is due", call.name);
+        self.assert_unchanged(&before, &call.name);
+        hits::record_error(code);
+    }
+
     /// Asserts that every account equals the snapshot to the byte.
     pub fn assert_unchanged(&self, before: &Snapshot, what: &str) {
         let after = self.snapshot();

@@ -22,11 +22,12 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::Cancel => &["OrderNotFound", "CancelSelectorInvalid"],
         Rule::Match => &[
             "NothingFilled", "FillOrKillNotFilled", "TakerMarginTooLow", "TakerNotLive", "OracleValidityForbids",
-            "MarketCannotMatch", "RowTooOld", "PriceOutsideBand", "MakerPriorityViolated",
+            "MarketCannotMatch", "RowTooOld", "PriceOutsideBand", "MakerPriorityViolated", "ReduceOnlyWouldIncrease",
         ],
         Rule::HostileMatch => &[
             "NothingFilled", "FillOrKillNotFilled", "TakerMarginTooLow", "TakerNotLive", "OracleValidityForbids",
-            "MarketCannotMatch", "RowTooOld", "PriceOutsideBand", "MakerPriorityViolated", "MakerCountOutOfRange",
+            "MarketCannotMatch", "RowTooOld", "PriceOutsideBand", "MakerPriorityViolated", "ReduceOnlyWouldIncrease",
+            "MakerCountOutOfRange",
             "OrderMarketMismatch", "UserRepeated", "RemainingAccountInvalid",
         ],
         Rule::OracleMove | Rule::OracleGap | Rule::Refresh | Rule::Accrue => &["OracleNotNewer"],

@@ -15,7 +15,10 @@ impl Machine {
     /// Empties the exchange; the vault is left with the fund, uncollected fees and counted dust.
     pub fn exit(&mut self) {
         self.rule = Rule::Refresh;
-        self.refresh_all(2);
+        // After a gap the fill band follows the TWAP: the index itself is inside it again within minutes.
+        for _ in 0..10 {
+            self.refresh_all(60);
+        }
         let rows = self.living();
         for &row in &rows {
             let call = self.world.set_limits(&self.traders[row], 0, 0, u16::MAX, 0);

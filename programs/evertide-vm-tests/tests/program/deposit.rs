@@ -1,7 +1,6 @@
 //! `deposit`.
 
 use evertide_vm_tests::{
-    call::TOKEN_PROGRAM,
     exchange::{collateral, vault},
     state::{Collateral, User},
     terms::{SOL, USD},
@@ -117,7 +116,7 @@ fn refuses_a_frozen_account() {
     let mut world = World::open();
     let alice = world.trader("alice");
     world.forge(alice.tokens[0], |data| data[108] = 2);
-    world.fails(&world.deposit(&alice, 0, USD), "TokenAccountFrozen");
+    world.fails_with(&world.deposit(&alice, 0, USD), InstructionError::Custom(17));
 }
 
 fn repays_a_debt_first() {
@@ -140,9 +139,6 @@ fn repays_a_debt_first() {
 fn v06_refuses_a_look_alike_token_program() {
     let mut world = World::open();
     let alice = world.trader("alice");
-    let mut look_alike = world.vm.get_account(&TOKEN_PROGRAM).expect("the token program");
-    look_alike.lamports += 1;
-    world.vm.accounts_db();
     let call = world.deposit(&alice, 0, USD).with("token_program", evertide_vm_tests::call::program_id());
     world.fails_with(&call, InstructionError::IncorrectProgramId);
 }

@@ -6,11 +6,14 @@
 
 use evertide_vm_tests::runner::{filters, run, Case};
 
+mod accruals;
 mod cancel_orders;
 mod coverage;
 mod create_user;
 mod deposit;
+mod guards;
 mod initialize_exchange;
+mod insurance;
 mod list_collateral;
 mod list_market;
 mod match_orders;
@@ -18,6 +21,8 @@ mod match_refusals;
 mod open_exchange;
 mod place_orders;
 mod schema;
+mod update_mark;
+mod update_oracle;
 mod withdraw;
 
 fn all() -> Vec<Case> {
@@ -34,6 +39,11 @@ fn all() -> Vec<Case> {
         cancel_orders::tests(),
         match_orders::tests(),
         match_refusals::tests(),
+        update_oracle::tests(),
+        update_mark::tests(),
+        accruals::tests(),
+        insurance::tests(),
+        guards::tests(),
     ]
     .concat()
 }

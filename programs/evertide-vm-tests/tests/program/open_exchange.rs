@@ -1,14 +1,16 @@
 //! `open_exchange`.
 
 use evertide_vm_tests::{
+    call::Call,
     exchange::exchange,
     state::Exchange,
-    terms::{market_terms, quote_terms},
+    terms::{exchange_terms, market_terms, quote_terms},
     tests,
     world::{key, World},
 };
 use solana_account::Account;
 use solana_address::Address;
+use solana_instruction::{AccountMeta, Instruction};
 
 tests!(
     opens_once,
@@ -17,6 +19,7 @@ tests!(
     refuses_a_key_as_upgrade_authority,
     accepts_a_final_program_and_a_timelock,
     v11_refuses_forged_program_data,
+    v28_refuses_a_durable_nonce,
 );
 
 const SQUADS: Address = Address::from_str_const("SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf");
@@ -96,4 +99,51 @@ fn v11_refuses_forged_program_data() {
     forged.data[12] = 0;
     world.set(key("forged"), forged);
     world.fails(&world.open_exchange().with("program_data", key("forged")), "WrongProgramData");
+}
+
+const SYSTEM: Address = Address::from_str_const("11111111111111111111111111111111");
+const RECENT_BLOCKHASHES: Address = Address::from_str_const("SysvarRecentB1ockHashes11111111111111111111");
+
+/// A nonce account that the root advances.
+fn nonce_account(authority: Address) -> Account {
+    let mut data = vec![1, 0, 0, 0, 1, 0, 0, 0];
+    data.extend_from_slice(authority.as_ref());
+    data.extend_from_slice(key("stored blockhash").as_ref());
+    data.extend_from_slice(&5_000u64.to_le_bytes());
+    Account { lamports: 10_000_000, data, owner: SYSTEM, executable: false, rent_epoch: u64::MAX }
+}
+
+/// V-28: what was signed for a durable nonce may be weeks old: no admin instruction runs behind AdvanceNonceAccount.
+fn v28_refuses_a_durable_nonce() {
+    let market_terms = market_terms(0, World::deployed().oracle);
+    let stages: [(fn() -> World, fn(&World) -> Call); 2] = [
+        (World::deployed, |world| world.initialize_exchange(true, &exchange_terms())),
+        (World::listed, World::open_exchange),
+    ];
+    for (stage, call) in stages {
+        let world = stage();
+        let call = call(&world);
+        refuse_behind_nonce(world, &call);
+    }
+    let world = World::initialized();
+    let call = world.list_collateral(0, world.mints[0], &quote_terms());
+    refuse_behind_nonce(world, &call);
+    let world = World::listed();
+    let call = world.list_market(3, &market_terms);
+    refuse_behind_nonce(world, &call);
+}
+
+fn refuse_behind_nonce(mut world: World, call: &Call) {
+    let authority = call.metas[0].pubkey;
+    world.set(key("nonce"), nonce_account(authority));
+    let advance = Instruction {
+        program_id: SYSTEM,
+        accounts: vec![
+            AccountMeta::new(key("nonce"), false),
+            AccountMeta::new_readonly(RECENT_BLOCKHASHES, false),
+            AccountMeta::new_readonly(authority, true),
+        ],
+        data: vec![4, 0, 0, 0],
+    };
+    world.fails_behind(&[advance], call, "DurableNonceRefused");
 }

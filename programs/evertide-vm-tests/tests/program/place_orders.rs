@@ -10,6 +10,7 @@ use evertide_vm_tests::{
     traders::{limit, market_order, post_only, Trader},
     world::{key, World},
 };
+use solana_instruction::error::InstructionError;
 
 tests!(
     places_and_counts,
@@ -35,6 +36,9 @@ tests!(
     refuses_closed_gates_and_liquidated_users,
     v01_refuses_strangers,
 );
+
+/// Anchor's own refusal of a writable account that is given twice.
+const DUPLICATE: InstructionError = InstructionError::Custom(2_040);
 
 /// An open world with alice, who holds $10,000.
 fn stage() -> (World, Trader) {
@@ -162,7 +166,7 @@ fn refuses_wrong_arguments() {
         (OrderArgs { auction_start_ticks: 499_001, taker_phase_s: 5, ..plain.clone() }, "AuctionStartInvalid"),
         (OrderArgs { ask: true, auction_start_ticks: 498_999, taker_phase_s: 5, ..plain.clone() }, "AuctionStartInvalid"),
         (OrderArgs { price_ticks: 600_000, max_slippage_bps: 50, ..market_order(0, false, 1) }, "SlippageLimitExceeded"),
-        (OrderArgs { price_ticks: (1 << 40) - 1, size_lots: 1 << 30, ..plain.clone() }, "OutOfRange"),
+        (OrderArgs { price_ticks: (1 << 40) - 1, size_lots: 1 << 30, ..plain.clone() }, "Overflow"),
     ];
     for (order, error) in refused {
         refuse(&mut world, &alice, order, error);
@@ -308,9 +312,10 @@ fn refuses_wrong_markets() {
     };
     let call = world.place_orders(&alice, &[limit(0, false, 499_000, 1)]);
     world.fails(&swapped(&call, market(1)), "OrderMarketMismatch");
-    for other in [exchange(), alice.user, alice.tokens[0], key("nothing")] {
+    for other in [exchange(), alice.tokens[0], key("nothing")] {
         world.fails(&swapped(&call, other), "RemainingAccountInvalid");
     }
+    world.fails_with(&swapped(&call, alice.user), DUPLICATE);
     let mut bare = call.clone();
     bare.remaining.clear();
     world.fails(&bare, "RemainingAccountInvalid");
