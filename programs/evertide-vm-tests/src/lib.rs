@@ -13,4 +13,5 @@ pub mod state;
 pub mod terms;
 pub mod token;
 pub mod traders;
+pub mod wide;
 pub mod world;

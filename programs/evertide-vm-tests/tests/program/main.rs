@@ -8,6 +8,8 @@ use evertide_vm_tests::runner::{filters, run, Case};
 
 mod accruals;
 mod cancel_orders;
+mod compute;
+mod compute_page;
 mod coverage;
 mod create_user;
 mod deposit;
@@ -44,6 +46,7 @@ fn all() -> Vec<Case> {
         accruals::tests(),
         insurance::tests(),
         guards::tests(),
+        compute::tests(),
     ]
     .concat()
 }
@@ -54,7 +57,7 @@ fn main() {
         all().into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word))).collect();
     let mut failed = run(&chosen);
     if wanted.is_empty() {
-        failed.extend(run(&coverage::tests()));
+        failed.extend(run(&[coverage::tests(), compute_page::tests()].concat()));
     }
     println!("{} tests, {} failed", chosen.len(), failed.len());
     if !failed.is_empty() {
