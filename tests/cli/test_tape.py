@@ -88,17 +88,20 @@ def test_generator_is_fixed_by_its_seed() -> None:
     one, again, other = (tapes.load(None, None, 180, seed) for seed in (7, 7, 8))
     assert one == again
     assert one.bars != other.bars
-    default = tapes.load(None, None, 3, tapes.DEFAULT_SEED)
-    assert [bar.close for bar in default.bars] == EXPECTED_FIRST_CLOSES
+    start_ms = tapes.parse_time(tapes.DEFAULT_START, "start")
+    fixed = tapes.generate(3, start_ms=start_ms, seed=tapes.DEFAULT_SEED, interval_ms=240_000)
+    assert [bar.close - tapes.DEFAULT_PRICE for bar in fixed.bars] == EXPECTED_FIRST_CLOSES
 
 
-EXPECTED_FIRST_CLOSES = [46_013_336_062, 46_021_875_270, 46_035_919_156]
+EXPECTED_FIRST_CLOSES = [13_336_062, 21_875_270, 35_919_156]
 
 
 def test_generator_has_an_hour_up_and_an_hour_down() -> None:
-    bars = tapes.load(None, None, 45, tapes.DEFAULT_SEED).bars
-    assert bars[14].close > bars[0].open
-    assert bars[29].close < bars[15].open
+    tape = tapes.load(None, None, 40, tapes.DEFAULT_SEED)
+    hour = 3_600_000 // tape.interval_ms
+    bars = tape.bars
+    assert bars[hour - 1].close > bars[0].open
+    assert bars[2 * hour - 1].close < bars[hour].open
     for bar in bars:
         assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
 

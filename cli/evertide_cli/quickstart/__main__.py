@@ -16,7 +16,7 @@ from evertide_cli.main import exit_code_of
 from . import report, tape
 from .life import INTERVAL_LEAST_MS
 
-DEFAULT_BARS = 47
+DEFAULT_BARS = 31
 
 
 class Parser(argparse.ArgumentParser):

@@ -98,7 +98,7 @@ class Life:
         await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
         await self.staff.publish(prices)
         matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
-        actions["mark"] = await self._show_book()
+        actions["mark"] = await self._show_book(prices)
         actions |= await self.staff.step("accrual")
         actions["matcher"] = matched
         if bar % SETTLE_EVERY_BARS == SETTLE_EVERY_BARS - 1:
@@ -115,12 +115,16 @@ class Life:
             refused=refused,
         )
 
-    async def _show_book(self) -> int:
-        """The mark keeper shows the book, and again before what it showed is too old: the premium lives on evidence."""
+    async def _show_book(self, prices: dict[str, int]) -> int:
+        """The mark keeper shows the book, and again when what it showed gets old: the premium lives on evidence.
+
+        Evidence is checked like a fill, so that prices must be fresh each time.
+        """
         shown = sum((await self.staff.step("mark")).values())
         room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS
         for _ in range(max(0, min(SHOWS_PER_BAR - 1, room))):
             await self.chain.travel_to(await self.chain.now_ms() + SHOW_AGAIN_MS)
+            await self.staff.publish(prices)
             shown += sum((await self.staff.step("mark")).values())
         return shown
 

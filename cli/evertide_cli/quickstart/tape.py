@@ -25,7 +25,7 @@ from evertide_cli.errors import UsageProblem
 MICRO = 1_000_000
 E9 = 1_000_000_000
 MINUTE_MS = 60_000
-DEFAULT_INTERVAL_MS = 4 * MINUTE_MS
+DEFAULT_INTERVAL_MS = 6 * MINUTE_MS
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 PRICE_MAX = 10**9 * MICRO
 VOLUME_MAX = Decimal(10) ** 18

@@ -1,0 +1,176 @@
+"""Books rebuilt from events: flows add up, and a value that does not follow from them is found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from evertide_cli.errors import CliError
+from evertide_cli.quickstart.checks import Check
+from evertide_cli.quickstart.collector import Landed, in_sequence, units_of_calls
+from evertide_cli.quickstart.replay import Books
+
+
+def event(name: str, **fields: Any) -> Any:
+    """An event of that name with these fields, as the SDK's classes have them."""
+    return type(name, (), fields)()
+
+
+@dataclass
+class Fill:
+    maker: str
+    size_lots: int
+    price_ticks: int
+    maker_fee_atoms: int
+    taker_fee_atoms: int
+    maker_position_lots_after: int
+    maker_cash_atoms_after: int
+    maker_funding_atoms: int = 0
+
+
+@dataclass
+class Match:
+    fills: list[Fill]
+    taker_position_lots_after: int
+    taker_cash_atoms_after: int
+    pending_fees_atoms: int
+    open_interest_lots: tuple[int, int]
+    keeper_reward_atoms: int = 0
+    skips: list[Any] = field(default_factory=list)
+
+    def event(self) -> Any:
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return event(
+            "OrdersMatched", market_index=0, taker="taker", taker_ask=False, keeper="keeper",
+            taker_funding_atoms=0, referrer_reward_atoms=0, builder_reward_atoms=0, **fields,
+        )  # fmt: skip
+
+
+def listed() -> Books:
+    books = Books()
+    books.feed(event("MarketListed", market_index=0, atoms_per_lot_tick=100))
+    return books
+
+
+def matched(**changes: Any) -> Any:
+    values: dict[str, Any] = {
+        "fills": [Fill("maker", 10, 500, 5, 20, -10, 499_995)],
+        "taker_position_lots_after": 10,
+        "taker_cash_atoms_after": -500_020,
+        "pending_fees_atoms": 25,
+        "open_interest_lots": (10, 10),
+    }
+    return Match(**{**values, **changes}).event()
+
+
+def test_a_fill_moves_cash_lots_and_fees() -> None:
+    books = listed()
+    books.feed(matched())
+    book = books.markets[0]
+    assert (book.fills, book.volume_atoms, book.pending_fees_atoms) == (1, 500_000, 25)
+    assert sum(book.cash.values()) == -25
+    assert books.mismatches == []
+
+
+def test_a_keepers_share_comes_out_of_the_fees() -> None:
+    books = listed()
+    books.feed(matched(keeper_reward_atoms=2, pending_fees_atoms=23))
+    assert books.markets[0].cash["keeper"] == 2
+    assert books.mismatches == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"taker_cash_atoms_after": -500_019}, "taker cash"),
+        ({"taker_position_lots_after": 11}, "taker lots"),
+        ({"pending_fees_atoms": 24}, "pending fees"),
+        ({"open_interest_lots": (10, 9)}, "short open interest"),
+        ({"fills": [Fill("maker", 10, 500, 5, 20, -10, 499_996)]}, "maker cash"),
+    ],
+)
+def test_a_value_that_does_not_follow_is_found(changes: dict[str, Any], what: str) -> None:
+    books = listed()
+    books.feed(matched(**changes))
+    assert [mismatch.what for mismatch in books.mismatches] == [what]
+
+
+def settled(user: str, amount: int, quote: int, cash: int, pool: int, funding: int = 0) -> Any:
+    return event(
+        "PnlSettled", market_index=0, user=user, amount_atoms=amount, quote_atoms=quote, cash_atoms=cash,
+        funding_atoms=funding, pool_atoms=pool,
+    )  # fmt: skip
+
+
+def test_settlement_moves_money_between_users_and_pool() -> None:
+    books = listed()
+    books.feed(settled("loser", -100, -100, 90, 100, funding=-10))
+    books.feed(settled("winner", 70, 70, -70, 30))
+    book = books.markets[0]
+    assert (book.pool_atoms, book.funding_paid_atoms, book.funding_received_atoms) == (30, 10, 0)
+    assert books.mismatches == []
+
+
+def test_only_a_debt_may_lose_interest() -> None:
+    books = listed()
+    books.feed(settled("loser", -100, -100, 100, 100))
+    books.feed(event("Deposited", collateral_index=0, user="loser", amount_atoms=150, balance_atoms=47))
+    assert books.assets[0].interest_atoms == 3
+    assert books.mismatches == []
+    books.feed(event("Withdrawn", collateral_index=0, user="loser", amount_atoms=40, balance_atoms=6))
+    assert [mismatch.what for mismatch in books.mismatches] == ["quote balance"]
+
+
+def test_vaults_follow_transfers() -> None:
+    books = listed()
+    books.feed(event("InsuranceFunded", amount_atoms=1_000, balance_atoms=1_000))
+    books.feed(event("Deposited", collateral_index=1, user="a", amount_atoms=7, balance_atoms=7))
+    books.feed(event("Withdrawn", collateral_index=1, user="a", amount_atoms=3, balance_atoms=4))
+    assert (books.vault_atoms(0), books.vault_atoms(1)) == (1_000, 4)
+    assert books.mismatches == []
+
+
+def landed(name: str, slot: int, *sequences: int, user: str = "a") -> Landed:
+    """A transaction of user events with these sequence numbers."""
+    return Landed(name, slot, tuple(event("Deposited", user=user, sequence=number) for number in sequences), ())
+
+
+def test_transactions_of_a_slot_are_put_in_order() -> None:
+    found = in_sequence([landed("c", 5, 2), landed("b", 5, 1), landed("x", 5, 0, user="b"), landed("a", 4, 0)])
+    assert [item.signature for item in found if item.signature != "x"] == ["a", "b", "c"]
+    assert len(found) == 4
+
+
+def test_a_missing_event_is_a_gap() -> None:
+    with pytest.raises(CliError, match="sequence 2, expected 1"):
+        in_sequence([landed("a", 4, 0), landed("c", 5, 2)])
+    with pytest.raises(CliError, match="expected 1"):
+        in_sequence([landed("a", 4, 0), landed("again", 5, 0)])
+
+
+def test_units_are_those_of_the_outermost_calls() -> None:
+    logs = [
+        "Program ComputeBudget111111111111111111111111111111 invoke [1]",
+        "Program ComputeBudget111111111111111111111111111111 success",
+        "Program Ever invoke [1]",
+        "Program log: Instruction: deposit",
+        "Program Token invoke [2]",
+        "Program Token consumed 76 of 190000 compute units",
+        "Program Token success",
+        "Program Ever invoke [2]",
+        "Program Ever consumed 100 of 180000 compute units",
+        "Program Ever success",
+        "Program Ever consumed 10742 of 199850 compute units",
+        "Program Ever success",
+        "Program Ever invoke [1]",
+        "Program Ever consumed 3254 of 189108 compute units",
+        "Program Ever success",
+    ]
+    assert units_of_calls(logs, "Ever") == [10_742, 3_254]
+
+
+def test_a_check_holds_only_when_both_sides_are_equal() -> None:
+    assert Check("a", "left", 5, "right", 5, "atoms").held
+    assert not Check("a", "left", 5, "right", 6, "atoms").held

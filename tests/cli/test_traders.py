@@ -1,0 +1,117 @@
+"""Traders: deterministic, inside their limits, and every kind does what its name says."""
+
+from __future__ import annotations
+
+import pytest
+
+from evertide_cli.quickstart import sights
+from evertide_cli.quickstart.traders import KINDS, Moment, Trader, plan, roster
+from evertide_cli.quickstart.views import CancelIds, CancelMarket, Modify, OpenOrder, OwnSight, Place, Wish
+
+PRICES = {"BTC-PERP": 46_000_000_000, "ETH-PERP": 3_000_000_000, "SOL-PERP": 150_000_000}
+CALM = sights.market_sights(PRICES, PRICES, 0)
+
+
+def moment(bar: int, pressure: int = 0) -> Moment:
+    return Moment(bar, 1_000_000_000 + bar * 360_000, 360_000, pressure)
+
+
+def wishes(trader: Trader, bars: range, pressure: int = 0, own: OwnSight | None = None) -> list[Wish]:
+    found: list[Wish] = []
+    seen = sights.market_sights(PRICES, PRICES, pressure)
+    for bar in bars:
+        for action in plan(trader, 1, moment(bar, pressure), seen, own or OwnSight()):
+            found += action.wishes if isinstance(action, Place) else []
+    return found
+
+
+def of_kind(kind: str) -> Trader:
+    return next(trader for trader in roster() if trader.kind == kind)
+
+
+def test_at_least_twenty_of_ten_kinds() -> None:
+    traders = roster()
+    assert len(traders) >= 20
+    assert {trader.kind for trader in traders} == set(KINDS)
+    assert len({trader.name for trader in traders}) == len(traders)
+    assert sum(1 for trader in traders if trader.sol_atoms and not trader.usdc_atoms) >= 3
+
+
+@pytest.mark.parametrize("trader", roster(), ids=lambda trader: trader.name)
+def test_same_seed_same_plan(trader: Trader) -> None:
+    for bar in range(20):
+        assert plan(trader, 5, moment(bar), CALM, OwnSight()) == plan(trader, 5, moment(bar), CALM, OwnSight())
+    plans = [[plan(trader, seed, moment(bar), CALM, OwnSight()) for bar in range(40)] for seed in (1, 2)]
+    assert plans[0] != plans[1]
+
+
+@pytest.mark.parametrize("trader", roster(), ids=lambda trader: trader.name)
+def test_wishes_are_legal(trader: Trader) -> None:
+    for wish in wishes(trader, range(60), 1):
+        assert wish.size_lots >= 1
+        assert wish.market or wish.price_ticks >= 1
+        assert 0 <= wish.taker_phase_s <= 60
+        assert wish.taker_phase_s == 0 or not wish.time_in_force.startswith("POST_ONLY")
+
+
+def test_makers_quote_both_sides_and_never_cross_themselves() -> None:
+    for trader in (item for item in roster() if item.kind == "maker"):
+        quotes = wishes(trader, range(1), 1)
+        bids = [wish.price_ticks for wish in quotes if not wish.ask]
+        asks = [wish.price_ticks for wish in quotes if wish.ask]
+        assert len(bids) == len(asks) == 3
+        assert max(bids) < min(asks)
+
+
+def test_makers_lean_against_their_inventory() -> None:
+    trader = of_kind("maker")
+    long = OwnSight({0: CALM["BTC-PERP"].lots_for(trader.position_max_atoms)})
+    flat_bid = max(wish.price_ticks for wish in wishes(trader, range(1)) if not wish.ask)
+    long_bid = max(wish.price_ticks for wish in wishes(trader, range(1), own=long) if not wish.ask)
+    assert long_bid < flat_bid
+
+
+@pytest.mark.parametrize(("pressure", "mostly_ask"), [(1, False), (-1, True)])
+def test_takers_follow_the_pressure(pressure: int, mostly_ask: bool) -> None:
+    sides = [wish.ask for wish in wishes(of_kind("taker"), range(200), pressure)]
+    assert sides.count(mostly_ask) > 2 * sides.count(not mostly_ask) > 0
+
+
+def test_beyond_the_limit_takers_only_reduce() -> None:
+    trader = of_kind("taker")
+    lots = CALM["BTC-PERP"].lots_for(trader.position_max_atoms * 2)
+    assert all(wish.ask for wish in wishes(trader, range(50), 1, OwnSight({0: lots})))
+
+
+def test_kinds_use_what_they_stand_for() -> None:
+    forces = {kind: {wish.time_in_force for wish in wishes(of_kind(kind), range(80), 1)} for kind in KINDS}
+    assert forces["ioc"] == {"IMMEDIATE_OR_CANCEL"}
+    assert forces["fok"] == {"FILL_OR_KILL"}
+    assert forces["post-only"] == {"POST_ONLY_SLIDE"}
+    assert all(wish.expiry_ms > 0 and wish.taker_phase_s == 12 for wish in wishes(of_kind("gtt"), range(80)))
+    assert all(wish.market for wish in wishes(of_kind("taker"), range(80)))
+    held = OwnSight({0: CALM["BTC-PERP"].lots_for(50_000_000_000)})
+    assert any(wish.reduce_only and wish.ask for wish in wishes(of_kind("reducer"), range(80), own=held))
+
+
+def test_expired_orders_are_cleaned_and_resting_ones_modified() -> None:
+    expired = OpenOrder(9, 0, False, 100, 5, 1, 0, False)
+    trader = of_kind("gtt")
+    assert plan(trader, 1, moment(1), CALM, OwnSight({}, (expired,)))[0] == CancelIds((9,))
+    resting = OpenOrder(4, 2, True, 15_100, 50, 0, 0, False)
+    modifier = of_kind("modifier")
+    actions = [action for bar in range(40) for action in plan(modifier, 1, moment(bar), CALM, OwnSight({}, (resting,)))]
+    sizes = {action.wish.size_lots for action in actions if isinstance(action, Modify)}
+    assert 49 in sizes
+    assert any(size > 50 for size in sizes)
+    maker = of_kind("maker")
+    quote = OpenOrder(4, 0, True, 46_100, 50, 0, 0, False)
+    assert isinstance(plan(maker, 1, moment(1), CALM, OwnSight({}, (quote,)))[0], CancelMarket)
+
+
+def test_pressure_moves_where_traders_see_the_price() -> None:
+    up, down = (sights.market_sights(PRICES, PRICES, pressure)["BTC-PERP"] for pressure in (1, -1))
+    assert (up.fair_micro - 46_000_000_000) * 10_000 // 46_000_000_000 == 40
+    assert (down.fair_micro - 46_000_000_000) * 10_000 // 46_000_000_000 == -40
+    assert up.index_ticks() == 46_000
+    assert up.notional_of(up.lots_for(1_000_000_000)) <= 1_000_000_000
