@@ -69,7 +69,7 @@ pub fn collateral_row_mut(cache: &mut RiskCache, index: u16) -> Result<&mut Coll
 }
 
 /// The mark inside its radius around the index; the index while there is no mark; 0 while there is no index.
-fn clamped_mark(market: &Market) -> Result<u64> {
+pub fn clamped_mark(market: &Market) -> Result<u64> {
     if market.index_price_q32 == 0 || market.mark_price_q32 == 0 {
         return Ok(market.index_price_q32);
     }

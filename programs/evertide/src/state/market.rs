@@ -243,7 +243,7 @@ pub struct Market {
     pub sequence: u64,
     /// Rolling hash of the fills: anyone can check that no event was dropped.
     pub event_hash: u64,
-    /// Seasoning: step reached (open interest cap = 1 % of target at 0).
+    /// Seasoning: step reached; the open interest limit is 1 % of its target at 0, all of it at `SEASON_STEPS`.
     pub season_step: u32,
     pub padding2: u32,
     /// Start of that step, unix ms.

@@ -10,6 +10,9 @@ use crate::guards::{bounds, gate, nonce, now, role};
 use crate::require_cmp;
 use crate::state::{Exchange, Market, MarketTerms, RiskCache, LAYOUT_VERSION, MARKETS_MAX};
 
+/// Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end.
+pub const SEASON_STEPS: u32 = 7;
+
 #[event_cpi]
 #[derive(Accounts)]
 pub struct ListMarket {
@@ -49,8 +52,8 @@ pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<
     market.terms = terms;
     market.atoms_per_lot_tick = atoms_per_lot_tick;
     market.a = [INDEX_ONE; 2];
+    market.season_step = SEASON_STEPS;
     market.season_ms = now.ms;
-    market.sequence = 0;
     write_market_terms(market, &mut ctx.accounts.risk_cache)?;
     write_market_row(market, &mut ctx.accounts.risk_cache, now)?;
     let exchange = &mut ctx.accounts.exchange;
