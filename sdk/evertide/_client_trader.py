@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from solders.instruction import Instruction
 from solders.keypair import Keypair
@@ -204,8 +204,14 @@ class TraderWrites(Writing):
     async def modify_order(
         self, user: Pubkey, order_id: int, replacement: NewOrder | OrderArgs, *, signer: Keypair | None = None
     ) -> Confirmed:
-        """Cancel and replace in one; priority stays when only the size shrinks."""
+        """Cancel and replace in one; priority stays when only the size shrinks.
+
+        A replacement without a client order id keeps the old order's.
+        """
         who, keys = self._who(signer)
+        if isinstance(replacement, NewOrder) and replacement.client_order_id is None:
+            held = {order.order_id: order.client_order_id for order in (await self.orders(user)).orders}
+            replacement = replace(replacement, client_order_id=held.get(order_id, 0))
         args = (await self.order_args([replacement]))[0]
         step = build.modify_order(
             signer=who, user=user, order_id=order_id, replacement=args, program_id=self.program_id
