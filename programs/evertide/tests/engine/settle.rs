@@ -1,0 +1,73 @@
+//! Settling: losses first, profits as far as the pool reaches, debt within its room.
+
+use evertide::engine::settle::{apply, plan};
+use evertide::state::{Collateral, CollateralSlot};
+use bytemuck::Zeroable;
+
+use crate::common::{cache, exchange, hold, market, user, INDEX_Q32, NOW, USD};
+
+fn quote(total_usd: u64) -> Collateral {
+    Collateral { total_atoms: total_usd * 1_000_000, ..Collateral::zeroed() }
+}
+
+#[test]
+fn a_loss_is_taken_from_the_quote_balance_into_the_pool() {
+    let (mut market, mut user) = (market(), user(1_000 * USD));
+    let slot = hold(&mut user, &mut market, 1_000);
+    let mut cache = cache(&market);
+    cache.markets[3].mark_price_q32 = INDEX_Q32 / 100 * 90;
+    let planned = plan(&exchange(), &cache, &market, &user, &quote(10_000), slot, NOW).unwrap();
+    let amount = apply(&mut market, &mut user, slot, &planned).unwrap();
+    assert_eq!((amount, market.pool_atoms), (-100 * USD, 100 * USD as u64));
+    assert_eq!(user.positions[slot].cash_atoms, -900 * USD);
+}
+
+#[test]
+fn a_profit_waits_for_the_pool_and_unrealised_profit_is_never_paid() {
+    let (mut market, mut user) = (market(), user(0));
+    let slot = hold(&mut user, &mut market, 1_000);
+    let mut cache = cache(&market);
+    cache.markets[3].mark_price_q32 = INDEX_Q32 / 100 * 120;
+    cache.markets[3].twap_price_q32 = INDEX_Q32 / 100 * 120;
+    market.pool_atoms = 500 * USD as u64;
+    let planned = plan(&exchange(), &cache, &market, &user, &quote(10_000), slot, NOW).unwrap();
+    assert_eq!(apply(&mut market, &mut user, slot, &planned).unwrap(), 0);
+    // 30 dollars realised, 20 in the pool.
+    user.positions[slot].cash_atoms += 30 * USD;
+    market.pool_atoms = 20 * USD as u64;
+    let planned = plan(&exchange(), &cache, &market, &user, &quote(10_000), slot, NOW).unwrap();
+    assert_eq!(apply(&mut market, &mut user, slot, &planned).unwrap(), 20 * USD);
+    assert_eq!(market.pool_atoms, 0);
+}
+
+#[test]
+fn new_debt_stays_within_a_fifth_of_weighted_collateral_and_a_tenth_of_the_vault() {
+    let (mut market, mut user) = (market(), user(10 * USD));
+    let slot = hold(&mut user, &mut market, 1_000);
+    let mut cache = cache(&market);
+    cache.markets[3].mark_price_q32 = INDEX_Q32 / 100 * 50;
+    user.collaterals[0] = CollateralSlot { amount_atoms: 1_000_000, collateral_index: 1, ..CollateralSlot::default() };
+    let row = &mut cache.collaterals[1];
+    (row.price_q48, row.twap_q48, row.weight_initial_bps) = (1_000 << 48, 1_000 << 48, 10_000);
+    (row.publish_time_ms, row.updated_ms) = (NOW.ms, NOW.ms);
+    let settle = |cache: &_, vault_usd: u64| {
+        let (mut market, mut user) = (market.clone(), user.clone());
+        let planned = plan(&exchange(), cache, &market, &user, &quote(vault_usd), slot, NOW).unwrap();
+        apply(&mut market, &mut user, slot, &planned).unwrap()
+    };
+    // 1,000 dollars of collateral: 200 of debt beside the 10 of quote.
+    assert_eq!(settle(&cache, 1_000_000), -210 * USD);
+    assert_eq!(settle(&cache, 500), -60 * USD);
+    cache.collaterals[1].updated_ms = NOW.ms - 10_000;
+    assert_eq!(settle(&cache, 1_000_000), -10 * USD);
+}
+
+#[test]
+fn a_price_that_may_not_settle_moves_nothing() {
+    let (mut market, mut user) = (market(), user(1_000 * USD));
+    let slot = hold(&mut user, &mut market, 1_000);
+    market.validity = evertide_math::oracle::TOO_VOLATILE;
+    let planned = plan(&exchange(), &cache(&market), &market, &user, &quote(10_000), slot, NOW).unwrap();
+    assert!(planned.is_none());
+    assert_eq!(apply(&mut market, &mut user, slot, &planned).unwrap(), 0);
+}
