@@ -12,16 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .book_layout import (
-    BASE_TICKS,
     FILL,
-    FILL_COUNT,
-    FREE_ROW,
     LEVELS,
     OPERATION,
     ORDER_ROW,
-    ROW_COUNT,
-    SCALARS,
-    Arrays,
+    STATE,
     Code,
     Outcome,
 )
@@ -43,20 +38,13 @@ class Book:
         rows["next"] = np.arange(1, capacity + 1)
         rows["next"][-1] = NONE
         table_size = 1 << max(4, (2 * capacity - 1).bit_length())
-        self.arrays = Arrays(
-            rows=rows,
-            head=np.full((2, LEVELS), NONE, np.int32),
-            tail=np.full((2, LEVELS), NONE, np.int32),
-            level_lots=np.zeros((2, LEVELS), np.int64),
-            low_bits=np.zeros((2, LEVELS // 64), np.uint64),
-            middle_bits=np.zeros((2, 64), np.uint64),
-            top_bits=np.zeros(2, np.uint64),
-            table=np.full(table_size, NONE, np.int32),
-            scalars=np.zeros(SCALARS, np.int64),
-            positions=np.zeros(owners, np.int64),
-        )
-        self.arrays.scalars[FREE_ROW] = 0
-        self.arrays.scalars[BASE_TICKS] = base_ticks
+        self.rows = rows
+        self.table = np.full(table_size, NONE, np.int32)
+        """Open-addressed table of order ids: row numbers, -1 = empty; a power of two, at most half full."""
+        self.positions = np.zeros(owners, np.int64)
+        """Signed lots of each owner, moved by fills, read by reduce-only orders."""
+        self._state = np.zeros(1, STATE)
+        self._state["head"], self._state["tail"], self._state["base_ticks"] = NONE, NONE, base_ticks
         self._fills = np.zeros(max(1024, 2 * capacity), FILL)
 
     def run(self, operations: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.uint8]]:
@@ -66,15 +54,15 @@ class Book:
         """
         if len(operations):
             low, high = int(operations["owner"].min()), int(operations["owner"].max())
-            if low < 0 or high >= len(self.arrays.positions):
-                raise ShapeError("owners", high if low >= 0 else low, len(self.arrays.positions))
+            if low < 0 or high >= len(self.positions):
+                raise ShapeError("owners", high if low >= 0 else low, len(self.positions))
         outcomes = np.empty(len(operations), np.uint8)
         parts: list[NDArray[np.void]] = []
-        done = 0
+        done, state = 0, self._state[0]
         while True:
-            self.arrays.scalars[FILL_COUNT] = 0
-            done = run(self.arrays, operations, self._fills, outcomes, done)
-            parts.append(self._fills[: self.arrays.scalars[FILL_COUNT]].copy())
+            state["fill_count"] = 0
+            done = run(state, self.rows, self.table, self.positions, operations, self._fills, outcomes, done)
+            parts.append(self._fills[: int(state["fill_count"])].copy())
             if done == len(operations):
                 break
         return (parts[0] if len(parts) == 1 else np.concatenate(parts)), outcomes
@@ -82,26 +70,26 @@ class Book:
     @property
     def order_count(self) -> int:
         """Number of resting orders."""
-        return int(self.arrays.scalars[ROW_COUNT])
+        return int(self._state["row_count"][0])
 
     def best_ticks(self, side: int) -> int | None:
         """Best bid (side 0) or ask (side 1) price in ticks; None when the side is empty."""
-        level = int(best_level(self.arrays, side))
-        return None if level < 0 else level + int(self.arrays.scalars[BASE_TICKS])
+        level = int(best_level(self._state[0], side))
+        return None if level < 0 else level + int(self._state["base_ticks"][0])
 
     def depth(self, side: int) -> list[tuple[int, int]]:
         """`(price_ticks, lots)` of every occupied level, best first."""
-        levels = np.flatnonzero(self.arrays.head[side] >= 0)
-        base = int(self.arrays.scalars[BASE_TICKS])
-        pairs = [(int(level) + base, int(self.arrays.level_lots[side, level])) for level in levels]
+        levels = np.flatnonzero(self._state["head"][0, side] >= 0)
+        base = int(self._state["base_ticks"][0])
+        pairs = [(int(level) + base, int(self._state["level_lots"][0, side, level])) for level in levels]
         return pairs[::-1] if side == 0 else pairs
 
     def orders(self, side: int) -> list[tuple[int, int, int]]:
         """`(order_id, price_ticks, lots)` of every resting order in priority."""
         found: list[tuple[int, int, int]] = []
-        rows = self.arrays.rows
+        rows = self.rows
         for price_ticks, _ in self.depth(side):
-            row = int(self.arrays.head[side, price_ticks - int(self.arrays.scalars[BASE_TICKS])])
+            row = int(self._state["head"][0, side, price_ticks - int(self._state["base_ticks"][0])])
             while row != NONE:
                 found.append((int(rows[row]["order_id"]), int(rows[row]["price_ticks"]), int(rows[row]["lots"])))
                 row = int(rows[row]["next"])

@@ -8,10 +8,8 @@ three steps. Rows, levels and the id table live in flat arrays, so that a batch 
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 ORDER_ROW = np.dtype(
     [
@@ -95,30 +93,21 @@ LEVELS = 64**3
 """Ticks that one book spans."""
 
 
-class Arrays(NamedTuple):
-    """All state of one book; axis `side` is 0 for bids and 1 for asks."""
+STATE = np.dtype(
+    [
+        ("free_row", "<i8"),
+        ("row_count", "<i8"),
+        ("base_ticks", "<i8"),
+        ("fill_count", "<i8"),
+        ("top_bits", "<u8", (2,)),
+        ("middle_bits", "<u8", (2, 64)),
+        ("low_bits", "<u8", (2, LEVELS // 64)),
+        ("head", "<i4", (2, LEVELS)),
+        ("tail", "<i4", (2, LEVELS)),
+        ("level_lots", "<i8", (2, LEVELS)),
+    ]
+)
+"""A book's own state, axis 0 bids and asks: counters, three storeys of level bits, rows and lots of levels.
 
-    rows: NDArray[np.void]
-    """`ORDER_ROW` records, shape `(capacity,)`; free ones are chained through `next`."""
-    head: NDArray[np.int32]
-    """First row of each level, shape `(2, LEVELS)`; -1 = empty."""
-    tail: NDArray[np.int32]
-    """Last row of each level."""
-    level_lots: NDArray[np.int64]
-    """Lots resting at each level."""
-    low_bits: NDArray[np.uint64]
-    """Bit per level, shape `(2, LEVELS // 64)`."""
-    middle_bits: NDArray[np.uint64]
-    """Bit per word of `low_bits`, shape `(2, 64)`."""
-    top_bits: NDArray[np.uint64]
-    """Bit per word of `middle_bits`, shape `(2,)`."""
-    table: NDArray[np.int32]
-    """Open-addressed table of order ids: row number, -1 = empty; a power of two, at most half full."""
-    scalars: NDArray[np.int64]
-    """`FREE_ROW`, `ROW_COUNT`, `BASE_TICKS`, `FILL_COUNT`."""
-    positions: NDArray[np.int64]
-    """Signed lots of each owner, moved by fills, read by reduce-only orders."""
-
-
-FREE_ROW, ROW_COUNT, BASE_TICKS, FILL_COUNT = 0, 1, 2, 3
-SCALARS = 4
+One record instead of many arrays: a kernel gets it as one pointer, and no reference is counted on the way.
+"""

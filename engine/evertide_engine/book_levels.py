@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit, types
 from numba.extending import intrinsic
 
-from .book_layout import BASE_TICKS, FREE_ROW, LEVELS, ROW_COUNT
+from .book_layout import LEVELS
 from .wide import Int
 
 ONE = np.uint64(1)
@@ -104,102 +104,102 @@ def worse_level(book: Int, side: Int, level: Int) -> Int:
 @njit(cache=True)
 def level_of(book: Int, price_ticks: Int) -> Int:
     """Level of a price; -1 outside the window."""
-    level = price_ticks - book.scalars[BASE_TICKS]
+    level = price_ticks - book.base_ticks
     return level if 0 <= level < LEVELS else np.int64(-1)
 
 
 @njit(cache=True)
-def table_slot(book: Int, order_id: Int) -> Int:
+def table_slot(book: Int, rows: Int, table: Int, order_id: Int) -> Int:
     """Slot of an id in the table, or the empty slot where it would go."""
-    mask = np.int64(book.table.shape[0] - 1)
+    mask = np.int64(table.shape[0] - 1)
     slot = np.int64((order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
-    while book.table[slot] >= 0 and book.rows[book.table[slot]].order_id != order_id:
+    while table[slot] >= 0 and rows[table[slot]].order_id != order_id:
         slot = (slot + 1) & mask
     return slot
 
 
 @njit(cache=True)
-def table_remove(book: Int, slot: Int) -> None:
+def table_remove(book: Int, rows: Int, table: Int, slot: Int) -> None:
     """Empty a slot and move later entries of its run up, so that no tombstones remain."""
-    mask = np.int64(book.table.shape[0] - 1)
+    mask = np.int64(table.shape[0] - 1)
     hole, at = slot, slot
     while True:
         at = (at + 1) & mask
-        row = book.table[at]
+        row = table[at]
         if row < 0:
             break
-        home = np.int64((book.rows[row].order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
+        home = np.int64((rows[row].order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
         if ((at - home) & mask) >= ((at - hole) & mask):
-            book.table[hole] = row
-            book.rows[row].slot = hole
+            table[hole] = row
+            rows[row].slot = hole
             hole = at
-    book.table[hole] = -1
+    table[hole] = -1
 
 
 @njit(cache=True)
-def append_row(book: Int, row: Int, level: Int) -> None:
+def append_row(book: Int, rows: Int, row: Int, level: Int) -> None:
     """Put a row at the end of its level's list."""
-    side = np.int64(book.rows[row].side)
+    side = np.int64(rows[row].side)
     last = book.tail[side, level]
-    book.rows[row].previous = last
-    book.rows[row].next = -1
+    rows[row].previous = last
+    rows[row].next = -1
     if last < 0:
         book.head[side, level] = row
         set_level(book, side, level)
     else:
-        book.rows[last].next = row
+        rows[last].next = row
     book.tail[side, level] = row
-    book.level_lots[side, level] += book.rows[row].lots
+    book.level_lots[side, level] += rows[row].lots
 
 
 @njit(cache=True)
-def unlink_row(book: Int, row: Int) -> None:
+def unlink_row(book: Int, rows: Int, row: Int) -> None:
     """Take a row out of its level's list."""
-    side = np.int64(book.rows[row].side)
-    level = book.rows[row].price_ticks - book.scalars[BASE_TICKS]
-    before, after = book.rows[row].previous, book.rows[row].next
+    side = np.int64(rows[row].side)
+    level = rows[row].price_ticks - book.base_ticks
+    before, after = rows[row].previous, rows[row].next
     if before < 0:
         book.head[side, level] = after
     else:
-        book.rows[before].next = after
+        rows[before].next = after
     if after < 0:
         book.tail[side, level] = before
     else:
-        book.rows[after].previous = before
-    book.level_lots[side, level] -= book.rows[row].lots
+        rows[after].previous = before
+    book.level_lots[side, level] -= rows[row].lots
     if book.head[side, level] < 0:
         clear_level(book, side, level)
 
 
 @njit(cache=True)
-def remove_row(book: Int, row: Int) -> None:
+def remove_row(book: Int, rows: Int, table: Int, row: Int) -> None:
     """Take a row out of the book altogether."""
-    unlink_row(book, row)
-    table_remove(book, book.rows[row].slot)
-    book.rows[row].order_id = np.uint64(0)
-    book.rows[row].next = book.scalars[FREE_ROW]
-    book.scalars[FREE_ROW] = row
-    book.scalars[ROW_COUNT] -= 1
+    unlink_row(book, rows, row)
+    table_remove(book, rows, table, rows[row].slot)
+    rows[row].order_id = np.uint64(0)
+    rows[row].next = book.free_row
+    book.free_row = row
+    book.row_count -= 1
 
 
 @njit(cache=True)
-def insert_row(book: Int, operation: Int, price_ticks: Int, lots: Int, filled_lots: Int) -> Int:
+def insert_row(book: Int, rows: Int, table: Int, operation: Int, price_ticks: Int, lots: Int, filled_lots: Int) -> Int:
     """Rest an order at the end of its level; the row, or -1 when all rows are in use. The price is in the window."""
-    row = book.scalars[FREE_ROW]
+    row = book.free_row
     if row < 0:
         return np.int64(-1)
-    book.scalars[FREE_ROW] = book.rows[row].next
-    book.scalars[ROW_COUNT] += 1
-    slot = table_slot(book, operation.order_id)
-    book.table[slot] = row
-    book.rows[row].slot = slot
-    book.rows[row].order_id = operation.order_id
-    book.rows[row].price_ticks = price_ticks
-    book.rows[row].lots = lots
-    book.rows[row].filled_lots = filled_lots
-    book.rows[row].expiry_ms = operation.expiry_ms
-    book.rows[row].owner = operation.owner
-    book.rows[row].side = operation.side
-    book.rows[row].reduce_only = operation.reduce_only
-    append_row(book, row, price_ticks - book.scalars[BASE_TICKS])
+    book.free_row = rows[row].next
+    book.row_count += 1
+    slot = table_slot(book, rows, table, operation.order_id)
+    table[slot] = row
+    rows[row].slot = slot
+    rows[row].order_id = operation.order_id
+    rows[row].price_ticks = price_ticks
+    rows[row].lots = lots
+    rows[row].filled_lots = filled_lots
+    rows[row].expiry_ms = operation.expiry_ms
+    rows[row].owner = operation.owner
+    rows[row].side = operation.side
+    rows[row].reduce_only = operation.reduce_only
+    append_row(book, rows, row, price_ticks - book.base_ticks)
     return row

@@ -254,6 +254,8 @@ RING_HOURS = 24
 ROLES = 4
 ROW_AGE_MAX_MS = 10_000
 """Rows must be younger than this for new risk and for withdrawals, ms."""
+SEASON_STEPS = 7
+"""Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end."""
 SEED_CHANGE = b'change'
 SEED_COLLATERAL = b'collateral'
 SEED_EXCHANGE = b'exchange'

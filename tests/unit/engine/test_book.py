@@ -51,7 +51,7 @@ def records(drawn: list[dict[str, Any]]) -> np.ndarray:
 
 def check_storage(book: Book) -> None:
     """The arrays agree with each other: lists, level sums, id table, row count."""
-    arrays, seen = book.arrays, 0
+    seen = 0
     for side in (0, 1):
         for price, lots in book.depth(side):
             listed = [order for order in book.orders(side) if order[1] == price]
@@ -59,9 +59,9 @@ def check_storage(book: Book) -> None:
             seen += len(listed)
         best = book.depth(side)[0][0] if book.depth(side) else None
         assert book.best_ticks(side) == best
-    live = np.flatnonzero(arrays.rows["order_id"])
-    assert seen == book.order_count == len(live) == int((arrays.table >= 0).sum())
-    assert all(arrays.table[arrays.rows["slot"][row]] == row for row in live)
+    live = np.flatnonzero(book.rows["order_id"])
+    assert seen == book.order_count == len(live) == int((book.table >= 0).sum())
+    assert all(book.table[book.rows["slot"][row]] == row for row in live)
 
 
 @settings(max_examples=300, deadline=None)
@@ -76,7 +76,7 @@ def test_every_operation_equals_the_plain_book(drawn: list[dict[str, Any]], capa
     got = [tuple(int(fill[name]) for name in FILL.names) for fill in fills]
     got += [(*(int(fill[name]) for name in FILL.names[:4]), int(fill["operation"]) + cut) for fill in more_fills]
     assert got == plain.fills
-    assert book.arrays.positions.tolist() == plain.positions
+    assert book.positions.tolist() == plain.positions
     for side in (0, 1):
         assert book.orders(side) == [(order.order_id, order.price, order.lots) for order in plain.side(side)]
     check_storage(book)
