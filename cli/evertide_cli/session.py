@@ -134,16 +134,15 @@ def address(text: str, name: str) -> Pubkey:
 @asynccontextmanager
 async def connect(settings: Settings, *, sign: bool) -> AsyncIterator[Session]:
     """A session. With `sign`, the keypair file is read first, so that a bad one is refused before anything is sent."""
-    from evertide import EvertideClient
+    from evertide import EvertideClient, SendOptions
 
     payer = read_keypair(settings.keypair) if sign else None
+    fee = settings.priority_fee_micro_lamports
+    options = SendOptions(
+        confirm_timeout_ms=settings.timeout_ms, priority_fee_micro_lamports=fee, priority_fee_cap_micro_lamports=fee
+    )
     client = EvertideClient(
-        settings.rpc_url,
-        payer=payer,
-        ws_url=settings.ws_url,
-        commitment=settings.commitment,
-        timeout_s=settings.timeout_ms / 1000,
-        priority_fee_micro_lamports=settings.priority_fee_micro_lamports,
+        settings.rpc_url, payer=payer, ws_url=settings.ws_url, commitment=settings.commitment, options=options
     )
     async with client:
         yield Session(settings, client)

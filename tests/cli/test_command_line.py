@@ -14,6 +14,7 @@ from solders.keypair import Keypair
 from evertide_cli import main as entry
 from evertide_cli.errors import ConfigProblem, KeypairProblem, UsageProblem
 from evertide_cli.keys import read_keypair, write_keypair
+from evertide_cli.session import connect
 from evertide_cli.settings import derive_ws_url, resolve, write_value
 
 HEAVY = (
@@ -95,6 +96,15 @@ def test_bad_configuration(tmp_path: Path, content: str, words: str) -> None:
     with pytest.raises(ConfigProblem) as caught:
         resolve({}, {"EVERTIDE_CONFIG": str(path)})
     assert words in str(caught.value)
+
+
+async def test_what_was_asked_for_is_how_transactions_are_sent(tmp_path: Path) -> None:
+    environment = {"EVERTIDE_CONFIG": str(tmp_path / "none.toml")}
+    settings = resolve({"timeout_ms": "1234", "priority_fee_micro_lamports": "7000000"}, environment)
+    async with connect(settings, sign=False) as session:
+        options = session.client.sender.options
+        assert options.confirm_timeout_ms == 1_234
+        assert options.priority_fee_micro_lamports == options.priority_fee_cap_micro_lamports == 7_000_000
 
 
 def test_config_set_keeps_the_rest_and_refuses_bad_values(tmp_path: Path) -> None:
