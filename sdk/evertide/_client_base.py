@@ -16,7 +16,7 @@ from ._generated.errors import OracleNotNewer
 from ._outcome import Confirmed, SendOptions
 from ._pda import collateral_address, market_address
 from ._reading import Reading
-from ._refresh import Feeds, refresh, rows_read, stale_rows
+from ._refresh import Feeds, carries_risk, refresh, rows_read, stale_rows
 
 
 class Writing(Reading):
@@ -49,16 +49,23 @@ class Writing(Reading):
         return (self.address(), []) if given is None else (given.pubkey(), [given])
 
     async def refresh_instructions(
-        self, user: Pubkey | None = None, *, markets: Iterable[int] = (), collaterals: Iterable[int] = ()
+        self,
+        user: Pubkey | None = None,
+        *,
+        markets: Iterable[int] = (),
+        collaterals: Iterable[int] = (),
+        withdrawal: bool = False,
     ) -> list[Instruction]:
         """Instructions that renew every row too old of what `user` holds and of what is named.
 
+        For a `withdrawal` a user without position, order and debt needs none: no dead feed locks its money in.
         Raises `StaleRisk` for a row that the client has no means to renew.
         """
         held: tuple[set[int], set[int]] = (set(markets), {index for index in collaterals if index})
         if user is not None:
             account: User = await self.user(user)
-            held = rows_read(account, *held)
+            if not withdrawal or carries_risk(account):
+                held = rows_read(account, *held)
         if not held[0] and not held[1]:
             return []
         cache, now_ms = await asyncio.gather(self.risk_cache(), self.chain_time_ms())

@@ -123,7 +123,7 @@ class TraderWrites(Writing):
         )
 
         async def steps() -> list[Instruction]:
-            return [*await self.refresh_instructions(source), step]
+            return [*await self.refresh_instructions(source, withdrawal=True), step]
 
         return await self._send_fresh(steps, keys)
 

@@ -62,6 +62,12 @@ def _is_valued(position: Position) -> bool:
     return bool(position.market_plus_one and counted)
 
 
+def carries_risk(user: User) -> bool:
+    """Whether the program values the user on a withdrawal: a size, an open order, an unsettled loss or a debt."""
+    at_risk = (held.basis_lots or held.open_order_count or held.cash_atoms < 0 for held in user.positions)
+    return user.quote_atoms < 0 or any(at_risk)
+
+
 def stale_rows(cache: RiskCache, markets: Iterable[int], collaterals: Iterable[int], now_ms: int) -> list[StaleRow]:
     """Rows that are, or are about to be, too old to act on, or whose price the program refuses for margin."""
     named: list[tuple[str, int, MarketRow | CollateralRow]] = []

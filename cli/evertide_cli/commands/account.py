@@ -102,7 +102,7 @@ def withdraw(
             amount_atoms=atoms,
         )
         token_account = create_idempotent_associated_token_account(me, me, collateral.mint)
-        renewals = await session.client.refresh_instructions(where)
+        renewals = await session.client.refresh_instructions(where, withdrawal=True)
         await session.submit("withdraw", [*renewals, token_account, step], amount_atoms=atoms, asset=asset)
 
     run(context, body, sign=True)

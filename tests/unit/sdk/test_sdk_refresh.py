@@ -10,8 +10,8 @@ from solders.pubkey import Pubkey
 
 import evertide
 from evertide import Feeds, LocalPrice, OracleRules, RiskCache, User, constants, instructions
-from evertide._refresh import StaleRow, refresh, rows_read, stale_rows
-from evertide.errors import OracleNotNewer, StaleRisk
+from evertide._refresh import StaleRow, carries_risk, refresh, rows_read, stale_rows
+from evertide.errors import OracleNotNewer, RpcUnreachable, StaleRisk
 
 NOW_MS = 1_000_000
 SIGNER, FEED = Pubkey(bytes([1]) * 32), Pubkey(bytes([2]) * 32)
@@ -63,6 +63,38 @@ def test_rows_are_those_of_what_is_held_and_named() -> None:
     held = replace(user, positions=tuple(positions), collaterals=tuple(slots))
     assert rows_read(held) == ({3, 5}, {2})
     assert rows_read(held, [1], [0, 3]) == ({1, 3, 5}, {2, 3})
+
+
+@pytest.mark.parametrize(
+    ("change", "valued"),
+    [
+        ({}, False),
+        ({"cash_atoms": 5}, False),
+        ({"cash_atoms": -1}, True),
+        ({"basis_lots": 1}, True),
+        ({"open_order_count": 1}, True),
+    ],
+)
+def test_only_who_carries_risk_is_valued_on_a_withdrawal(change: dict[str, int], valued: bool) -> None:
+    user = empty(User)
+    positions = (replace(user.positions[0], market_plus_one=4, **change), *user.positions[1:])
+    assert carries_risk(replace(user, positions=positions, quote_atoms=7)) is valued
+    assert carries_risk(replace(user, quote_atoms=-1))
+
+
+async def test_a_withdrawal_without_risk_reads_no_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = list(empty(User).collaterals)
+    slots[0] = replace(slots[0], collateral_index=1, amount_atoms=1)
+    saver = replace(empty(User), collaterals=tuple(slots), quote_atoms=5)
+
+    async def read(self: evertide.EvertideClient, where: Pubkey) -> User:
+        return saver
+
+    monkeypatch.setattr(evertide.EvertideClient, "user", read)
+    async with evertide.EvertideClient("http://127.0.0.1:9") as client:
+        assert await client.refresh_instructions(SIGNER, withdrawal=True) == []
+        with pytest.raises(RpcUnreachable):
+            await client.refresh_instructions(SIGNER)
 
 
 def test_fresh_rows_need_nothing() -> None:
