@@ -65,7 +65,8 @@ fn item_end(lines: &[&str], row: usize) -> usize {
 
 /// The attributes that a copied item gets, or nothing when the item is not copied.
 fn header(line: &str, attributes: &str) -> Option<String> {
-    let plain = "#[allow(dead_code)]\n#[repr(C)]\n#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable";
+    let plain =
+        "#[allow(dead_code)]\n#[repr(C)]\n#[derive(Clone, Copy, Debug, PartialEq, bytemuck::Pod, bytemuck::Zeroable";
     if line.starts_with("pub struct ") && attributes.contains("#[account") {
         return Some(format!("{plain})]\n"));
     }

@@ -51,7 +51,8 @@ pub fn repository() -> PathBuf {
 pub fn idl() -> &'static Idl {
     static IDL: OnceLock<Idl> = OnceLock::new();
     IDL.get_or_init(|| {
-        let path = std::env::var_os("EVERTIDE_IDL").map_or_else(|| repository().join("idl/evertide.json"), PathBuf::from);
+        let path =
+            std::env::var_os("EVERTIDE_IDL").map_or_else(|| repository().join("idl/evertide.json"), PathBuf::from);
         let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         parse(serde_json::from_str(&text).expect("the IDL is JSON"))
     })

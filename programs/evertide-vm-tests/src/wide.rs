@@ -81,7 +81,10 @@ impl World {
         for index in (0..POSITIONS_MAX as u16).rev() {
             let count = if index == 0 { left } else { left.min(2) };
             if count != 0 {
-                let order = |at: usize| OrderArgs { client_order_id: 1_000 * u64::from(index + 1) + at as u64, ..limit(index, at % 2 == 1, if at % 2 == 1 { 330_000 } else { 270_000 }, 1) };
+                let order = |at: usize| OrderArgs {
+                    client_order_id: 1_000 * u64::from(index + 1) + at as u64,
+                    ..limit(index, at % 2 == 1, if at % 2 == 1 { 330_000 } else { 270_000 }, 1)
+                };
                 for chunk in (0..count).collect::<Vec<_>>().chunks(8) {
                     let orders: Vec<OrderArgs> = chunk.iter().map(|at| order(*at)).collect();
                     let call = self.place_orders(&trader, &orders);

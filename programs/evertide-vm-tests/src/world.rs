@@ -41,7 +41,8 @@ pub fn key(name: &str) -> Address {
 fn program_bytes() -> &'static [u8] {
     static BYTES: OnceLock<Vec<u8>> = OnceLock::new();
     BYTES.get_or_init(|| {
-        let path = std::env::var_os("EVERTIDE_PROGRAM").map_or_else(|| repository().join("programs/bin/evertide.so"), PathBuf::from);
+        let path = std::env::var_os("EVERTIDE_PROGRAM")
+            .map_or_else(|| repository().join("programs/bin/evertide.so"), PathBuf::from);
         std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     })
 }
@@ -180,6 +181,7 @@ impl World {
     }
 
     /// Sends raw instructions in one transaction with the greatest compute limit.
+    #[allow(clippy::result_large_err, reason = "LiteSVM's own result; made a few times a millisecond at most")]
     pub fn send_instructions(&mut self, instructions: &[Instruction]) -> TransactionResult {
         let mut data = vec![2];
         data.extend_from_slice(&1_400_000u32.to_le_bytes());
@@ -189,6 +191,7 @@ impl World {
     }
 
     /// Sends one call; the outcome as it is.
+    #[allow(clippy::result_large_err, reason = "LiteSVM's own result; made a few times a millisecond at most")]
     pub fn send(&mut self, call: &Call) -> TransactionResult {
         self.send_instructions(&[call.instruction()])
     }

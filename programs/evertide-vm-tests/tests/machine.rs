@@ -68,7 +68,10 @@ fn fresh_sequences_keep_every_invariant() {
                 match run_steps(&steps) {
                     Ok(machine) => {
                         let mut all = outcomes.lock().expect("no panic inside");
-                        machine.outcomes.iter().for_each(|(name, times)| *all.entry(name.clone()).or_default() += times);
+                        machine
+                            .outcomes
+                            .iter()
+                            .for_each(|(name, times)| *all.entry(name.clone()).or_default() += times);
                     }
                     Err((taken, message)) => {
                         failed.store(true, Ordering::Relaxed);

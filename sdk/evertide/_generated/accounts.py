@@ -380,7 +380,7 @@ class Market(Wire):
     sequence: int
     #: Rolling hash of the fills: anyone can check that no event was dropped.
     event_hash: int
-    #: Seasoning: step reached (open interest cap = 1 % of target at 0).
+    #: Seasoning: step reached; the open interest limit is 1 % of its target at 0, all of it at `SEASON_STEPS`.
     season_step: int
     padding2: int = field(default=0, repr=False)
     #: Start of that step, unix ms.

@@ -556,6 +556,7 @@ class MarketView(Wire):
         ('pending_fees_atoms', 'u64'),
     )
     index_price_q32: int
+    #: Inside its radius around the index, as every reader takes it.
     mark_price_q32: int
     #: 5-minute TWAP of the mark.
     twap_price_q32: int

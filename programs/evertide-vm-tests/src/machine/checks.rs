@@ -61,7 +61,10 @@ impl Machine {
         let held = i128::from(self.world.tokens(&vault(0)));
         let counted = i128::from(quote.dust_atoms) + i128::from(quote.interest_atoms);
         let claims = balances + pools + insurance + counted;
-        assert_eq!(held, claims, "I-01: quote vault against users {balances} + pools {pools} + fund {insurance} + dust");
+        assert_eq!(
+            held, claims,
+            "I-01: quote vault against users {balances} + pools {pools} + fund {insurance} + dust"
+        );
         let sol: u64 = users.iter().flat_map(|(_, user)| user.collaterals).map(|slot| slot.amount_atoms).sum();
         assert_eq!(self.world.tokens(&vault(1)), sol, "I-01: SOL vault against the users' slots");
         assert_eq!(self.world.collateral(1).total_atoms, sol, "I-07: the SOL total against the users' slots");
@@ -103,7 +106,10 @@ impl Machine {
                 let lost: i128 = rows.clone().filter(|row| !inside(row)).map(|row| -net(row, 0) - balance(row)).sum();
                 let fund = i128::from(self.world.insurance().paid_atoms);
                 let kept: i128 = rows.clone().filter(inside).map(|row| balance(row).min(0)).sum();
-                assert!(taken + kept <= lost.max(0) + fund, "I-03: {first} and {second} took {taken}, others lost {lost}");
+                assert!(
+                    taken + kept <= lost.max(0) + fund,
+                    "I-03: {first} and {second} took {taken}, others lost {lost}"
+                );
             }
         }
     }
@@ -185,7 +191,8 @@ impl Machine {
     pub(super) fn check_event_sequences(&mut self, outcome: &Outcome) {
         for (name, value) in outcome.events() {
             let owner = match name.as_str() {
-                "OrdersMatched" | "MarkUpdated" | "MarketAccrued" | "PnlSettled" | "PositionTouched" | "FeesCollected" => {
+                "OrdersMatched" | "MarkUpdated" | "MarketAccrued" | "PnlSettled" | "PositionTouched"
+                | "FeesCollected" => {
                     format!("event market {}", value["market_index"])
                 }
                 "OracleUpdated" => format!("event {} {}", value["market"], value["index"]).replace("true", "market"),

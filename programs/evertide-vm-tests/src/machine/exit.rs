@@ -63,7 +63,11 @@ impl Machine {
 
     fn clear_limits(&mut self, market_index: u16, rows: &[usize]) {
         for &row in rows {
-            if self.world.position(&self.traders[row], market_index).is_some_and(|position| position.user_ratio_bps != 0) {
+            if self
+                .world
+                .position(&self.traders[row], market_index)
+                .is_some_and(|position| position.user_ratio_bps != 0)
+            {
                 let call = self.world.set_limits(&self.traders[row], 0, 0, market_index, 0);
                 self.must(&call);
             }

@@ -28,10 +28,9 @@ fn holding(world: &World, trader: &Trader, market_index: u16) -> (i64, i64) {
 
 impl Machine {
     pub(super) fn run_match(&mut self, market_index: u16, taker: &Quote, makers: &[Quote], die: u32) {
-        let named: Vec<_> =
-            makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
+        let named: Vec<_> = makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
         let parties: Vec<usize> = makers.iter().map(|maker| maker.owner).chain([taker.owner]).collect();
-        let keeper = self.living().into_iter().find(|row| die % 3 == 0 && !parties.contains(row));
+        let keeper = self.living().into_iter().find(|row| die.is_multiple_of(3) && !parties.contains(row));
         let keeper_user = keeper.map(|row| self.traders[row].user);
         let call = self.world.match_orders_for(
             market_index,
@@ -79,14 +78,7 @@ impl Machine {
         self.check_state_matches(owner, market_index, event);
     }
 
-    fn check_fill(
-        &self,
-        before: &World,
-        market_index: u16,
-        taker: &Quote,
-        fill: &Value,
-        tick_value: i64,
-    ) -> Quote {
+    fn check_fill(&self, before: &World, market_index: u16, taker: &Quote, fill: &Value, tick_value: i64) -> Quote {
         let owner = self.row_of(text(fill, "maker"));
         assert_ne!(owner, taker.owner, "I-16: a user traded with itself: {fill}");
         let trader = &self.traders[owner];
@@ -149,6 +141,9 @@ impl Machine {
 fn check_reduce_only(quote: &Quote, held: i64, change: i64, event: &Value) {
     if quote.order.flags & order_flags::REDUCE_ONLY != 0 {
         let after = held + change;
-        assert!(after.abs() <= held.abs() && (after == 0 || after.signum() == held.signum()), "I-10: reduce-only: {event}");
+        assert!(
+            after.abs() <= held.abs() && (after == 0 || after.signum() == held.signum()),
+            "I-10: reduce-only: {event}"
+        );
     }
 }

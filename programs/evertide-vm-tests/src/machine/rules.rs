@@ -99,13 +99,14 @@ impl Machine {
         let open: Vec<_> = orders.iter().filter(|order| order.order_id != 0).collect();
         let Some(order) = open.get(dice[3] as usize % open.len().max(1)) else { return };
         let mut replacement = self.random_order(dice, 1);
-        if dice[1] % 8 != 0 {
+        if !dice[1].is_multiple_of(8) {
             replacement.market_index = order.market_index;
             replacement.ask = order.flags & crate::state::order_flags::ASK != 0;
             replacement.price_ticks = order.price_ticks;
             replacement.kind = order.kind;
             replacement.time_in_force = order.time_in_force;
-            replacement.size_lots = if dice[2] % 2 == 0 { order.size_lots.div_ceil(2) } else { order.size_lots + 5 };
+            replacement.size_lots =
+                if dice[2].is_multiple_of(2) { order.size_lots.div_ceil(2) } else { order.size_lots + 5 };
         }
         let call = self.world.modify_order(&self.traders[row], order.order_id, &replacement);
         self.attempt(&call);
@@ -153,7 +154,7 @@ impl Machine {
     fn move_price(&mut self, dice: [u32; 4], most_bps: u64) {
         let index = dice[0] as usize % PRICES.len();
         let step = self.prices[index] * (u64::from(dice[1]) % (most_bps + 1)) / 10_000;
-        let moved = if dice[2] % 2 == 0 { self.prices[index] + step } else { self.prices[index] - step };
+        let moved = if dice[2].is_multiple_of(2) { self.prices[index] + step } else { self.prices[index] - step };
         self.prices[index] = moved.clamp(PRICES[index] * 85 / 100, PRICES[index] * 115 / 100);
         self.world.advance(1);
         let call = self.world.update_oracle(Target::Market(index as u16), self.prices[index]);
@@ -181,7 +182,7 @@ impl Machine {
 
     fn show_evidence(&mut self, dice: [u32; 4]) {
         let market_index = (dice[1] % u32::from(MARKETS)) as u16;
-        if dice[2] % 4 != 0 {
+        if !dice[2].is_multiple_of(4) {
             self.world.advance_slots(10);
         }
         let mut quotes = self.quotes(market_index);
@@ -191,8 +192,8 @@ impl Machine {
             let side = quotes.iter().filter(|quote| quote.is_ask() == ask).take(4);
             side.map(|quote| (&self.traders[quote.owner], quote.order.order_id)).collect()
         };
-        let bids = if dice[3] % 5 == 0 { Vec::new() } else { side(false) };
-        let asks = if dice[3] % 7 == 0 { Vec::new() } else { side(true) };
+        let bids = if dice[3].is_multiple_of(5) { Vec::new() } else { side(false) };
+        let asks = if dice[3].is_multiple_of(7) { Vec::new() } else { side(true) };
         let call = self.world.update_mark(market_index, &bids, &asks);
         self.attempt(&call);
     }
@@ -220,9 +221,9 @@ impl Machine {
     }
 
     fn limits(&mut self, row: usize, dice: [u32; 4]) {
-        let market_index = if dice[1] % 2 == 0 { u16::MAX } else { (dice[1] % u32::from(MARKETS)) as u16 };
+        let market_index = if dice[1].is_multiple_of(2) { u16::MAX } else { (dice[1] % u32::from(MARKETS)) as u16 };
         let ratio = |die: u32| [0, 0, 500, 2_000, 12_000][die as usize % 5];
-        let cap = if dice[2] % 4 == 0 { 1_000_000 * USD } else { 0 };
+        let cap = if dice[2].is_multiple_of(4) { 1_000_000 * USD } else { 0 };
         let call = self.world.set_limits(&self.traders[row], ratio(dice[2]), cap, market_index, ratio(dice[3]));
         self.attempt(&call);
     }
@@ -251,7 +252,7 @@ impl Machine {
 }
 
 fn amount(dice: [u32; 4]) -> u64 {
-    let unit = if dice[1] % 2 == 0 { USD } else { SOL / 10 };
+    let unit = if dice[1].is_multiple_of(2) { USD } else { SOL / 10 };
     match dice[2] % 8 {
         0 => 0,
         1 => 1,

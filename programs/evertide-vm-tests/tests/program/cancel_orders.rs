@@ -38,13 +38,15 @@ fn stage() -> (World, Trader) {
 }
 
 fn open_ids(world: &World, trader: &Trader) -> Vec<u64> {
-    let mut ids: Vec<u64> = world.orders(trader).orders.iter().map(|order| order.order_id).filter(|id| *id != 0).collect();
+    let mut ids: Vec<u64> =
+        world.orders(trader).orders.iter().map(|order| order.order_id).filter(|id| *id != 0).collect();
     ids.sort_unstable();
     ids
 }
 
 fn cancels_by_every_selector() {
-    let selector = |by: u8, market_index: u16, ask: bool, ids: &[u64]| CancelArgs { by, market_index, ask, ids: ids.to_vec() };
+    let selector =
+        |by: u8, market_index: u16, ask: bool, ids: &[u64]| CancelArgs { by, market_index, ask, ids: ids.to_vec() };
     let cases = [
         (selector(0, 0, false, &[1, 3]), vec![2, 4, 5]),
         (selector(1, 0, false, &[102]), vec![1, 3, 4, 5]),
@@ -83,10 +85,16 @@ fn refuses_unknown_orders() {
     let (mut world, alice) = stage();
     world.fails(&world.cancel_ids(&alice, &[6]), "OrderNotFound");
     world.fails(&world.cancel_ids(&alice, &[0]), "OrderNotFound");
-    world.fails(&world.cancel_orders(&alice, &CancelArgs { by: 1, ids: vec![999], ..CancelArgs::default() }), "OrderNotFound");
+    world.fails(
+        &world.cancel_orders(&alice, &CancelArgs { by: 1, ids: vec![999], ..CancelArgs::default() }),
+        "OrderNotFound",
+    );
     world.ok(&world.cancel_all(&alice));
     world.fails(&world.cancel_all(&alice), "OrderNotFound");
-    world.fails(&world.cancel_orders(&alice, &CancelArgs { by: 2, market_index: 40, ..CancelArgs::default() }), "OrderNotFound");
+    world.fails(
+        &world.cancel_orders(&alice, &CancelArgs { by: 2, market_index: 40, ..CancelArgs::default() }),
+        "OrderNotFound",
+    );
 }
 
 fn refuses_bad_selectors() {

@@ -149,13 +149,18 @@ fn matching() {
     }
     let (mut world, full, _) = wide();
     let makers: Vec<Trader> = (0..8).map(|row| world.full_user(&format!("full maker {row}"), 8)).collect();
-    let ids: Vec<u64> =
-        makers.iter().enumerate().map(|(row, maker)| world.place(maker, post_only(0, true, 300_000 + row as u64, 20))).collect();
+    let ids: Vec<u64> = makers
+        .iter()
+        .enumerate()
+        .map(|(row, maker)| world.place(maker, post_only(0, true, 300_000 + row as u64, 20)))
+        .collect();
     world.advance_slots(1);
     let taker = world.place(&full, limit(0, false, 300_010, 160));
     let named: Vec<_> = makers.iter().zip(ids).collect();
     let keeper = world.full_user("keeper user", 31);
     let call = world.match_orders_for(0, Some(keeper.user), &full, taker, &named);
+    let fills = world.clone().ok(&call).event("OrdersMatched")["fills"].as_array().map(Vec::len);
+    assert_eq!(fills, Some(8), "the worst case fills every maker");
     note(&mut world, "worst: 8 makers, everybody with 12 positions, 8 assets", &call);
 }
 
@@ -172,8 +177,14 @@ fn oracle_and_mark() {
         state.terms.oracle.feed_id = [9; 32];
     });
     let publish_time_s = world.now_ms() / 1_000;
-    let update =
-        PythUpdate { feed_id: [9; 32], price: 10_012_345_678, confidence: 5_000_000, exponent: -8, publish_time_s, verification: 1 };
+    let update = PythUpdate {
+        feed_id: [9; 32],
+        price: 10_012_345_678,
+        confidence: 5_000_000,
+        exponent: -8,
+        publish_time_s,
+        verification: 1,
+    };
     world.set(key("pyth"), feed_account(PYTH_RECEIVER, update.data()));
     let call = world.update_oracle_with(Target::Market(2), key("pyth"), &Default::default());
     note(&mut world, "Pyth, market", &call);
@@ -185,7 +196,8 @@ fn oracle_and_mark() {
     note(&mut world, "1 order a side", &call);
     let (mut world, ..) = wide();
     let shown: Vec<Trader> = (0..8).map(|row| world.full_user(&format!("shown {row}"), 8)).collect();
-    let place = |world: &mut World, row: usize, ask: bool, price: u64| world.place(&shown[row], post_only(0, ask, price, 42));
+    let place =
+        |world: &mut World, row: usize, ask: bool, price: u64| world.place(&shown[row], post_only(0, ask, price, 42));
     let bids: Vec<u64> = (0..4).map(|row| place(&mut world, row, false, 299_900 - row as u64)).collect();
     let asks: Vec<u64> = (4..8).map(|row| place(&mut world, row, true, 300_100 + row as u64)).collect();
     world.advance_slots(12);
@@ -225,6 +237,8 @@ fn accruals() {
     });
     world.edit::<Collateral>(evertide_vm_tests::exchange::collateral(0), |state| state.total_atoms -= spend);
     let call = world.settle_pnl(0, full.user);
+    let settled = world.clone().ok(&call).event("PnlSettled");
+    assert!(settled["quote_atoms"].as_i64() < Some(-1_000_000), "the worst case takes a debt: {settled}");
     note(&mut world, "worst: a full user takes a debt", &call);
 }
 
@@ -232,8 +246,12 @@ fn views() {
     let (mut world, alice, bob) = stage();
     world.trade(0, &alice, &bob, 500_000, 1_000);
     let sequence = world.user(&alice).sequence;
-    let calls =
-        [world.assert_health(alice.user, 0, 0), world.assert_sequence(alice.user, sequence), world.view_health(alice.user), world.view_market(0)];
+    let calls = [
+        world.assert_health(alice.user, 0, 0),
+        world.assert_sequence(alice.user, sequence),
+        world.view_health(alice.user),
+        world.view_market(0),
+    ];
     for call in calls {
         note(&mut world, "typical", &call);
     }

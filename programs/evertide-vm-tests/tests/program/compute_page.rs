@@ -64,7 +64,8 @@ fn page(units: &BTreeMap<(String, String), u64>) -> String {
     );
     for ((instruction, case), used) in units {
         let most = ceiling(instruction, case);
-        writeln!(text, "| `{instruction}` | {case} | {} | {} |", grouped(*used), grouped(most)).expect("a string takes text");
+        writeln!(text, "| `{instruction}` | {case} | {} | {} |", grouped(*used), grouped(most))
+            .expect("a string takes text");
     }
     text
 }
@@ -72,7 +73,8 @@ fn page(units: &BTreeMap<(String, String), u64>) -> String {
 /// Thousands separated by commas.
 fn grouped(value: u64) -> String {
     let digits = value.to_string();
-    let parts: Vec<&str> = digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).expect("digits")).collect();
+    let parts: Vec<&str> =
+        digits.as_bytes().rchunks(3).rev().map(|part| std::str::from_utf8(part).expect("digits")).collect();
     parts.join(",")
 }
 

@@ -46,10 +46,7 @@ fn credits_what_the_vault_received() {
 fn anyone_pays_in() {
     let mut world = World::open();
     let (alice, bob) = (world.trader("alice"), world.trader("bob"));
-    let call = world
-        .deposit(&alice, 0, USD)
-        .with("authority", bob.authority)
-        .with("source_token", bob.tokens[0]);
+    let call = world.deposit(&alice, 0, USD).with("authority", bob.authority).with("source_token", bob.tokens[0]);
     world.ok(&call);
     assert_eq!(world.user(&alice).quote_atoms, 1_000_000);
 }

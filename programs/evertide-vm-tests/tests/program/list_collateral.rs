@@ -134,15 +134,16 @@ fn v31_refuses_token_2022_mints() {
     world.assert_unchanged(&before, "a Token-2022 mint");
     mint.data.extend_from_slice(&[0; 88]);
     world.set(key("extended"), mint);
-    let call = world.list_collateral(0, key("extended"), &quote_terms()).with(
-        "token_program",
-        solana_address::Address::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"),
-    );
+    let call = world
+        .list_collateral(0, key("extended"), &quote_terms())
+        .with("token_program", solana_address::Address::from_str_const("TokenzQdBNbLqP5VEhdkAS6EPFLC1PHnBqCXEpPxuEb"));
     let before = world.snapshot();
     assert!(world.send(&call).is_err(), "a look-alike token program was accepted");
     world.assert_unchanged(&before, "a Token-2022 program");
     world.fails_with(
-        &world.list_collateral(0, world.mints[0], &quote_terms()).with("token_program", evertide_vm_tests::call::program_id()),
+        &world
+            .list_collateral(0, world.mints[0], &quote_terms())
+            .with("token_program", evertide_vm_tests::call::program_id()),
         InstructionError::IncorrectProgramId,
     );
 }

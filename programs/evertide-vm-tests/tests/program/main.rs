@@ -23,6 +23,8 @@ mod match_refusals;
 mod open_exchange;
 mod place_orders;
 mod schema;
+mod security;
+mod specimens;
 mod update_mark;
 mod update_oracle;
 mod withdraw;
@@ -47,14 +49,17 @@ fn all() -> Vec<Case> {
         insurance::tests(),
         guards::tests(),
         compute::tests(),
+        security::tests(),
     ]
     .concat()
 }
 
 fn main() {
     let wanted = filters();
-    let chosen: Vec<Case> =
-        all().into_iter().filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word))).collect();
+    let chosen: Vec<Case> = all()
+        .into_iter()
+        .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word)))
+        .collect();
     let mut failed = run(&chosen);
     if wanted.is_empty() {
         failed.extend(run(&[coverage::tests(), compute_page::tests()].concat()));

@@ -92,9 +92,11 @@ fn pays_the_keeper() {
 fn fills_eight_makers() {
     let (mut world, alice, _) = stage();
     let makers: Vec<Trader> = (0..8).map(|row| world.funded(&format!("maker {row}"), 1_000)).collect();
-    let ids: Vec<u64> = makers.iter().enumerate().map(|(row, maker)| {
-        world.place(maker, post_only(0, true, 500_000 + row as u64, 10))
-    }).collect();
+    let ids: Vec<u64> = makers
+        .iter()
+        .enumerate()
+        .map(|(row, maker)| world.place(maker, post_only(0, true, 500_000 + row as u64, 10)))
+        .collect();
     world.advance_slots(1);
     let taker = world.place(&alice, market_order(0, false, 100));
     let named: Vec<_> = makers.iter().zip(ids).collect();
@@ -137,7 +139,8 @@ fn passes_over_makers_that_cannot_trade() {
     let maker = world.place(&alice, post_only(0, true, 500_001, 10));
     world.advance_slots(1);
     let taker = world.place(&bob, limit(0, false, 500_001, 5));
-    let event = world.ok(&world.match_orders(0, &bob, taker, &[(&poor, poor_id), (&alice, maker)])).event("OrdersMatched");
+    let event =
+        world.ok(&world.match_orders(0, &bob, taker, &[(&poor, poor_id), (&alice, maker)])).event("OrdersMatched");
     assert_eq!(event["skips"][0]["reason"].as_u64(), Some(11), "its user lacks margin");
     assert_eq!(event["fills"].as_array().map(Vec::len), Some(1));
     assert!(world.order(&poor, poor_id).is_some(), "the order stays");

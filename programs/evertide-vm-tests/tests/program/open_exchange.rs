@@ -78,7 +78,11 @@ fn accepts_a_final_program_and_a_timelock() {
     world.ok(&world.open_exchange());
     let multisig = key("multisig");
     let (vault, _) = Address::find_program_address(&[b"multisig", multisig.as_ref(), b"vault", &[0]], &SQUADS);
-    let cases = [(72 * 3_600, Address::default(), true), (72 * 3_600 - 1, Address::default(), false), (99 * 3_600, vault, false)];
+    let cases = [
+        (72 * 3_600, Address::default(), true),
+        (72 * 3_600 - 1, Address::default(), false),
+        (99 * 3_600, vault, false),
+    ];
     for (time_lock_s, config_authority, accepted) in cases {
         let mut world = not_local();
         world.set_upgrade_authority(Some(vault));
@@ -115,22 +119,17 @@ fn nonce_account(authority: Address) -> Account {
 
 /// V-28: what was signed for a durable nonce may be weeks old: no admin instruction runs behind AdvanceNonceAccount.
 fn v28_refuses_a_durable_nonce() {
-    let market_terms = market_terms(0, World::deployed().oracle);
-    let stages: [(fn() -> World, fn(&World) -> Call); 2] = [
-        (World::deployed, |world| world.initialize_exchange(true, &exchange_terms())),
-        (World::listed, World::open_exchange),
+    let (deployed, initialized, listed) = (World::deployed(), World::initialized(), World::listed());
+    let market_terms = market_terms(0, listed.oracle);
+    let calls = [
+        (&deployed, deployed.initialize_exchange(true, &exchange_terms())),
+        (&initialized, initialized.list_collateral(0, initialized.mints[0], &quote_terms())),
+        (&listed, listed.list_market(3, &market_terms)),
+        (&listed, listed.open_exchange()),
     ];
-    for (stage, call) in stages {
-        let world = stage();
-        let call = call(&world);
-        refuse_behind_nonce(world, &call);
+    for (world, call) in calls {
+        refuse_behind_nonce(world.clone(), &call);
     }
-    let world = World::initialized();
-    let call = world.list_collateral(0, world.mints[0], &quote_terms());
-    refuse_behind_nonce(world, &call);
-    let world = World::listed();
-    let call = world.list_market(3, &market_terms);
-    refuse_behind_nonce(world, &call);
 }
 
 fn refuse_behind_nonce(mut world: World, call: &Call) {

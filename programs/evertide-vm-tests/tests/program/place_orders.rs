@@ -164,8 +164,14 @@ fn refuses_wrong_arguments() {
         (OrderArgs { builder_fee_tenth_bps: 1, ..plain.clone() }, "BuilderInvalid"),
         (OrderArgs { auction_start_ticks: 498_000, ..plain.clone() }, "AuctionStartInvalid"),
         (OrderArgs { auction_start_ticks: 499_001, taker_phase_s: 5, ..plain.clone() }, "AuctionStartInvalid"),
-        (OrderArgs { ask: true, auction_start_ticks: 498_999, taker_phase_s: 5, ..plain.clone() }, "AuctionStartInvalid"),
-        (OrderArgs { price_ticks: 600_000, max_slippage_bps: 50, ..market_order(0, false, 1) }, "SlippageLimitExceeded"),
+        (
+            OrderArgs { ask: true, auction_start_ticks: 498_999, taker_phase_s: 5, ..plain.clone() },
+            "AuctionStartInvalid",
+        ),
+        (
+            OrderArgs { price_ticks: 600_000, max_slippage_bps: 50, ..market_order(0, false, 1) },
+            "SlippageLimitExceeded",
+        ),
         (OrderArgs { price_ticks: (1 << 40) - 1, size_lots: 1 << 30, ..plain.clone() }, "Overflow"),
     ];
     for (order, error) in refused {
@@ -276,7 +282,8 @@ fn refuses_by_market_status() {
     world.trade(0, &alice, &bob, 500_000, 10);
     let reduce = OrderArgs { reduce_only: true, ..limit(0, true, 500_000, 1) };
     // Post-only: only orders that rest. Reduce-only: only reductions. Halted and later: none.
-    for (status, plain, rests, reduces) in [(1, false, true, false), (2, false, false, true), (3, false, false, false)] {
+    for (status, plain, rests, reduces) in [(1, false, true, false), (2, false, false, true), (3, false, false, false)]
+    {
         world.edit::<Market>(market(0), |state| state.status = status);
         let orders =
             [(limit(0, false, 499_000, 1), plain), (post_only(0, false, 499_000, 1), rests), (reduce.clone(), reduces)];

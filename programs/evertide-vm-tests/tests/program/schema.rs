@@ -12,7 +12,12 @@ use evertide_vm_tests::{
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-tests!(arguments_equal_the_idl, discriminators_are_hashes_of_names, layouts_equal_the_exported_ones, addresses_are_canonical);
+tests!(
+    arguments_equal_the_idl,
+    discriminators_are_hashes_of_names,
+    layouts_equal_the_exported_ones,
+    addresses_are_canonical
+);
 
 fn arguments_equal_the_idl() {
     let plain = |kind: String| kind.replace("Vec < u64 >", "{vec:u64}").replace("Vec<u64>", "{vec:u64}");

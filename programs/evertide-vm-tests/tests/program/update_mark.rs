@@ -43,7 +43,10 @@ fn the_mark_is_the_median() {
     let (mut world, alice, bob) = quoted(500_400, 500_600);
     let event = world.ok(&world.update_mark(0, &[(&alice, 1)], &[(&bob, 1)])).event("MarkUpdated");
     assert_eq!((event["bid_ticks"].as_u64(), event["ask_ticks"].as_u64()), (Some(500_400), Some(500_600)));
-    assert_eq!((event["impact_bid_ticks"].as_u64(), event["impact_ask_ticks"].as_u64()), (Some(500_400), Some(500_600)));
+    assert_eq!(
+        (event["impact_bid_ticks"].as_u64(), event["impact_ask_ticks"].as_u64()),
+        (Some(500_400), Some(500_600))
+    );
     world.pass(5, &PRICES);
     let state = world.market(0);
     assert!(state.basis_ema_q32 > 0, "the mid lay above the index for 5 s");

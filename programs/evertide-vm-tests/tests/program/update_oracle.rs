@@ -1,5 +1,6 @@
 //! `update_oracle`: local prices, Pyth and Switchboard.
 
+use evertide_math::oracle::{FEW_SAMPLES, TOO_UNCERTAIN, TOO_VOLATILE};
 use evertide_vm_tests::{
     args::LocalPrice,
     call::program_id,
@@ -10,7 +11,6 @@ use evertide_vm_tests::{
     tests,
     world::{key, World},
 };
-use evertide_math::oracle::{FEW_SAMPLES, TOO_UNCERTAIN, TOO_VOLATILE};
 
 tests!(
     prices_markets_and_collateral,
@@ -39,7 +39,10 @@ fn prices_markets_and_collateral() {
     assert_eq!((event["market"].as_bool(), event["index"].as_u64()), (Some(true), Some(0)));
     assert_eq!(event["price"].as_u64(), Some(5_000_000 << 32));
     let state = world.market(0);
-    assert_eq!((state.index_price_q32, state.mark_price_q32, state.index_twap_q32), (5_000_000 << 32, 5_000_000 << 32, 5_000_000 << 32));
+    assert_eq!(
+        (state.index_price_q32, state.mark_price_q32, state.index_twap_q32),
+        (5_000_000 << 32, 5_000_000 << 32, 5_000_000 << 32)
+    );
     assert_eq!((state.publish_time_ms, state.validity), (world.now_ms(), 0));
     let row = world.cache().markets[0];
     assert_eq!((row.index_price_q32, row.updated_ms), (5_000_000 << 32, world.now_ms()));

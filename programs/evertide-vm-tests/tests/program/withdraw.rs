@@ -9,6 +9,7 @@ use evertide_vm_tests::{
     traders::{limit, Trader},
     world::{key, World},
 };
+use solana_instruction::error::InstructionError;
 
 tests!(
     pays_out_the_balance,
@@ -20,9 +21,12 @@ tests!(
     v17_refuses_stale_rows,
     refuses_below_the_floor,
     the_open_lane_pays_old_accounts,
-    v01_v02_refuses_strangers_and_twins,
+    v01_v02_v07_refuses_strangers_and_twins,
     a_debt_blocks_withdrawals,
 );
+
+/// Anchor's code.
+const CONSTRAINT_DUPLICATE_MUTABLE_ACCOUNT: u32 = 2_040;
 
 fn stage() -> (World, Trader, Trader) {
     let mut world = World::open();
@@ -34,7 +38,10 @@ fn pays_out_the_balance() {
     let (mut world, alice, _) = stage();
     let held = world.tokens(&alice.tokens[0]);
     let event = world.ok(&world.withdraw(&alice, 0, 4_000 * USD)).event("Withdrawn");
-    assert_eq!((event["amount_atoms"].as_u64(), event["balance_atoms"].as_i64()), (Some(4_000 * USD), Some(6_000_000_000)));
+    assert_eq!(
+        (event["amount_atoms"].as_u64(), event["balance_atoms"].as_i64()),
+        (Some(4_000 * USD), Some(6_000_000_000))
+    );
     assert_eq!(world.tokens(&alice.tokens[0]), held + 4_000 * USD);
     assert_eq!(world.user(&alice).quote_atoms, 6_000_000_000);
     assert_eq!(world.collateral(0).total_atoms, 16_000 * USD);
@@ -145,7 +152,7 @@ fn the_open_lane_pays_old_accounts() {
     assert_eq!(world.user(&bob).lane_used_atoms, 100 * USD);
 }
 
-fn v01_v02_refuses_strangers_and_twins() {
+fn v01_v02_v07_refuses_strangers_and_twins() {
     let (mut world, alice, bob) = stage();
     let call = world.withdraw(&alice, 0, USD);
     world.fails(&call.clone().with("authority", bob.authority), "NotAuthority");
@@ -154,6 +161,9 @@ fn v01_v02_refuses_strangers_and_twins() {
     world.fails(&call.clone().with("collateral", collateral(1)), "WrongVault");
     world.fails(&call.clone().with("mint", world.mints[1]), "WrongMint");
     world.fails(&call.clone().with("destination_token", alice.tokens[1]), "WrongTokenMint");
+    // V-07: from is not to, by Anchor's own refusal of a writable account given twice.
+    let duplicate = InstructionError::Custom(CONSTRAINT_DUPLICATE_MUTABLE_ACCOUNT);
+    world.fails_with(&call.clone().with("destination_token", vault(0)), duplicate);
     world.set(key("elsewhere"), token_account(world.mints[0], key("cold wallet"), 0));
     world.ok(&call.with("destination_token", key("elsewhere")));
     assert_eq!(world.tokens(&key("elsewhere")), USD, "the owner says where its tokens go");

@@ -118,7 +118,8 @@ impl Impact {
         let atoms_per_lot = price_ticks.checked_mul(self.atoms_per_lot_tick).or_refuse()?;
         let needed = if atoms_per_lot == 0 { 0 } else { missing.div_ceil(atoms_per_lot) };
         let taken = size_lots.min(needed);
-        self.reached_atoms = taken.checked_mul(atoms_per_lot).and_then(|a| a.checked_add(self.reached_atoms)).or_refuse()?;
+        self.reached_atoms =
+            taken.checked_mul(atoms_per_lot).and_then(|a| a.checked_add(self.reached_atoms)).or_refuse()?;
         self.lots = self.lots.checked_add(taken).or_refuse()?;
         let part = u128::from(taken).checked_mul(u128::from(price_ticks)).or_refuse()?;
         self.lot_ticks = self.lot_ticks.checked_add(part).or_refuse()?;
@@ -192,7 +193,8 @@ mod tests {
 
     #[test]
     fn the_better_price_stays_and_a_repeated_order_is_refreshed() {
-        let evidence = |order_id, price_ticks, shown_ms| Evidence { order_id, price_ticks, shown_ms, ..Evidence::default() };
+        let evidence =
+            |order_id, price_ticks, shown_ms| Evidence { order_id, price_ticks, shown_ms, ..Evidence::default() };
         let mut stored = evidence(1, 100, 5);
         keep_best(&mut stored, evidence(2, 99, 9), Side::Bid);
         assert_eq!((stored.order_id, stored.shown_ms), (1, 5));

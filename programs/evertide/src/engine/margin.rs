@@ -10,9 +10,7 @@ use evertide_math::collateral::{
 };
 use evertide_math::debt::balance_with_interest;
 use evertide_math::index::{fold_cached, SideIndex, Snapshot};
-use evertide_math::margin::{
-    requirement, weighted_value, MarginKind, MarginTerms, MarginTiers, PositionInput, Tier,
-};
+use evertide_math::margin::{requirement, weighted_value, MarginKind, MarginTerms, MarginTiers, PositionInput, Tier};
 use evertide_math::notional::{notional_ceil, position_value, worse_price};
 use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX};
 use evertide_math::orders::{reach_with_orders, OpenOrders};

@@ -221,8 +221,7 @@ impl PriorityGuard {
             // Hashes decide only between equals: most pairs never need one.
             let tie = *last_price == price && *last_slot == order.placed_slot;
             let hash = |key: &Address, id: u64| if tie { order_hash(order.placed_slot, key.as_array(), id) } else { 0 };
-            let last =
-                OrderRank { price: *last_price, placed_slot: *last_slot, hash: hash(last_key, *last_id) };
+            let last = OrderRank { price: *last_price, placed_slot: *last_slot, hash: hash(last_key, *last_id) };
             let next = OrderRank { price, placed_slot: order.placed_slot, hash: hash(orders_key, order.order_id) };
             let ordered = compare(maker_side, &last, &next) == Ordering::Less;
             require!(ordered, EvertideError::MakerPriorityViolated);

@@ -255,7 +255,6 @@ pub fn require_position_limit(position: &Position, market: &Market, ask: bool) -
     Ok(())
 }
 
-
 /// What the event tells about an order.
 pub fn placed(order: &Order) -> PlacedOrder {
     let terms = plain_terms(order);

@@ -20,7 +20,13 @@ use crate::state::FeeTier;
 
 impl Session<'_> {
     /// Fills a maker's order as far as both sides reach, or says why it cannot be.
-    pub(super) fn fill(&mut self, pair: &mut Pair, slot: usize, at: usize, funding_atoms: i64) -> Result<Option<SkipReason>> {
+    pub(super) fn fill(
+        &mut self,
+        pair: &mut Pair,
+        slot: usize,
+        at: usize,
+        funding_atoms: i64,
+    ) -> Result<Option<SkipReason>> {
         let order = pair.orders.orders[slot];
         let before = pair.user.positions[at];
         let mut lots = self.state.left_lots.min(order.size_lots);
@@ -46,10 +52,8 @@ impl Session<'_> {
         let charge = self.charge(&maker_tier, &made)?;
         fill::write(&mut pair.user.positions[at], self.market, &made, charge.maker_atoms)?;
         fill_order(&mut pair.user, &mut pair.orders, slot, at, lots)?;
-        let exposure =
-            Exposure { side: taker_side.opposite(), increases: !made.opened.is_zero(), worst: price };
-        let verdict =
-            margin_holds(&pair.user, self.cache, self.market, &exposure, MarginKind::Fill, self.rules.now.ms);
+        let exposure = Exposure { side: taker_side.opposite(), increases: !made.opened.is_zero(), worst: price };
+        let verdict = margin_holds(&pair.user, self.cache, self.market, &exposure, MarginKind::Fill, self.rules.now.ms);
         if !verdict.map(|outcome| outcome.holds).unwrap_or(false) {
             let undone = before.cash_atoms.checked_sub(pair.user.positions[at].cash_atoms).or_refuse()?;
             add_cash(&mut pair.user.positions[at], self.market, undone)?;

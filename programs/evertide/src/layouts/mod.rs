@@ -38,7 +38,11 @@ pub struct Constant {
 
 /// Name of a type for readers: `address` for a key, the type's own name otherwise.
 pub fn kind_of(name: &str) -> String {
-    if name == "Address" { "address".to_string() } else { name.to_string() }
+    if name == "Address" {
+        "address".to_string()
+    } else {
+        name.to_string()
+    }
 }
 
 /// `field!(Type, name: kind)` or `field!(Type, name: [kind; count])`.
@@ -143,7 +147,11 @@ fn constants_are_named_once_and_explained() {
     let all = constants::constants();
     for (at, constant) in all.iter().enumerate() {
         assert!(!constant.doc.is_empty(), "{} is not explained", constant.name);
-        assert!(all.iter().skip(at.saturating_add(1)).all(|other| other.name != constant.name), "{} twice", constant.name);
+        assert!(
+            all.iter().skip(at.saturating_add(1)).all(|other| other.name != constant.name),
+            "{} twice",
+            constant.name
+        );
     }
 }
 

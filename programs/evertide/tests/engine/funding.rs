@@ -13,13 +13,8 @@ fn at(ms: i64) -> Now {
 
 fn shown(market: &mut Market, bid_ticks: u64, ask_ticks: u64, shown_ms: i64) {
     for (side, ticks) in [bid_ticks, ask_ticks].into_iter().enumerate() {
-        market.evidence[side] = Evidence {
-            order_id: 1,
-            price_ticks: ticks,
-            impact_ticks: ticks,
-            shown_ms,
-            ..Evidence::default()
-        };
+        market.evidence[side] =
+            Evidence { order_id: 1, price_ticks: ticks, impact_ticks: ticks, shown_ms, ..Evidence::default() };
     }
 }
 

@@ -24,8 +24,7 @@ fn each_rule_of_a_new_order_has_its_own_error() {
     let mut market = market();
     market.terms.order_size_min_lots = 5;
     market.terms.position_max_lots = 1_000;
-    market.evidence[1] =
-        Evidence { order_id: 9, price_ticks: 1_000_500, shown_ms: NOW.ms, ..Evidence::default() };
+    market.evidence[1] = Evidence { order_id: 9, price_ticks: 1_000_500, shown_ms: NOW.ms, ..Evidence::default() };
     let good = limit(false, 1_000_000, 10);
     assert!(checked_order(&good, &market, &exchange(), NOW).is_ok());
     let post_only = OrderArgs { time_in_force: POST_ONLY, ..good };

@@ -1,8 +1,8 @@
 //! Settling: losses first, profits as far as the pool reaches, debt within its room.
 
+use bytemuck::Zeroable;
 use evertide::engine::settle::{apply, plan};
 use evertide::state::{Collateral, CollateralSlot};
-use bytemuck::Zeroable;
 
 use crate::common::{cache, exchange, hold, market, user, INDEX_Q32, NOW, USD};
 

@@ -96,7 +96,9 @@ fn reward_keeper(accounts: &mut MatchOrders, reward_atoms: u64) -> Result<u64> {
     }
     let market = &mut accounts.market;
     let slot = match accounts.keeper_user.as_mut() {
-        Some(keeper) if require_isolation(keeper, market, &accounts.risk_cache).is_ok() => slot_for(keeper, market).ok(),
+        Some(keeper) if require_isolation(keeper, market, &accounts.risk_cache).is_ok() => {
+            slot_for(keeper, market).ok()
+        }
         _ => None,
     };
     let (Some(keeper), Some(slot)) = (accounts.keeper_user.as_mut(), slot) else {

@@ -4,10 +4,10 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::margin::MarginKind;
 
+use crate::engine::load;
 use crate::engine::margin::{self, Freshness, Valuation};
 use crate::engine::place::{self, checked_order, insert};
 use crate::engine::position::require_isolation;
-use crate::engine::load;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::OrdersPlaced;
 use crate::guards::gate::{require_gate, require_opened};
@@ -108,7 +108,13 @@ pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>) -> R
 }
 
 /// The signer may trade for this user now, and the orders are the user's.
-pub fn require_placer(exchange: &Exchange, user: &Account<User>, orders: &Orders, signer: &Address, now: Now) -> Result<()> {
+pub fn require_placer(
+    exchange: &Exchange,
+    user: &Account<User>,
+    orders: &Orders,
+    signer: &Address,
+    now: Now,
+) -> Result<()> {
     require_opened(exchange)?;
     require_trader(user, signer, now.ms)?;
     require!(address_eq(&orders.user, user.address()), EvertideError::OrdersOfAnotherUser);

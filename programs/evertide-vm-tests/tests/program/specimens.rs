@@ -1,0 +1,90 @@
+//! One call of every instruction that succeeds as it stands, for the attacks that are generated from the IDL.
+
+use evertide_vm_tests::{
+    call::Call,
+    exchange::{market, Target},
+    state::Market,
+    terms::{exchange_terms, market_terms, quote_terms, PRICES, USD},
+    traders::{limit, post_only, Trader},
+    world::{key, World},
+};
+
+/// A world and a call that succeeds in it.
+pub struct Specimen {
+    pub world: World,
+    pub call: Call,
+}
+
+/// Alice and bob with a position against each other, orders, and one crossing pair; rows fresh, funding to fold.
+fn busy() -> (World, Trader, Trader) {
+    let mut world = World::open();
+    let (alice, bob) = (world.funded("alice", 10_000), world.funded("bob", 10_000));
+    world.trade(0, &alice, &bob, 500_000, 1_000);
+    world.place(&alice, post_only(0, false, 499_000, 200));
+    world.place(&bob, post_only(0, true, 501_000, 200));
+    for _ in 0..2 {
+        world.pass(3_600, &PRICES);
+    }
+    world.place(&alice, limit(0, false, 501_000, 5));
+    world.edit::<Market>(market(0), |state| state.pool_atoms = state.pending_fees_atoms);
+    (world, alice, bob)
+}
+
+/// A specimen of every instruction of the IDL.
+pub fn specimens() -> Vec<Specimen> {
+    let mut all = births();
+    let (world, alice, bob) = busy();
+    let mut moved = world.clone();
+    moved.advance(1);
+    let mut fresh = world.clone();
+    let carol = Trader::named("carol");
+    fresh.fund(carol.authority);
+    let mut empty = fresh.clone();
+    empty.ok(&empty.create_user(&carol));
+    let taker = world.orders(&alice).next_order_id - 1;
+    let maker = world.orders(&bob).next_order_id - 1;
+    let bid = taker - 1;
+    let sequence = world.user(&alice).sequence;
+    let calls = vec![
+        (fresh.clone(), fresh.create_user(&carol)),
+        (empty.clone(), empty.close_user(&carol)),
+        (world.clone(), world.set_limits(&alice, 500, 0, u16::MAX, 0)),
+        (world.clone(), world.deposit(&alice, 0, USD)),
+        (world.clone(), world.withdraw(&alice, 0, USD)),
+        (world.clone(), world.place_orders(&alice, &[limit(0, false, 498_000, 3)])),
+        (world.clone(), world.cancel_all(&alice)),
+        (world.clone(), world.modify_order(&alice, bid, &post_only(0, false, 498_500, 100))),
+        (world.clone(), world.match_orders(0, &alice, taker, &[(&bob, maker)])),
+        (moved.clone(), moved.update_oracle(Target::Market(0), PRICES[0])),
+        (world.clone(), world.update_mark(0, &[(&alice, bid)], &[(&bob, maker)])),
+        (moved.clone(), moved.accrue_market(0)),
+        (moved.clone(), moved.accrue_debt()),
+        (world.clone(), world.settle_pnl(0, alice.user)),
+        (world.clone(), world.touch_position(0, alice.user)),
+        (world.clone(), world.collect_fees(0)),
+        (world.clone(), world.fund_insurance(alice.authority, alice.tokens[0], USD, 0)),
+        (world.clone(), world.assert_health(alice.user, 0, 0)),
+        (world.clone(), world.assert_sequence(alice.user, sequence)),
+        (world.clone(), world.view_health(alice.user)),
+        (world.clone(), world.view_market(0)),
+    ];
+    all.extend(calls.into_iter().map(|(world, call)| Specimen { world, call }));
+    all
+}
+
+/// The instructions that run before anybody trades. A stranger's accounts exist in each world.
+fn births() -> Vec<Specimen> {
+    let with_stranger = |mut world: World| {
+        world.fund(key("stranger"));
+        world
+    };
+    let deployed = with_stranger(World::deployed());
+    let initialized = with_stranger(World::initialized());
+    let listed = with_stranger(World::listed());
+    vec![
+        Specimen { call: deployed.initialize_exchange(true, &exchange_terms()), world: deployed },
+        Specimen { call: initialized.list_collateral(0, initialized.mints[0], &quote_terms()), world: initialized },
+        Specimen { call: listed.list_market(3, &market_terms(0, listed.oracle)), world: listed.clone() },
+        Specimen { call: listed.open_exchange(), world: listed },
+    ]
+}
