@@ -91,6 +91,7 @@ def test_precedence_of_settings(tmp_path: Path) -> None:
     ],
 )
 def test_bad_configuration(tmp_path: Path, content: str, words: str) -> None:
+    """F-27: every mistake in a file is refused with its source."""
     path = tmp_path / "config.toml"
     path.write_text(content)
     with pytest.raises(ConfigProblem) as caught:

@@ -116,6 +116,7 @@ async def test_a_market_lives_by_single_steps(world: World, tmp_path: Path) -> N
 
 
 async def test_a_failed_match_is_left_alone_for_a_while(world: World) -> None:
+    """F-14: no storm of repetitions."""
     _, keepers, _ = staff(world)
     await tick(world, keepers)
     poor = await world.trader("poor", usdc=500)
@@ -195,6 +196,7 @@ def get(url: str) -> str:
 
 
 async def test_another_chain_and_a_missing_program_are_refused(world: World) -> None:
+    """F-27: another genesis hash, a program that is not there."""
     wrong = KeeperConfig(rpc_url=world.net.rpc_url, genesis_hash="1" * 44)
     with pytest.raises(WrongChain, match="genesis hash: found"):
         await run(wrong, asyncio.Event(), world.client)

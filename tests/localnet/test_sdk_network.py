@@ -185,6 +185,7 @@ async def test_a_validator_that_is_down_is_named() -> None:
 
 
 async def test_a_lost_websocket_costs_no_confirmation(world: World) -> None:
+    """F-05: confirmations are polled; the socket only wakes the poll."""
     deaf = EvertideClient(world.net.rpc_url, payer=world.root, ws_url="ws://127.0.0.1:1", timeout_s=2)
     async with deaf:
         confirmed = await deaf.send([instructions.accrue_debt()])
@@ -195,6 +196,7 @@ async def test_a_lost_websocket_costs_no_confirmation(world: World) -> None:
 
 
 async def test_many_at_once_all_land_once(world: World) -> None:
+    """F-08: equal work at once is done as often as it was asked for."""
     before = (await world.client.collateral(0)).sequence
     work = [
         world.client.send([instructions.accrue_debt()], options=SendOptions(compute_limit=60_000)) for _ in range(24)
@@ -205,6 +207,7 @@ async def test_many_at_once_all_land_once(world: World) -> None:
 
 
 async def test_a_paused_network_leaves_the_outcome_unknown_and_the_truth_is_found_later(world: World) -> None:
+    """F-09: the chain stands still after sending."""
     options = SendOptions(confirm_timeout_ms=300, poll_first_ms=10, poll_most_ms=50, details=False)
     world.net.cheats.pause_clock()
     try:

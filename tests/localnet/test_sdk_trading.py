@@ -168,6 +168,7 @@ async def test_the_book_is_what_rests(world: World) -> None:
 
 
 async def test_placing_twice_places_once(world: World) -> None:
+    """F-08, V-27: the client order id makes a repetition harmless."""
     client = world.client
     await world.publish()
     key, user = await world.trader("twice", usdc=50_000)
@@ -224,6 +225,7 @@ async def test_names_and_amounts_that_do_not_exist(world: World) -> None:
 
 
 async def test_old_rows_are_renewed_or_refused(world: World) -> None:
+    """F-10: after a jump of the clock nothing is done on old rows."""
     client = world.client
     await world.publish()
     key, user = await world.trader("sleeper", usdc=1_000, sol=1)

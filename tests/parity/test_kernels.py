@@ -26,6 +26,7 @@ def by_function() -> dict[str, list[Vector]]:
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_a_kernel_answers_as_the_crate(name: str, by_function: dict[str, list[Vector]]) -> None:
+    """F-24: extremes, negatives and overflows included."""
     asked, wrong = 0, []
     for vector in by_function[name]:
         given = KERNELS[name](*vector.inputs)

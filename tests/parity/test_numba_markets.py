@@ -99,6 +99,7 @@ def test_funding_accrual(
 
 
 def test_rows_outside_a_guard_stay_as_they_are_and_their_neighbours_do_not() -> None:
+    """F-24: one poisoned row harms no other."""
     a = np.full((3, 2), INDEX_ONE, np.uint64)
     high, low = np.zeros((3, 2), np.int64), np.zeros((3, 2), np.uint64)
     elapsed = i64(1000, -1, 1000)

@@ -27,7 +27,7 @@ def test_only_integers_are_taken(value: object) -> None:
 
 @pytest.mark.parametrize("name", sorted(set(TWIN) - {"is_allowed"}))
 def test_a_float_anywhere_is_refused(name: str) -> None:
-    """Each argument of a good vector in turn becomes a float of the same value; none may slip through."""
+    """F-24: each argument of a good vector in turn becomes a float of the same value; none may slip through."""
     vector = next(
         vector
         for vector in VectorFile(COMMITTED)

@@ -38,6 +38,7 @@ def test_grown_accounts_are_read_by_their_prefix_and_order_is_kept() -> None:
 
 
 def test_short_and_mixed_accounts_are_refused_with_what_was_found() -> None:
+    """F-25: an account of another layout is named."""
     with pytest.raises(LayoutError, match=f"User account 1: .*found {USER.itemsize - 1}, needed {USER.itemsize}"):
         decode.decode_users([user_bytes(1), user_bytes(2)[:-1]])
     with pytest.raises(LayoutError, match=r"User account 0: .*discriminator"):
@@ -47,6 +48,7 @@ def test_short_and_mixed_accounts_are_refused_with_what_was_found() -> None:
 
 
 def test_ten_thousand_users_decode_in_less_than_fifty_milliseconds() -> None:
+    """F-22: many accounts are one array."""
     accounts = [user_bytes(number % 100) for number in range(10_000)]
     best = 1.0
     for _ in range(5):

@@ -46,6 +46,7 @@ def matches(markets: Any, exchange: Any | None = None, now_ms: int = NOW_MS) -> 
 
 
 def test_status_latch_cooldown_price_age_and_validity_decide() -> None:
+    """F-15: nothing is matched at a price that the program refuses."""
     assert matches(one_market()) == (True, False)
     assert matches(one_market(status=MarketStatus.REDUCE_ONLY)) == (True, True)
     assert matches(one_market(latch=1)) == (True, True)
@@ -61,6 +62,7 @@ def test_status_latch_cooldown_price_age_and_validity_decide() -> None:
 
 
 def test_gates_and_pauses_leave_only_reductions() -> None:
+    """F-26: a pause in flight leaves reductions."""
     exchange = np.zeros(1, EXCHANGE)[0]
     exchange["gates_closed"] = 1 << Gate.PLACE_ORDERS
     assert matches(one_market(), exchange) == (True, False)

@@ -82,11 +82,13 @@ def test_a_file_gives_typed_settings_and_paths_beside_itself(tmp_path: Path) -> 
     ],
 )
 def test_each_wrong_key_is_named_with_what_was_found(tmp_path: Path, text: str, message: str) -> None:
+    """F-27: every mistake in a file is refused at the start."""
     with pytest.raises(ConfigError, match=message):
         load(tmp_path, text)
 
 
 def test_a_missing_file_and_a_bad_keypair_are_refused_without_showing_it(tmp_path: Path) -> None:
+    """F-18: a missing or damaged key file."""
     with pytest.raises(ConfigError, match="needed a readable file"):
         KeeperConfig.load(tmp_path / "absent.toml")
     bad = tmp_path / "key.json"
@@ -114,6 +116,7 @@ def test_keepers_refuse_to_run_without_the_compiler(monkeypatch: Any, value: str
 
 
 async def test_held_prices_take_the_chains_time_and_follow_aliases() -> None:
+    """F-17: a price carries the chain's time, not this machine's."""
     source = HeldSource({"collateral:1": "SOL-PERP"})
     source.set({"SOL-PERP": 100_000_001}, confidence_bps=2)
     expected = Price(100_000_001, 20_001, 77)
@@ -154,6 +157,7 @@ async def test_a_tape_gives_the_row_in_force_and_nothing_beyond_its_ends(tmp_pat
     ],
 )
 def test_each_bad_row_of_a_tape_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """F-15: prices that are none."""
     path = tmp_path / "tape.csv"
     path.write_text(text)
     with pytest.raises(SourceError, match=message):
@@ -182,6 +186,7 @@ async def test_hermes_prices_round_down_and_confidence_up(price: int, conf: int,
     "response", [httpx.Response(500), httpx.Response(200, text="no"), httpx.Response(200, json={})]
 )
 async def test_a_broken_hermes_is_a_source_error(response: httpx.Response) -> None:
+    """F-04: a price service that answers with an error, text, or nothing."""
     source = HermesSource("http://hermes", {"A": "ab"}, transport=httpx.MockTransport(lambda request: response))
     with pytest.raises(SourceError, match="Hermes answer"):
         await source.prices(["A"], 5)

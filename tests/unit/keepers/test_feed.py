@@ -44,6 +44,7 @@ async def test_without_a_socket_every_sync_is_a_snapshot() -> None:
 
 
 async def test_a_failed_snapshot_is_read_again_and_keeps_what_is_dirty() -> None:
+    """F-01: what was to be read is not forgotten."""
     world = kw.World.with_market()
     node, feed = made(world)
     feed.mark_dirty([kw.address(1)])
@@ -92,6 +93,7 @@ async def until(condition: Any) -> None:
 
 
 async def test_hints_read_single_accounts_and_a_lost_connection_reads_everything_again() -> None:
+    """F-06: whatever was missed during a gap is read again."""
     world = kw.World.with_market()
     owner = world.trader(1, kw.user(quote_atoms=1), {})
     async with serving() as socket:
@@ -123,6 +125,7 @@ async def test_hints_read_single_accounts_and_a_lost_connection_reads_everything
 
 
 async def test_a_silent_connection_counts_as_lost_and_an_old_snapshot_as_due() -> None:
+    """F-05: a socket that stays open and says nothing."""
     async with serving() as socket:
         _, feed = made(kw.World.with_market(), ws_url=socket.url, silence_ms=100, snapshot_interval_ms=1)
         await feed.start()

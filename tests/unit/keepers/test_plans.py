@@ -41,6 +41,7 @@ def change_market(world: kw.World, **fields: Any) -> None:
 
 
 def test_memory_backs_off_longer_each_time_and_forgets_on_success() -> None:
+    """F-23: what always fails is tried less and less often."""
     memory, now_ms = Memory(), 1_000_000
     pauses = []
     for _ in range(8):
@@ -74,6 +75,7 @@ def test_accrual_waits_for_its_interval_a_price_and_its_backoff() -> None:
 
 
 def test_oracle_signs_a_local_price_only_when_it_is_younger() -> None:
+    """F-15: a frozen price is not sent again."""
     state, memory, settings = kw.World.with_market().state(), Memory(), OracleSettings()
     assert oracle.plan(state, memory, settings) == []
     state.prices = {"M0-PERP": Price(40_000, 9, kw.NOW_MS)}
@@ -132,6 +134,7 @@ def test_matcher_submits_what_crosses_and_renews_stale_rows_first() -> None:
 
 
 def test_matcher_leaves_alone_whom_a_failure_blames() -> None:
+    """F-14, F-23: only the order that is to blame waits."""
     world, maker, taker = crossing_world()
     state, memory = world.state(), Memory()
     (action,) = matcher.plan(state, memory, MatcherSettings())
@@ -146,6 +149,7 @@ def test_matcher_leaves_alone_whom_a_failure_blames() -> None:
 
 
 def test_matcher_does_nothing_before_the_exchange_is_open() -> None:
+    """F-26: nothing is planned that must be refused."""
     world, _, _ = crossing_world()
     record = kw.exchange()
     record["opened"] = 0

@@ -92,6 +92,7 @@ async def test_a_step_sends_confirms_and_reads_again_what_it_wrote() -> None:
 
 @pytest.mark.parametrize("lost", [True, False])
 async def test_a_failure_is_never_repeated_at_once_whatever_it_was(lost: bool) -> None:
+    """F-09: an unknown outcome is not repeated either."""
     client = Client(matching_world())
     client.ends = [RpcUnreachable("http://x", "down") if lost else ended_by(TransactionOutcomeUnknown)]
     spine = Spine(client)  # type: ignore[arg-type]
@@ -102,6 +103,7 @@ async def test_a_failure_is_never_repeated_at_once_whatever_it_was(lost: bool) -
 
 
 async def test_a_journal_replays_to_the_same_decisions_and_tells_a_changed_one(tmp_path: Path) -> None:
+    """F-20: the journal of a crash, its last line torn, gives the same decisions."""
     world = matching_world()
     client, path = Client(world), tmp_path / "journal.jsonl"
     client.ends = [ended_by(NothingFilled)]
@@ -127,6 +129,7 @@ async def test_a_journal_replays_to_the_same_decisions_and_tells_a_changed_one(t
 
 
 def test_files_that_are_no_journals_are_refused(tmp_path: Path) -> None:
+    """F-21: a journal that is damaged, absent or cannot be written."""
     path = tmp_path / "journal.jsonl"
     for text, message in (
         ("hello\n", "journal line 1"),
@@ -172,6 +175,7 @@ async def test_health_is_confirmed_work_and_not_a_loop_that_runs() -> None:
 
 
 async def test_the_endpoint_answers_and_survives_nonsense() -> None:
+    """F-29: bytes that are no request harm nobody else."""
     spine = Spine(Client(kw.World.with_market()))  # type: ignore[arg-type]
     server = await serve(spine, 0)
     port = server.sockets[0].getsockname()[1]
@@ -184,6 +188,7 @@ async def test_the_endpoint_answers_and_survives_nonsense() -> None:
 
 
 async def test_a_step_that_cannot_read_raises_and_plans_nothing() -> None:
+    """F-01: without a reading there is no decision."""
     client = Client(matching_world())
     client.rpc.failure = RpcUnreachable("http://x", "down")
     for keeper in build_keepers(Spine(client)).values():  # type: ignore[arg-type]

@@ -27,6 +27,7 @@ def readings(traders: int) -> list[Change]:
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 1 << 32), traders=st.integers(0, 70))
 def test_readings_in_any_order_give_the_youngest_of_each(seed: int, traders: int) -> None:
+    """F-06: reordered and doubled readings."""
     changes = readings(traders)
     random.Random(seed).shuffle(changes)
     state = State()
@@ -44,6 +45,7 @@ def test_readings_in_any_order_give_the_youngest_of_each(seed: int, traders: int
 
 
 def test_only_what_changed_is_told() -> None:
+    """F-03: an older reading changes nothing."""
     changes = readings(2)
     old, young = changes[: len(changes) // 2], changes[len(changes) // 2 :]
     state = State()
@@ -77,6 +79,7 @@ def test_closed_accounts_leave_their_row_and_rows_are_used_again() -> None:
 
 
 def test_a_snapshot_that_is_older_than_a_new_account_does_not_drop_it() -> None:
+    """F-03: a snapshot of a node that lags behind."""
     world = kw.World.with_market()
     owner = world.trader(1, kw.user(), {})
     state = world.state()
@@ -85,6 +88,7 @@ def test_a_snapshot_that_is_older_than_a_new_account_does_not_drop_it() -> None:
 
 
 def test_accounts_of_other_kinds_are_left_alone() -> None:
+    """F-23: what cannot be read harms no other account."""
     state = State()
     assert (
         state.apply([Change(bytes(32), 1, b"somebody else's account"), Change(bytes(Pubkey.default()), 1, b"")]) == []

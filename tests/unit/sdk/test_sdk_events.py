@@ -145,6 +145,7 @@ def _anything(kind: Any) -> Any:
 
 
 def test_gaps_and_repetitions_are_noticed_and_followed() -> None:
+    """F-06: numbers of a stream that are missing or come twice."""
     checker = SequenceChecker()
     checker.check(deposited(5))
     checker.check(deposited(6))

@@ -74,6 +74,7 @@ async def test_statuses_go_256_at_a_time() -> None:
     ],
 )
 async def test_an_answer_that_is_none(response: httpx.Response, error: type[Exception], words: str) -> None:
+    """F-04: HTML, nothing, a list, a wrong id, a rate limit."""
     node = FakeNode()
     node.on["getSlot"] = lambda _: response
     async with client(node) as rpc:
@@ -82,6 +83,7 @@ async def test_an_answer_that_is_none(response: httpx.Response, error: type[Exce
 
 
 async def test_a_rate_limit_says_how_long_to_wait() -> None:
+    """F-04: a rate limit is an error of its own."""
     node = FakeNode()
     node.on["getSlot"] = lambda _: httpx.Response(429, headers={"retry-after": "3"})
     async with client(node) as rpc:
@@ -105,6 +107,7 @@ async def test_an_error_answer_carries_code_message_and_data() -> None:
 
 
 async def test_silence_and_absence_are_told_apart() -> None:
+    """F-02: every request has a deadline."""
     node = FakeNode()
 
     def slow(_: list[Any]) -> Any:

@@ -94,6 +94,7 @@ async def test_a_failing_simulation_sends_nothing(node: FakeNode, sender: Sender
 
 
 async def test_a_transaction_that_lands_and_fails_says_why(node: FakeNode, sender: Sender) -> None:
+    """F-14: the simulation passed, the transaction failed."""
     node.err = {"InstructionError": [1, {"Custom": 6300}]}
     outcome = await sender.send([work()])
     assert isinstance(outcome, Failed)
@@ -109,6 +110,7 @@ async def test_equal_work_within_one_blockhash_gets_its_own_signature(node: Fake
 
 
 async def test_the_same_bytes_are_sent_again_until_they_land(node: FakeNode, sender: Sender) -> None:
+    """F-12: dropped transactions are sent again, unchanged."""
     node.lands_after = 25
     outcome = await sender.send([work()])
     assert isinstance(outcome, Confirmed)
@@ -117,6 +119,8 @@ async def test_the_same_bytes_are_sent_again_until_they_land(node: FakeNode, sen
 
 
 async def test_a_lost_answer_to_sending_is_no_failure(node: FakeNode, sender: Sender) -> None:
+    """F-09: the answer is lost, the transaction is not."""
+
     def lost(params: list[Any]) -> Any:
         node.sendTransaction(params)
         raise httpx.ReadTimeout("lost")
@@ -126,6 +130,7 @@ async def test_a_lost_answer_to_sending_is_no_failure(node: FakeNode, sender: Se
 
 
 async def test_expired_is_said_only_after_the_history_was_asked_twice(node: FakeNode, sender: Sender) -> None:
+    """F-07: nothing is called expired before the last valid height has passed."""
     node.lands_after = None
     node.height_step = 100
     outcome = await sender.send([work()], options=FAST)
@@ -139,6 +144,7 @@ async def test_expired_is_said_only_after_the_history_was_asked_twice(node: Fake
 
 
 async def test_landing_in_the_last_block_is_not_called_expired(node: FakeNode, sender: Sender) -> None:
+    """F-07: it landed between two looks."""
     node.height_step = 100
     heights = node.getBlockHeight
 
@@ -153,6 +159,7 @@ async def test_landing_in_the_last_block_is_not_called_expired(node: FakeNode, s
 
 
 async def test_a_node_lost_after_sending_leaves_the_outcome_unknown(node: FakeNode, sender: Sender) -> None:
+    """F-09: neither landed nor failed is claimed."""
     node.on["getSignatureStatuses"] = unreachable
     node.on["getBlockHeight"] = unreachable
     options = SendOptions(poll_first_ms=1, poll_most_ms=2, confirm_timeout_ms=60, rebroadcast_ms=10)
@@ -166,6 +173,7 @@ async def test_a_node_lost_after_sending_leaves_the_outcome_unknown(node: FakeNo
 
 
 async def test_a_node_lost_for_a_while_is_asked_again(node: FakeNode, sender: Sender) -> None:
+    """F-01: refused, slow, and answering HTML while it is waited for."""
     troubles: list[Callable[[list[Any]], Any]] = [unreachable, timing_out, lambda _: httpx.Response(502, text="<html>")]
 
     def flaky(params: list[Any]) -> Any:
@@ -177,6 +185,7 @@ async def test_a_node_lost_for_a_while_is_asked_again(node: FakeNode, sender: Se
 
 
 async def test_trouble_before_sending_is_raised_and_nothing_was_sent(node: FakeNode, sender: Sender) -> None:
+    """F-01: a node that is lost before anything was sent."""
     node.on["getLatestBlockhash"] = unreachable
     with pytest.raises(RpcUnreachable):
         await sender.send([work()])
@@ -216,6 +225,7 @@ async def test_a_refusal_is_final(
 
 
 async def test_a_node_behind_is_given_another_chance(node: FakeNode, sender: Sender) -> None:
+    """F-03: a node that lags behind does not know the blockhash yet."""
     answers = [Refuse(-32002, "sim failed", {"err": "BlockhashNotFound"}), Refuse(-32005, "Node is behind by 42 slots")]
 
     def behind(params: list[Any]) -> Any:
@@ -230,6 +240,7 @@ async def test_a_node_behind_is_given_another_chance(node: FakeNode, sender: Sen
 
 
 async def test_a_duplicate_of_somebody_elses_bytes_is_sent_with_other_bytes(node: FakeNode, sender: Sender) -> None:
+    """F-08: the very same bytes came from elsewhere."""
     refused: list[str] = []
 
     def once(params: list[Any]) -> Any:
@@ -246,6 +257,7 @@ async def test_a_duplicate_of_somebody_elses_bytes_is_sent_with_other_bytes(node
 
 
 async def test_the_priority_fee_is_the_upper_quartile_under_its_cap(node: FakeNode, sender: Sender) -> None:
+    """F-12: congestion raises the fee, never above its cap."""
     paid = [{"slot": slot, "prioritizationFee": fee} for slot, fee in enumerate([1, 2, 3, 4, 5, 6, 7, 1_000_000])]
     node.on["getRecentPrioritizationFees"] = lambda _: paid
     await sender.send([work()])

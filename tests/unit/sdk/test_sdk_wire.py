@@ -113,6 +113,7 @@ def test_ten_thousand_users_are_one_view() -> None:
 
 
 def test_wrong_and_short_accounts_are_named() -> None:
+    """F-25: accounts of another kind or of an older layout."""
     good = accounts.Insurance.DISCRIMINATOR + bytes(evertide.dtype("Insurance").itemsize - 8)
     with pytest.raises(AccountMismatch, match="Insurance number 1: discriminator"):
         evertide.decode_many("Insurance", [good, bytes(len(good))])
