@@ -134,6 +134,27 @@ async def test_a_failed_match_is_left_alone_for_a_while(world: World) -> None:
     await world.client.cancel_orders(poor[1], by_all(), signer=poor[0])
 
 
+async def test_two_keepers_that_race_fill_once(world: World) -> None:
+    """F-19: both plan the same match; one fills it, the other is refused and leaves it alone."""
+    _, first, _ = staff(world)
+    _, second, _ = staff(world)
+    await tick(world, first)
+    maker = await world.trader("race-maker", usdc=80_000)
+    taker = await world.trader("race-taker", usdc=80_000)
+    await order(world, maker, "ask", 40_000, "0.5", time_in_force=TimeInForce.POST_ONLY)
+    await rest(world, 1)
+    await order(world, taker, "bid", 40_010, "0.5", taker_phase_s=0)
+    await rest(world, 1)
+    reports = await asyncio.gather(first["matcher"].step(), second["matcher"].step())
+    assert [report.planned for report in reports] == [1, 1]
+    assert sorted(report.confirmed for report in reports) == [0, 1], [report.errors for report in reports]
+    market = await world.client.market("BTC")
+    for trader, sign in ((taker, 1), (maker, -1)):
+        lots = (await world.client.user(trader[1])).positions[0].basis_lots
+        assert lots * market.terms.lot_size_e9 == sign * 5 * 10**8
+    assert [(await keepers["matcher"].step()).planned for keepers in (first, second)] == [0, 0]
+
+
 async def test_the_runner_matches_within_four_slots_of_400_ms_and_serves_its_health(
     world: World, tmp_path: Path
 ) -> None:
