@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 app = typer.Typer(rich_markup_mode=None, add_completion=False)
 
 LOADER_AUTHORITY_OFFSET = 12
-CLOCK_DRIFT_MAX_MS = 60_000
 
 
 class DoctorFound(CliError):
