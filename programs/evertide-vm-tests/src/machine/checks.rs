@@ -65,12 +65,17 @@ impl Machine {
             held, claims,
             "I-01: quote vault against users {balances} + pools {pools} + fund {insurance} + dust"
         );
+        // I-07: totals of balances and debts; interest that a user has not yet met is in neither.
+        let credits: u64 = users.iter().map(|(_, user)| user.quote_atoms.max(0).unsigned_abs()).sum();
+        let debts: u64 = users.iter().map(|(_, user)| user.quote_atoms.min(0).unsigned_abs()).sum();
+        assert_eq!((quote.total_atoms, quote.debt_atoms), (credits, debts), "I-07: quote totals against the users");
         let sol: u64 = users.iter().flat_map(|(_, user)| user.collaterals).map(|slot| slot.amount_atoms).sum();
         assert_eq!(self.world.tokens(&vault(1)), sol, "I-01: SOL vault against the users' slots");
         assert_eq!(self.world.collateral(1).total_atoms, sol, "I-07: the SOL total against the users' slots");
     }
 
-    /// I-02: the vault covers every withdrawable balance at once. Catches profit paid before losses were.
+    /// I-02: the vault and what debtors owe it cover every withdrawable balance at once, and debts stay within their cap
+    /// and interest. Catches profit paid before losses were.
     fn check_claims(&self, markets: &[Market], users: &[(usize, User)]) {
         let cache = self.world.cache();
         let mut total: i128 = i128::from(self.world.insurance().balance_atoms);
@@ -86,7 +91,8 @@ impl Machine {
             total += claim.max(0);
         }
         let held = i128::from(self.world.tokens(&vault(0)));
-        assert!(total <= held, "I-02: withdrawable claims {total} exceed the vault {held}");
+        let owed: i128 = users.iter().map(|(_, user)| -i128::from(user.quote_atoms.min(0))).sum();
+        assert!(total <= held + owed, "I-02: withdrawable claims {total} exceed the vault {held} and debts {owed}");
     }
 
     /// I-03: no coalition takes out more than it brought, what others lost, and what the fund paid. Singles and pairs.
@@ -117,7 +123,7 @@ impl Machine {
     /// I-04, I-05, I-06 and I-15: sizes cancel, open interest is what is held, cash and fees are what the pool owes.
     fn check_market(&self, market: &Market, users: &[(usize, User)]) {
         let index = market.index;
-        let (mut net, mut sides, mut counts, mut cash) = (0i64, [0u64; 2], [0u32; 2], 0i128);
+        let (mut net, mut sides, mut counts, mut cash, mut stored) = (0i64, [0u64; 2], [0u32; 2], 0i128, 0i64);
         for (_, user) in users {
             for position in user.positions.iter().filter(|position| position.market_plus_one == index + 1) {
                 let (size, value) = folded(position, market);
@@ -125,15 +131,30 @@ impl Machine {
                 sides[usize::from(size < 0)] += size.unsigned_abs();
                 counts[usize::from(size < 0)] += u32::from(size != 0);
                 cash += i128::from(value);
+                stored += position.cash_atoms;
             }
         }
         assert_eq!(net, 0, "I-04: positions of market {index} do not cancel");
         assert_eq!(sides, market.open_interest_lots, "I-05: open interest of market {index}");
         assert_eq!(counts, market.position_count, "I-07: number of positions of market {index}");
+        assert_eq!(stored, market.claims_atoms, "I-07: claims on the pool of market {index}");
+        self.check_evidence(market);
         let owed = cash + i128::from(market.pending_fees_atoms);
         let gap = i128::from(market.pool_atoms) - owed;
         let bound = i128::from(self.roundings) + users.len() as i128;
         assert!((0..=bound).contains(&gap), "I-15: pool - cash - fees of market {index} is {gap}, bound {bound}");
+    }
+
+    /// I-08: what is shown as best bid and best ask, while it counts, never crosses.
+    fn check_evidence(&self, market: &Market) {
+        let alive = |side: usize| {
+            let evidence = &market.evidence[side];
+            (evidence.order_id != 0 && self.world.now_ms() - evidence.shown_ms <= 30_000)
+                .then_some(evidence.price_ticks)
+        };
+        if let (Some(bid), Some(ask)) = (alive(0), alive(1)) {
+            assert!(bid < ask, "I-08: market {} shows a bid of {bid} and an ask of {ask}", market.index);
+        }
     }
 
     /// I-07, I-08: a user's counts and aggregates equal its order slots.

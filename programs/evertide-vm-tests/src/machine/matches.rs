@@ -5,10 +5,13 @@
 
 use serde_json::Value;
 
-use super::{book::Quote, Machine};
+use super::{
+    book::{phase_end_ms, Quote},
+    Machine,
+};
 use crate::{
     exchange::market,
-    state::{order_flags, OrderKind, TimeInForce},
+    state::{order_flags, Market, OrderKind, TimeInForce},
     traders::Trader,
     world::World,
 };
@@ -51,7 +54,7 @@ impl Machine {
         let fills = event["fills"].as_array().expect("fills");
         let self_trade = event["skips"].as_array().is_some_and(|skips| skips.iter().any(|skip| skip["reason"] == 9));
         assert!(!fills.is_empty() || self_trade, "I-16: a match that did nothing succeeded: {event}");
-        let tick_value = before.read::<crate::state::Market>(&market(market_index)).atoms_per_lot_tick as i64;
+        let tick_value = before.read::<Market>(&market(market_index)).atoms_per_lot_tick as i64;
         let buys = if taker.is_ask() { -1 } else { 1 };
         let (mut lots, mut notional, mut fees) = (0, 0, 0);
         let mut last_rank = None;
@@ -99,7 +102,9 @@ impl Machine {
         let within = super::book::crosses(taker, price);
         assert!(within || taker.order.price_ticks == 0, "I-16: worse than the taker's limit: {fill}");
         assert!(size > 0 && size as u64 <= order.size_lots, "I-16: more than the maker's size: {fill}");
-        assert!(order.placed_slot < before.slot() || taker.order.kind == OrderKind::Limit as u8);
+        check_age(taker, &maker, before.now_ms(), fill);
+        let state: Market = before.read(&market(market_index));
+        check_phase_and_band(taker, price, &state, before.now_ms(), fill);
         let sells = if maker.is_ask() { -1 } else { 1 };
         let (held, cash) = holding(before, trader, market_index);
         let earlier = self.earlier_fills(market_index, trader, before);
@@ -135,6 +140,31 @@ impl Machine {
         for side in 0..2 {
             assert_eq!(Some(stored.open_interest_lots[side]), event["open_interest_lots"][side].as_u64());
         }
+    }
+}
+
+/// I-16: an order that must take now meets only orders of an earlier slot; of two that rest, the older is maker.
+fn check_age(taker: &Quote, maker: &Quote, now_ms: i64, fill: &Value) {
+    let taker_rests = taker.may_rest() && now_ms >= phase_end_ms(&taker.order);
+    let age = |quote: &Quote| (quote.order.placed_slot, if taker_rests { quote.hash } else { 0 });
+    assert!(age(maker) < age(taker), "I-16: the maker is not older: {fill}");
+    let maker_rests = maker.is_post_only() || now_ms >= phase_end_ms(&maker.order);
+    assert!(maker_rests, "I-16: a maker in its taker phase: {fill}");
+}
+
+/// I-16: in its phase a taker's limit runs from index +- 5 bps to its own; no fill is beyond twice the listed band.
+fn check_phase_and_band(taker: &Quote, price: u64, state: &Market, now_ms: i64, fill: &Value) {
+    let index = ((state.index_price_q32 >> 32) / state.atoms_per_lot_tick) as i64;
+    let (price, own) = (price as i64, taker.order.price_ticks as i64);
+    let sign = if taker.is_ask() { -1 } else { 1 };
+    let widest = index * 2 * i64::from(state.terms.band_bps) / 10_000 + 1;
+    assert!((price - index).abs() <= widest, "I-16: {price} is outside the band around {index}: {fill}");
+    let (elapsed, phase) = (now_ms - taker.order.placed_ms, i64::from(taker.order.taker_phase_s) * 1_000);
+    if elapsed < phase && taker.order.kind == OrderKind::Limit as u8 {
+        let start = index + sign * (index * 5 / 10_000 + 1);
+        let reach = (sign * (own - start)).max(0) * elapsed / phase + 1;
+        let most = start + sign * reach;
+        assert!(sign * (price - most) <= 0, "I-16: {price} is beyond the ramp at {most}: {fill}");
     }
 }
 

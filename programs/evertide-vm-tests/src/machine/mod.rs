@@ -18,8 +18,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     call::Call,
-    state::Market,
-    terms::PRICES,
+    state::{Market, User},
+    terms::{PRICES, SOL, USD},
     traders::Trader,
     world::{custom_code, describe, Outcome, World},
 };
@@ -105,7 +105,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// An open exchange with funded traders, two of them holding SOL too.
+    /// An open exchange with funded traders, three of them holding SOL and little quote, so that losses become debt.
     pub fn new() -> Self {
         let mut world = World::open();
         let traders: Vec<Trader> = (0..TRADERS).map(|row| world.trader(&format!("machine {row}"))).collect();
@@ -120,10 +120,11 @@ impl Machine {
             rule: Rule::Deposit,
         };
         for row in 0..TRADERS {
-            machine.deposit(row, 0, 20_000_000_000);
+            let quote_usd = if row < 3 { 50 } else { 20_000 };
+            machine.deposit(row, 0, quote_usd * USD);
         }
-        for row in 0..2 {
-            machine.deposit(row, 1, 100_000_000_000);
+        for row in 0..3 {
+            machine.deposit(row, 1, 200 * SOL);
         }
         machine
     }
@@ -133,6 +134,26 @@ impl Machine {
         self.rule = step.rule;
         self.apply(step);
         self.check();
+        self.note_what_was_reached();
+    }
+
+    /// Counts steps that ended in states which the invariants are about, so that a run that never reaches them is seen.
+    fn note_what_was_reached(&mut self) {
+        let users: Vec<_> = self.living().iter().map(|row| self.world.user(&self.traders[*row])).collect();
+        let markets = self.markets();
+        let reached = [
+            ("Seen: a debt", users.iter().any(|user| user.quote_atoms < 0)),
+            ("Seen: open interest", markets.iter().any(|market| market.open_interest_lots[0] != 0)),
+            ("Seen: funding", markets.iter().any(|market| market.j.iter().any(|j| j.get() != 0))),
+            ("Seen: 10 orders of one user", users.iter().any(|user| self.open_orders(user) >= 10)),
+        ];
+        for (name, _) in reached.into_iter().filter(|(_, reached)| *reached) {
+            *self.outcomes.entry(name.to_string()).or_default() += 1;
+        }
+    }
+
+    fn open_orders(&self, user: &User) -> u32 {
+        user.positions.iter().map(|position| u32::from(position.open_order_count)).sum()
     }
 
     /// Sends a call that may be refused with the errors that the running rule allows; a refusal changes nothing (I-18).

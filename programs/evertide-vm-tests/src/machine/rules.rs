@@ -18,13 +18,17 @@ impl Machine {
         let row = living[dice[0] as usize % living.len()];
         match step.rule {
             Rule::Deposit => self.deposit(row, (dice[1] % 2) as u16, amount(dice)),
-            Rule::Withdraw => drop(self.withdraw(row, (dice[1] % 2) as u16, amount(dice))),
+            Rule::Withdraw => {
+                if self.withdraw(row, (dice[1] % 2) as u16, amount(dice)) {
+                    self.check_initial_margin(row, None);
+                }
+            }
             Rule::Place => self.place(row, dice),
             Rule::Cancel => self.cancel(row, dice),
             Rule::Modify => self.modify(row, dice),
             Rule::Match => self.honest_match(dice),
             Rule::HostileMatch => self.hostile_match(dice),
-            Rule::OracleMove => self.move_price(dice, 40),
+            Rule::OracleMove => self.move_price(dice, 80),
             Rule::OracleGap => self.move_price(dice, 400),
             Rule::Refresh => self.refresh_all(i64::from(dice[0] % 3)),
             Rule::TimeWarp => self.world.advance([1, 5, 30, 120, 600, 3_600][dice[0] as usize % 6]),
@@ -40,11 +44,14 @@ impl Machine {
     }
 
     fn place(&mut self, row: usize, dice: [u32; 4]) {
+        if dice[3] & 0x10_0000 != 0 {
+            self.world.advance_slots(1);
+        }
         let count = 1 + dice[3] as usize % 3;
         let orders: Vec<OrderArgs> = (0..count).map(|at| self.random_order(dice, at as u32)).collect();
         let call = self.world.place_orders(&self.traders[row], &orders);
         if self.attempt(&call).is_some() {
-            self.check_initial_margin(row, &orders);
+            self.check_initial_margin(row, Some(&orders));
         }
     }
 
@@ -72,7 +79,8 @@ impl Machine {
             reduce_only: c % 13 == 0,
             self_trade: (c >> 4) as u8 % 3,
             price_ticks: if limit { price_ticks } else { 0 },
-            size_lots: 1 + u64::from(b >> 13) % 2_000,
+            // $10,000 at most, now and then $300,000: more than most accounts can carry.
+            size_lots: 1 + u64::from(b >> 13) % if c & 0x0700_0000 == 0 { 60_000 } else { 2_000 },
             ..OrderArgs::default()
         };
         if order.time_in_force == TimeInForce::GoodTillCancelled as u8 {
@@ -115,6 +123,9 @@ impl Machine {
     fn honest_match(&mut self, dice: [u32; 4]) {
         let market_index = (dice[1] % u32::from(MARKETS)) as u16;
         self.world.advance_slots(1);
+        if dice[3] & 0x3000 != 0 {
+            self.cross(market_index, dice);
+        }
         let quotes = self.quotes(market_index);
         let crossing: Vec<(Quote, Vec<Quote>)> = quotes
             .iter()
@@ -125,6 +136,31 @@ impl Machine {
         if let Some((taker, makers)) = crossing.get(dice[2] as usize % crossing.len().max(1)) {
             self.run_match(market_index, taker, makers, dice[3]);
         }
+    }
+
+    /// Some trader places an order that reaches a resting one of somebody else.
+    fn cross(&mut self, market_index: u16, dice: [u32; 4]) {
+        let mut resting = self.quotes(market_index);
+        resting.retain(Quote::may_rest);
+        let Some(maker) = resting.get(dice[2] as usize % resting.len().max(1)) else { return };
+        let others: Vec<usize> = self.living().into_iter().filter(|row| *row != maker.owner).collect();
+        let Some(&row) = others.get(dice[0] as usize % others.len().max(1)) else { return };
+        let mut order = self.random_order(dice, 0);
+        order.market_index = market_index;
+        order.ask = !maker.is_ask();
+        order.kind = OrderKind::Limit as u8;
+        order.price_ticks = maker.order.price_ticks;
+        order.client_order_id = 0;
+        order.reduce_only = false;
+        if order.time_in_force != TimeInForce::FillOrKill as u8 {
+            order.time_in_force = TimeInForce::ImmediateOrCancel as u8;
+            (order.taker_phase_s, order.expiry_ms) = (0, 0);
+        }
+        self.rule = Rule::Place;
+        let call = self.world.place_orders(&self.traders[row], &[order]);
+        self.attempt(&call);
+        self.rule = Rule::Match;
+        self.world.advance_slots(1);
     }
 
     /// Any taker against any makers: wrong side, wrong order, own orders, repeated orders, other markets.

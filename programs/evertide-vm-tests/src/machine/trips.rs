@@ -40,9 +40,9 @@ impl Machine {
         }
     }
 
-    /// Placing that adds exposure leaves the user at initial margin (I-10), by the program's own assertion.
-    pub(super) fn check_initial_margin(&self, row: usize, orders: &[OrderArgs]) {
-        if orders.iter().all(|order| order.reduce_only) {
+    /// Placing that adds exposure, and withdrawing, leave the user at initial margin (I-10), by the program's own assertion.
+    pub(super) fn check_initial_margin(&self, row: usize, placed: Option<&[OrderArgs]>) {
+        if placed.is_some_and(|orders| orders.iter().all(|order| order.reduce_only)) {
             return;
         }
         let mut world = self.world.clone();

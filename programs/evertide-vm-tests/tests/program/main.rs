@@ -7,6 +7,7 @@
 use evertide_vm_tests::runner::{filters, run, Case};
 
 mod accruals;
+mod attacks;
 mod cancel_orders;
 mod compute;
 mod compute_page;
@@ -50,6 +51,7 @@ fn all() -> Vec<Case> {
         guards::tests(),
         compute::tests(),
         security::tests(),
+        attacks::tests(),
     ]
     .concat()
 }
