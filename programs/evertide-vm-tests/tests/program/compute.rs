@@ -3,10 +3,10 @@
 use evertide_vm_tests::{
     args::{CancelArgs, OrderArgs},
     call::Call,
-    exchange::{market, Target},
-    feeds::{feed_account, PythUpdate, PYTH_RECEIVER},
+    exchange::{collateral, market, Target},
+    feeds::{feed_account, PythUpdate, SwitchboardFeed, PYTH_RECEIVER, SWITCHBOARD},
     hits::record_units,
-    state::{Collateral, Market, OracleKind, User},
+    state::{Collateral, Market, OracleKind, OracleRules, Orders, User},
     terms::{exchange_terms, market_terms, quote_terms, sol_terms, PRICES, SOL, USD},
     tests,
     traders::{limit, post_only, Trader},
@@ -69,6 +69,8 @@ fn money() {
     note(&mut world, "worst: a full user", &call);
     let call = world.withdraw(&full, 0, USD);
     note(&mut world, "worst: a full user", &call);
+    let call = world.set_limits(&full, 500, 0, 11, 500);
+    note(&mut world, "worst: a full user", &call);
 }
 
 /// Twelve markets, eight assets, and two users with every slot taken but eight orders.
@@ -109,6 +111,16 @@ fn placing() {
         (0..8).map(|at| OrderArgs { client_order_id: 50 + u64::from(at), ..limit(at, false, 270_000, 1) }).collect();
     let call = world.place_orders(&full, &orders);
     note(&mut world, "worst: 8 orders in 8 markets, 12 positions, 8 assets", &call);
+    let crowded = world.full_user("crowded", 0);
+    world.edit::<Orders>(crowded.orders, |state| state.orders.iter_mut().for_each(|order| order.expiry_ms = 1));
+    let call = world.place_orders(&crowded, &orders);
+    let swept = world.clone().ok(&call).event("OrdersPlaced")["reclaimed"].as_array().map(Vec::len);
+    assert_eq!(swept, Some(32), "the worst case sweeps every slot");
+    note(&mut world, "worst: the same after sweeping 32 dead orders", &call);
+    let (mut world, full, _) = wide();
+    let replaced = world.place(&full, limit(0, false, 270_000, 1));
+    let call = world.modify_order(&full, replaced, &limit(0, false, 271_000, 2));
+    note(&mut world, "worst: a full user", &call);
 }
 
 fn cancelling() {
@@ -188,6 +200,7 @@ fn oracle_and_mark() {
     world.set(key("pyth"), feed_account(PYTH_RECEIVER, update.data()));
     let call = world.update_oracle_with(Target::Market(2), key("pyth"), &Default::default());
     note(&mut world, "Pyth, market", &call);
+    switchboard();
     let (mut world, alice, bob) = stage();
     world.place(&alice, post_only(0, false, 499_000, 200));
     world.place(&bob, post_only(0, true, 501_000, 200));
@@ -207,6 +220,33 @@ fn oracle_and_mark() {
     note(&mut world, "worst: 4 full users a side", &call);
 }
 
+fn switchboard() {
+    let mut world = World::open();
+    world.advance(1);
+    let change = |rules: &mut OracleRules| {
+        rules.kind = OracleKind::Switchboard as u8;
+        rules.account = key("feed");
+    };
+    world.edit::<Market>(market(2), |state| change(&mut state.terms.oracle));
+    world.edit::<Collateral>(collateral(1), |state| change(&mut state.terms.oracle));
+    let feed = SwitchboardFeed {
+        value: 100_500_000_000_000_000_000,
+        deviation: 10_000_000_000_000_000,
+        samples: 5,
+        min_samples: 3,
+        slot: world.slot() - 2,
+        max_staleness: 100,
+        updated_s: world.now_ms() / 1_000,
+    };
+    world.set(key("feed"), feed_account(SWITCHBOARD, feed.data()));
+    for (target, case) in
+        [(Target::Market(2), "Switchboard, market"), (Target::Collateral(1), "Switchboard, collateral")]
+    {
+        let call = world.update_oracle_with(target, key("feed"), &Default::default());
+        note(&mut world, case, &call);
+    }
+}
+
 fn accruals() {
     let (mut world, alice, bob) = stage();
     world.trade(0, &alice, &bob, 500_000, 1_000);
@@ -224,10 +264,14 @@ fn accruals() {
     world.advance(30 * 86_400);
     let call = world.accrue_market(0);
     note(&mut world, "worst: after 30 days without any", &call);
+    let call = world.accrue_debt();
+    note(&mut world, "worst: after 30 days without any", &call);
     world.refresh(&PRICES);
     let call = world.touch_position(0, alice.user);
     note(&mut world, "typical", &call);
     let (mut world, full, _) = wide();
+    let call = world.touch_position(11, full.user);
+    note(&mut world, "worst: a deleveraged position", &call);
     let now_ms = world.now_ms();
     let spend = world.user(&full).quote_atoms as u64;
     world.edit::<User>(full.user, |user| {
@@ -235,7 +279,7 @@ fn accruals() {
         user.debt_since_ms = now_ms;
         user.positions.iter_mut().for_each(|position| position.cash_atoms -= 100_000_000);
     });
-    world.edit::<Collateral>(evertide_vm_tests::exchange::collateral(0), |state| state.total_atoms -= spend);
+    world.edit::<Collateral>(collateral(0), |state| state.total_atoms -= spend);
     let call = world.settle_pnl(0, full.user);
     let settled = world.clone().ok(&call).event("PnlSettled");
     assert!(settled["quote_atoms"].as_i64() < Some(-1_000_000), "the worst case takes a debt: {settled}");
