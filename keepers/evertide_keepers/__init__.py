@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .keeper import build_keepers as build_keepers
     from .replaying import ReplayReport as ReplayReport
     from .replaying import replay as replay
+    from .runner import warm_up as warm_up
     from .settings import AccrualSettings as AccrualSettings
     from .settings import MarkSettings as MarkSettings
     from .settings import MatcherSettings as MatcherSettings
@@ -58,6 +59,7 @@ _PLACES = {
     "HermesSource": "sources",
     "TapeSource": "sources",
     "Spine": "spine",
+    "warm_up": "runner",
 }
 
 

@@ -9,6 +9,8 @@ import signal
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evertide_engine.warm_up import warm_up
+
 from .config import KeeperConfig, read_keypair
 from .endpoint import serve
 from .errors import ConfigError, JitDisabled, KeeperError
@@ -67,6 +69,8 @@ async def run(config: KeeperConfig, stop: asyncio.Event, client: EvertideClient 
         if config.health_port is not None:
             server = await serve(spine, config.health_port)
             stack.callback(server.close)
+        # A kernel compiled in the middle of a step would hold the step up for seconds.
+        await asyncio.to_thread(warm_up)
         await spine.start()
         await _until_stopped([_loop(keeper, stop) for keeper in keepers.values()], stop)
 

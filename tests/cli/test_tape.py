@@ -122,3 +122,30 @@ def test_followers_move_with_the_tape_by_their_beta() -> None:
 def bar_scaled(bar: tapes.Bar, percent: int) -> tapes.Bar:
     price = tapes.DEFAULT_PRICE * percent // 100
     return tapes.Bar(bar.time_ms, price, price, price, price, bar.volume)
+
+
+def test_bars_are_merged_to_a_longer_interval() -> None:
+    tape = tapes.generate(7, start_ms=1_700_000_000_000, seed=3, interval_ms=60_000)
+    merged = tapes.merge(tape, 3)
+    assert (merged.interval_ms, len(merged.bars)) == (180_000, 3)
+    first, parts = merged.bars[0], tape.bars[:3]
+    assert (first.time_ms, first.open, first.close) == (parts[0].time_ms, parts[0].open, parts[2].close)
+    assert (first.high, first.low) == (max(bar.high for bar in parts), min(bar.low for bar in parts))
+    assert first.volume == sum(bar.volume for bar in parts)
+    assert merged.bars[2] == tape.bars[6]
+
+
+def test_a_longer_interval_comes_from_a_file_or_the_generator(tmp_path: Path) -> None:
+    assert tapes.load(None, None, 4, 1, 20).interval_ms == 20 * 60_000
+    path = tmp_path / "bars.csv"
+    bars = tapes.generate(6, start_ms=1_700_000_000_000, seed=3, interval_ms=120_000).bars
+    rows = [f"{tapes.format_time(bar.time_ms)},1,2,1,2,{number}" for number, bar in enumerate(bars)]
+    path.write_text("\n".join(["timestamp,open,high,low,close,volume", *rows]) + "\n")
+    loaded = tapes.load(path, None, 2, 1, 6)
+    assert (loaded.interval_ms, [bar.volume for bar in loaded.bars]) == (360_000, [3, 12])
+    for minutes, words in ((3, "multiple of its own 120 s, found 180 s"), (1, "120 s, found 60 s")):
+        with pytest.raises(TapeProblem, match=words):
+            tapes.load(path, None, 1, 1, minutes)
+    for minutes in (0, 61):
+        with pytest.raises(TapeProblem, match=f"must be 1 to 60, found {minutes}"):
+            tapes.load(None, None, 1, 1, minutes)

@@ -16,7 +16,7 @@ from evertide_cli.main import exit_code_of
 from . import report, tape
 from .life import INTERVAL_LEAST_MS
 
-DEFAULT_BARS = 31
+DEFAULT_BARS = 19
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,6 +44,12 @@ def parser() -> Parser:
     made.add_argument(
         "--bars", type=whole, metavar="N", default=DEFAULT_BARS, help="number of bars (default: %(default)s)"
     )
+    made.add_argument(
+        "--interval-minutes",
+        type=whole,
+        metavar="N",
+        help="merge the tape's bars to bars of N minutes (default: as is)",
+    )
     made.add_argument("--json", type=Path, metavar="FILE", help="write the summary as JSON")
     made.add_argument("--keep", action="store_true", help="leave the network up for the command line")
     made.add_argument("--seed", type=whole, default=tape.DEFAULT_SEED, help="seed of tape and traders")
@@ -56,7 +62,7 @@ def run(words: Sequence[str]) -> int:
         chosen = parser().parse_args(list(words))
         if chosen.json is not None and not chosen.json.resolve().parent.is_dir():
             raise UsageProblem(f"--json {chosen.json}: its folder does not exist")
-        loaded = tape.load(chosen.tape, chosen.start, chosen.bars, chosen.seed)
+        loaded = tape.load(chosen.tape, chosen.start, chosen.bars, chosen.seed, chosen.interval_minutes)
         if loaded.interval_ms < INTERVAL_LEAST_MS:
             least_s, found_s = INTERVAL_LEAST_MS // 1000, loaded.interval_ms // 1000
             raise tape.TapeProblem(f"{loaded.source}: bars must be at least {least_s} s apart, found {found_s} s")

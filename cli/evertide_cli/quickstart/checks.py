@@ -85,7 +85,8 @@ async def market_checks(chain: Chain, books: Books) -> list[Check]:
     made = []
     for market in await chain.client.markets():
         book, name = books.markets[market.index], MARKETS[market.index].symbol
-        owed = book.pending_fees_atoms + book.funding_dust_atoms
+        dust = book.funding_dust_atoms
+        owed = book.pending_fees_atoms + dust
         cash = sum(book.cash.values())
         lots = sum(abs(size) for size in book.lots.values())
         made += [
@@ -93,6 +94,15 @@ async def market_checks(chain: Chain, books: Books) -> list[Check]:
                 f"{name} pool", "pool", market.pool_atoms, "settled in - out - collected", book.pool_atoms, "USDC atoms"
             ),
             Check(f"{name} pool owed", "pool", market.pool_atoms, "uncollected fees + dust", owed, "USDC atoms"),
+            Check(f"{name} dust", "counted dust", market.dust_atoms, "funding paid - received", dust, "USDC atoms"),
+            Check(
+                f"{name} dust bound",
+                "dust beyond one atom a folding",
+                max(0, market.dust_atoms - book.foldings, -market.dust_atoms),
+                f"{book.foldings} foldings with funding",
+                0,
+                "USDC atoms",
+            ),
             Check(
                 f"{name} fees",
                 "pending fees",

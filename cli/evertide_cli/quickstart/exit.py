@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from evertide_cli.errors import CliError
+from evertide_cli.terms import MARKETS
 
 from . import sights
 from .views import Wish
@@ -201,11 +202,17 @@ class Exit:
         )
         return len(self.cast)
 
-    async def collect_some_fees(self) -> None:
-        """Pay out the first market's fees; the others' stay uncollected, so that the final check has both."""
+    async def collect_some_fees(self) -> str | None:
+        """Pay out the fees of the first market that has any; the others' stay uncollected, so that the final check has
+        both. Returns the market's symbol, None where nobody traded.
+        """
         from evertide import associated_token_address, instructions
 
+        earning = [market.index for market in await self.chain.client.markets() if market.pending_fees_atoms]
+        if not earning:
+            return None
         treasury_token = associated_token_address(self.roles.treasury.pubkey(), self.roles.usdc_mint)
         await self.chain.send(
-            self.roles.keeper, instructions.collect_fees(market_index=0, treasury_token=treasury_token)
+            self.roles.keeper, instructions.collect_fees(market_index=earning[0], treasury_token=treasury_token)
         )
+        return MARKETS[earning[0]].symbol

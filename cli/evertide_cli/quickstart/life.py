@@ -24,7 +24,9 @@ CLIENT_IDS_PER_BAR = 100
 SETTLE_EVERY_BARS = 5
 MATCH_ROUNDS_MAX = 12
 TAKER_PHASE_MS = 13_000
-SHOWS_PER_BAR = 3
+# Two hours of the book on show for this part of the time make an hour of funding each way; later once a bar will do.
+SHOWN_PERCENT = 23
+SHOWN_HOURS = 2
 SHOW_AGAIN_MS = 28_000
 # What a bar leaves for the machine's own pace: chain time runs on while transactions land.
 PACE_MS = 20_000
@@ -70,6 +72,15 @@ class Life:
         hours = time_ms // HOUR_MS - self.tape.bars[0].time_ms // HOUR_MS
         return PRESSURE_BY_HOUR[hours % len(PRESSURE_BY_HOUR)]
 
+    def shows_at(self, time_ms: int) -> int:
+        """How often the book is shown in the bar of this time: what one showing lasts, as often as it fits."""
+        hours = time_ms // HOUR_MS - self.tape.bars[0].time_ms // HOUR_MS
+        if hours >= SHOWN_HOURS:
+            return 1
+        wanted = -(-self.tape.interval_ms * SHOWN_PERCENT // (100 * SHOW_AGAIN_MS))
+        room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS
+        return max(1, min(wanted, 1 + room))
+
     def prices_at(self, bar: int) -> dict[str, int]:
         """Closing prices of a bar, micro-USD."""
         return {symbol: values[bar] for symbol, values in self.prices.items()}
@@ -98,7 +109,7 @@ class Life:
         await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
         await self.staff.publish(prices)
         matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
-        actions["mark"] = await self._show_book(prices)
+        actions["mark"] = await self._show_book(prices, self.shows_at(tape_ms))
         actions |= await self.staff.step("accrual")
         actions["matcher"] = matched
         if bar % SETTLE_EVERY_BARS == SETTLE_EVERY_BARS - 1:
@@ -115,14 +126,13 @@ class Life:
             refused=refused,
         )
 
-    async def _show_book(self, prices: dict[str, int]) -> int:
+    async def _show_book(self, prices: dict[str, int], shows: int) -> int:
         """The mark keeper shows the book, and again when what it showed gets old: the premium lives on evidence.
 
         Evidence is checked like a fill, so that prices must be fresh each time.
         """
         shown = sum((await self.staff.step("mark")).values())
-        room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS
-        for _ in range(max(0, min(SHOWS_PER_BAR - 1, room))):
+        for _ in range(shows - 1):
             await self.chain.travel_to(await self.chain.now_ms() + SHOW_AGAIN_MS)
             await self.staff.publish(prices)
             shown += sum((await self.staff.step("mark")).values())

@@ -38,6 +38,7 @@ class MarketBook:
     rewards_atoms: int = 0
     funding_paid_atoms: int = 0
     funding_received_atoms: int = 0
+    foldings: int = 0
     settled_to_users_atoms: int = 0
     settled_from_users_atoms: int = 0
     treasury_atoms: int = 0
@@ -69,8 +70,9 @@ class MarketBook:
         return self.funding_paid_atoms - self.funding_received_atoms
 
     def fund(self, user: str, atoms: int) -> None:
-        """Funding folded into a user's cash."""
+        """Funding folded into a user's cash: rounded against the user, by less than an atom each time."""
         self.cash[user] += atoms
+        self.foldings += 1
         if atoms < 0:
             self.funding_paid_atoms -= atoms
         else:

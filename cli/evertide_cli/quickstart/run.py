@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -90,8 +91,10 @@ async def leave(life: Life, roles: Cast, story: Story, *, keep: bool) -> None:
     story.say(f"exit: all positions closed against each other in {await way_out.close_all()} rounds")
     await way_out.settle_all()
     story.say("exit: every profit and loss settled")
-    await way_out.collect_some_fees()
-    story.say("exit: fees of BTC-PERP collected; those of the other markets stay uncollected")
+    symbol = await way_out.collect_some_fees()
+    story.say(
+        f"exit: fees of {symbol} collected; those of other markets stay uncollected" if symbol else "exit: no fees"
+    )
     story.say(f"exit: {await way_out.withdraw_all()} withdrawals, nobody holds a balance")
     if not keep:
         story.say(f"exit: {await way_out.close_accounts()} trading accounts closed")
@@ -106,6 +109,13 @@ def replayed(collector: Collector) -> Books:
     return books
 
 
+def compile_kernels() -> None:
+    """The keepers' kernels, from their cache or anew."""
+    from evertide_keepers import warm_up
+
+    warm_up()
+
+
 async def run(plan: Plan, story: Story) -> Outcome:
     """Everything, from an empty validator to the last check."""
     roles = market_setup.cast()
@@ -117,7 +127,10 @@ async def run(plan: Plan, story: Story) -> Outcome:
         story.say(f"validator up at {net.rpc_url}, slots of {net.slot_ms} ms")
         async with chains.connect(net, roles.admin) as chain:
             story.stage("validator")
+            # Compiled while the validator takes the program in, each on a core of its own.
+            kernels = asyncio.create_task(asyncio.to_thread(compile_kernels))
             await open_market(chain, roles, cast, story)
+            await kernels
             story.stage("setup")
             collector = Collector(chain)
             async with Staff.hired(chain, roles) as staff:

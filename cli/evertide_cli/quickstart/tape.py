@@ -25,7 +25,8 @@ from evertide_cli.errors import UsageProblem
 MICRO = 1_000_000
 E9 = 1_000_000_000
 MINUTE_MS = 60_000
-DEFAULT_INTERVAL_MS = 6 * MINUTE_MS
+DEFAULT_INTERVAL_MS = 10 * MINUTE_MS
+INTERVAL_MAX_MINUTES = 60
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 PRICE_MAX = 10**9 * MICRO
 VOLUME_MAX = Decimal(10) ** 18
@@ -207,13 +208,44 @@ def generate(count: int, *, start_ms: int, seed: int = DEFAULT_SEED, interval_ms
     return Tape(f"generator, seed {seed}", interval_ms, tuple(bars))
 
 
-def load(path: Path | None, start: str | None, count: int, seed: int) -> Tape:
-    """The tape that the command line asks for."""
+def merge(tape: Tape, size: int) -> Tape:
+    """Bars of `size` bars each: the first's open and time, the last's close, the extremes, all volume."""
+    groups = [tape.bars[at : at + size] for at in range(0, len(tape.bars), size)]
+    bars = tuple(
+        Bar(
+            group[0].time_ms,
+            group[0].open,
+            max(bar.high for bar in group),
+            min(bar.low for bar in group),
+            group[-1].close,
+            sum((bar.volume for bar in group), Decimal(0)),
+        )
+        for group in groups
+    )
+    return Tape(tape.source, tape.interval_ms * size, bars)
+
+
+def load(path: Path | None, start: str | None, count: int, seed: int, interval_minutes: int | None = None) -> Tape:
+    """The tape that the command line asks for; bars of a file are merged to the interval that it asks for."""
     if count < 1:
         raise TapeProblem(f"--bars must be at least 1, found {count}")
+    if interval_minutes is not None and not 1 <= interval_minutes <= INTERVAL_MAX_MINUTES:
+        raise TapeProblem(f"--interval-minutes must be 1 to {INTERVAL_MAX_MINUTES}, found {interval_minutes}")
+    wanted_ms = None if interval_minutes is None else interval_minutes * MINUTE_MS
     if path is None:
-        return generate(count, start_ms=parse_time(start or DEFAULT_START, "--from"), seed=seed)
-    return read_tape(path, None if start is None else parse_time(start, "--from"), count)
+        start_ms = parse_time(start or DEFAULT_START, "--from")
+        return generate(count, start_ms=start_ms, seed=seed, interval_ms=wanted_ms or DEFAULT_INTERVAL_MS)
+    first_ms = None if start is None else parse_time(start, "--from")
+    if wanted_ms is None:
+        return read_tape(path, first_ms, count)
+    own_ms = read_tape(path, first_ms, 2).interval_ms
+    size, rest = divmod(wanted_ms, own_ms)
+    if rest or not size:
+        raise TapeProblem(
+            f"tape {path}: --interval-minutes must be a multiple of its own {own_ms // 1000} s, "
+            f"found {wanted_ms // 1000} s"
+        )
+    return merge(read_tape(path, first_ms, count * size), size)
 
 
 @dataclass(frozen=True, slots=True)
