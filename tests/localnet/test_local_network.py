@@ -12,6 +12,7 @@ from solders.keypair import Keypair
 from conftest import ProgramNet
 from evertide._localnet import (
     ANY_FREE_PORT,
+    Cheatcodes,
     DeployError,
     ForbiddenCheatError,
     LocalnetError,
@@ -100,6 +101,23 @@ def test_time_moves_forward_only(fresh_program_net: ProgramNet) -> None:
     assert now_s + 3_600 <= cheats.chain_time_s() <= now_s + 3_605
     with pytest.raises(LocalnetRpcError):
         cheats.travel_to(now_s * 1_000)
+
+
+def test_the_clock_never_goes_back_across_epochs(tmp_path: Path) -> None:
+    """F-10: an epoch of 432,000 slots of 100 ms is twelve hours; travel leads over its end, and on in the next."""
+    net = start(tmp_path, rpc_port=ANY_FREE_PORT, ws_port=ANY_FREE_PORT, slot_ms=100, hold=True)
+    try:
+        with RpcClient(net.rpc_url) as rpc:
+            cheats = Cheatcodes(rpc)
+            slots = [cheats.clock()[0]]
+            for _ in range(4):
+                slot, now_s = cheats.clock()
+                cheats.travel_to((now_s + 5 * 3_600) * 1_000)
+                slots += [slot, cheats.clock()[0]]
+                assert cheats.clock()[1] >= now_s + 5 * 3_600
+        assert slots == sorted(slots) and slots[-1] > 2 * 250_000
+    finally:
+        stop(net.directory)
 
 
 def test_mints_and_sol(bare_net: ProgramNet) -> None:

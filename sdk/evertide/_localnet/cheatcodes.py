@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import struct
+import time
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -20,6 +21,8 @@ _MINT_LAMPORTS = 1_461_600
 _LAMPORTS_PER_BYTE = 6_960
 _ACCOUNT_OVERHEAD_BYTES = 128
 _CLOCK_SYSVAR = "SysvarC1ock11111111111111111111111111111111"
+_CLOCK_WAIT_S = 5.0
+_CLOCK_PAUSE_S = 0.01
 
 
 class ForbiddenCheatError(LocalnetError):
@@ -55,8 +58,18 @@ class Cheatcodes:
         self.set_account(address, data, TOKEN_PROGRAM, _MINT_LAMPORTS)
 
     def travel_to(self, unix_ms: int) -> None:
-        """Move chain time forward to `unix_ms`; the past is refused. Slots move too, so sign afterwards."""
+        """Move chain time forward to `unix_ms`; the past is refused. Slots move too, so sign afterwards.
+
+        Returns when the clock's slot is not below the one before: in every epoch but the first, Surfpool writes the
+        slot's number inside its epoch there, and puts it right with the next slot that it makes.
+        """
+        slot_before, _ = self.clock()
         self.rpc.call("surfnet_timeTravel", [{"absoluteTimestamp": unix_ms}])
+        deadline = time.monotonic() + _CLOCK_WAIT_S
+        while (slot := self.clock()[0]) < slot_before:
+            if time.monotonic() > deadline:
+                raise LocalnetError(f"the clock's slot must not fall, is {slot} and was {slot_before}")
+            time.sleep(_CLOCK_PAUSE_S)
 
     def pause_clock(self) -> None:
         """Stop making slots."""
@@ -68,10 +81,13 @@ class Cheatcodes:
 
     def chain_time_s(self) -> int:
         """Unix seconds by the clock sysvar, which is what the program sees."""
-        value = self.rpc.call("getAccountInfo", [_CLOCK_SYSVAR, {"encoding": "base64", "commitment": "processed"}])[
-            "value"
-        ]
-        return int(struct.unpack_from("<q", base64.b64decode(value["data"][0]), 32)[0])
+        return self.clock()[1]
+
+    def clock(self) -> tuple[int, int]:
+        """Slot and unix seconds of the clock sysvar."""
+        found = self.rpc.call("getAccountInfo", [_CLOCK_SYSVAR, {"encoding": "base64", "commitment": "processed"}])
+        data = base64.b64decode(found["value"]["data"][0])
+        return int.from_bytes(data[:8], "little"), int(struct.unpack_from("<q", data, 32)[0])
 
     def _write(self, address: Pubkey, fields: dict[str, Any]) -> None:
         self.rpc.call("surfnet_setAccount", [str(address), fields])
