@@ -109,7 +109,7 @@ fn report(seed: u64, taken: usize, message: &str, steps: &[evertide_vm_tests::ma
     eprintln!("seed {seed} fails after {taken} steps: {message}");
     let (short, why) = shrink(steps);
     let file = seeds_folder().join(format!("seed_{seed}.steps"));
-    let summary = why.lines().next().unwrap_or("").to_string();
+    let summary = why.lines().next().unwrap_or("").split(": {").next().unwrap_or("");
     let text = format!("# Found as seed {seed}: {summary}\n{}", steps_to_text(&short));
     fs::write(&file, text).expect("the seeds folder is writable");
     eprintln!("shrunk to {} steps, kept in {}: {why}", short.len(), file.display());

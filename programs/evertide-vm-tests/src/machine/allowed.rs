@@ -3,6 +3,23 @@
 use super::Rule;
 use crate::idl::idl;
 
+/// What an honest keeper's match may meet: the state moved on, or a party cannot trade.
+const MATCH: &[&str] = &[
+    "NothingFilled",
+    "FillOrKillNotFilled",
+    "TakerMarginTooLow",
+    "TakerNotLive",
+    "OracleValidityForbids",
+    "MarketCannotMatch",
+    "RowTooOld",
+    "PriceOutsideBand",
+    "MakerPriorityViolated",
+    "ReduceOnlyWouldIncrease",
+];
+
+/// What a hostile keeper's match meets besides.
+const HOSTILE: &[&str] = &["MakerCountOutOfRange", "OrderMarketMismatch", "UserRepeated", "RemainingAccountInvalid"];
+
 /// Names of the errors that a rule's own dice can provoke.
 fn names(rule: Rule) -> &'static [&'static str] {
     match rule {
@@ -43,34 +60,7 @@ fn names(rule: Rule) -> &'static [&'static str] {
             "OrderNotFound",
         ],
         Rule::Cancel => &["OrderNotFound", "CancelSelectorInvalid"],
-        Rule::Match => &[
-            "NothingFilled",
-            "FillOrKillNotFilled",
-            "TakerMarginTooLow",
-            "TakerNotLive",
-            "OracleValidityForbids",
-            "MarketCannotMatch",
-            "RowTooOld",
-            "PriceOutsideBand",
-            "MakerPriorityViolated",
-            "ReduceOnlyWouldIncrease",
-        ],
-        Rule::HostileMatch => &[
-            "NothingFilled",
-            "FillOrKillNotFilled",
-            "TakerMarginTooLow",
-            "TakerNotLive",
-            "OracleValidityForbids",
-            "MarketCannotMatch",
-            "RowTooOld",
-            "PriceOutsideBand",
-            "MakerPriorityViolated",
-            "ReduceOnlyWouldIncrease",
-            "MakerCountOutOfRange",
-            "OrderMarketMismatch",
-            "UserRepeated",
-            "RemainingAccountInvalid",
-        ],
+        Rule::Match | Rule::HostileMatch => MATCH,
         Rule::OracleMove | Rule::OracleGap | Rule::Refresh | Rule::Accrue => &["OracleNotNewer"],
         Rule::UpdateMark => &[
             "EvidenceInvalid",
@@ -92,5 +82,6 @@ fn names(rule: Rule) -> &'static [&'static str] {
 /// Whether the running rule may be refused with this code. SPL token's code 1 is insufficient funds of the source.
 pub fn is_allowed(rule: Rule, code: u32) -> bool {
     let token_refusal = rule == Rule::Deposit && code == 1;
-    token_refusal || names(rule).iter().any(|name| idl().errors.get(*name) == Some(&code))
+    let more = if rule == Rule::HostileMatch { HOSTILE } else { &[] };
+    token_refusal || names(rule).iter().chain(more).any(|name| idl().errors.get(*name) == Some(&code))
 }

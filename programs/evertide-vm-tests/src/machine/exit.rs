@@ -161,12 +161,13 @@ impl Machine {
             assert_eq!(market.open_interest_lots, [0, 0], "I-21: open interest is left");
             pools += market.pool_atoms;
             fees += market.pending_fees_atoms;
-            let rest = (market.pool_atoms - market.pending_fees_atoms) as i64;
+            let rest = market.pool_atoms as i64 - market.pending_fees_atoms as i64;
             assert_eq!(market.claims_atoms, 0, "I-21: claims on the pool of market {} are left", market.index);
             assert_eq!(market.dust_atoms, rest, "I-21: the dust of market {} is not counted", market.index);
         }
         let held = self.world.tokens(&vault(0));
         assert_eq!(held, insurance + pools + dust, "I-21: the vault against fund, pools and dust");
+        assert!(pools >= fees, "I-15: pools of {pools} owe fees of {fees}");
         let folding = pools - fees;
         assert!(folding <= self.roundings, "I-21: {folding} atoms of dust from at most {} roundings", self.roundings);
     }

@@ -10,6 +10,7 @@ mod exit;
 mod matches;
 mod rules;
 mod sequence;
+mod settles;
 mod trips;
 
 pub use sequence::{run_steps, sequence_of, shrink, silence_panics, steps_from_text, steps_to_text};
@@ -68,7 +69,7 @@ pub const RULES: [(Rule, &str, u32); 19] = [
     (Rule::TimeWarp, "time_warp", 6),
     (Rule::UpdateMark, "update_mark", 6),
     (Rule::Accrue, "accrue", 6),
-    (Rule::Settle, "settle", 10),
+    (Rule::Settle, "settle", 16),
     (Rule::Touch, "touch", 4),
     (Rule::Limits, "limits", 2),
     (Rule::CollectFees, "collect_fees", 2),
@@ -124,7 +125,7 @@ impl Machine {
             machine.deposit(row, 0, quote_usd * USD);
         }
         for row in 0..3 {
-            machine.deposit(row, 1, 200 * SOL);
+            machine.deposit(row, 1, 20 * SOL);
         }
         machine
     }

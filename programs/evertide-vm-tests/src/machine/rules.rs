@@ -1,6 +1,6 @@
 //! What each rule does with its dice.
 
-use super::{book::Quote, Machine, Rule, Step, MARKETS};
+use super::{book::Quote, checks::folded, Machine, Rule, Step, MARKETS};
 use crate::{
     args::{CancelArgs, OrderArgs},
     exchange::Target,
@@ -28,7 +28,7 @@ impl Machine {
             Rule::Modify => self.modify(row, dice),
             Rule::Match => self.honest_match(dice),
             Rule::HostileMatch => self.hostile_match(dice),
-            Rule::OracleMove => self.move_price(dice, 80),
+            Rule::OracleMove => self.move_price(dice, 200),
             Rule::OracleGap => self.move_price(dice, 400),
             Rule::Refresh => self.refresh_all(i64::from(dice[0] % 3)),
             Rule::TimeWarp => self.world.advance([1, 5, 30, 120, 600, 3_600][dice[0] as usize % 6]),
@@ -80,7 +80,7 @@ impl Machine {
             self_trade: (c >> 4) as u8 % 3,
             price_ticks: if limit { price_ticks } else { 0 },
             // $10,000 at most, now and then $300,000: more than most accounts can carry.
-            size_lots: 1 + u64::from(b >> 13) % if c & 0x0700_0000 == 0 { 60_000 } else { 2_000 },
+            size_lots: 1 + u64::from(b >> 13) % if c & 0x0300_0000 == 0 { 60_000 } else { 2_000 },
             ..OrderArgs::default()
         };
         if order.time_in_force == TimeInForce::GoodTillCancelled as u8 {
@@ -244,9 +244,28 @@ impl Machine {
         self.attempt(&call);
     }
 
+    /// Any position, or every second time the one with the greatest loss.
     fn settle(&mut self, row: usize, dice: [u32; 4]) {
-        let call = self.world.settle_pnl((dice[1] % u32::from(MARKETS)) as u16, self.traders[row].user);
-        self.attempt(&call);
+        let loser = if dice[2] & 1 == 0 { None } else { self.greatest_loser() };
+        let (row, market_index) = loser.unwrap_or((row, (dice[1] % u32::from(MARKETS)) as u16));
+        let call = self.world.settle_pnl(market_index, self.traders[row].user);
+        let before = self.world.clone();
+        if let Some(outcome) = self.attempt(&call) {
+            self.check_settlement(&before, row, market_index, &outcome);
+        }
+    }
+
+    fn greatest_loser(&self) -> Option<(usize, u16)> {
+        let cache = self.world.cache();
+        let value = |row: usize, market_index: u16| {
+            let position = self.world.position(&self.traders[row], market_index)?;
+            let (size, cash) = folded(&position, &self.world.market(market_index));
+            let mark = i128::from(cache.markets[usize::from(market_index)].mark_price_q32);
+            Some((((i128::from(size) * mark) >> 32) + i128::from(cash), row, market_index))
+        };
+        let rows = self.living().into_iter();
+        let all = rows.flat_map(|row| (0..MARKETS).filter_map(move |market_index| value(row, market_index)));
+        all.min().map(|(_, row, market_index)| (row, market_index))
     }
 
     fn touch(&mut self, row: usize, dice: [u32; 4]) {

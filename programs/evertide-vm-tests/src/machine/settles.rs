@@ -1,0 +1,46 @@
+//! I-09 and the limits of debt: what one settlement may pay, and what it may make a loser owe.
+//!
+//! The bug this catches: unrealised profit that leaves the pool, or a loss that becomes more debt than is backed.
+
+use super::{checks::folded, Machine};
+use crate::{
+    terms::{exchange_terms, sol_terms, USD},
+    world::{Outcome, World},
+};
+
+/// Share of weighted collateral that may become debt, bps.
+const DEBT_SHARE_BPS: i128 = 2_000;
+/// Most that one user may owe by settlements, atoms.
+const USER_DEBT_MAX: i128 = 100_000 * USD as i128;
+
+impl Machine {
+    pub(super) fn check_settlement(&self, before: &World, row: usize, market_index: u16, outcome: &Outcome) {
+        let event = outcome.event("PnlSettled");
+        let amount = event["amount_atoms"].as_i64().expect("an amount");
+        let trader = &self.traders[row];
+        let (user, market) = (before.user(trader), before.market(market_index));
+        let position = before.position(trader, market_index).expect("what is settled was there");
+        let (_, cash) = folded(&position, &market);
+        if amount > 0 {
+            let realised = cash + position.entry_atoms;
+            assert!(amount <= realised, "I-09: {amount} paid of a realised profit of {realised}: {event}");
+            assert!(amount as u64 <= market.pool_atoms, "I-09: more than the pool was paid: {event}");
+            return;
+        }
+        let owed = -i128::from(event["quote_atoms"].as_i64().expect("a balance").min(0));
+        let already = -i128::from(user.quote_atoms.min(0));
+        if amount == 0 || owed == 0 {
+            return;
+        }
+        let price_q48 = i128::from(before.cache().collaterals[1].price_q48);
+        let tokens: i128 = user.collaterals.iter().map(|slot| i128::from(slot.amount_atoms)).sum();
+        let weight_bps = i128::from(sol_terms(before.oracle).weight_initial_bps);
+        let weighted = ((tokens * price_q48) >> 48) * weight_bps / 10_000;
+        let backed = (weighted * DEBT_SHARE_BPS / 10_000).min(USER_DEBT_MAX);
+        assert!(owed <= backed, "a debt of {already} grew to {owed} where {backed} is backed: {event}");
+        let quote = before.collateral(0);
+        let cap = i128::from(quote.total_atoms) * i128::from(exchange_terms().debt_cap_bps) / 10_000;
+        let all = i128::from(event["debt_atoms"].as_u64().expect("a sum"));
+        assert!(all <= cap, "debts grew to {all} beyond the exchange's cap of {cap}: {event}");
+    }
+}
