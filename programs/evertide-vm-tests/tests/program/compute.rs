@@ -1,4 +1,4 @@
-//! Compute units of every instruction in its typical and its worst case, for `docs/compute-units.md`.
+//! Compute units of every instruction in its typical and its worst case, for `docs/compute-units.md` (V-25, I-26).
 
 use evertide_vm_tests::{
     args::{CancelArgs, OrderArgs},

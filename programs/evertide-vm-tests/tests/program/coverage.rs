@@ -4,7 +4,37 @@ use std::collections::BTreeSet;
 
 use evertide_vm_tests::{hits, idl::idl, tests};
 
-tests!(the_errors_hit_equal_the_idls);
+tests!(the_errors_hit_equal_the_idls, every_instruction_has_its_file);
+
+/// Where each instruction is tested; those that belong together share a file.
+const FILES: [(&str, &[&str]); 16] = [
+    ("initialize_exchange", &["initialize_exchange"]),
+    ("list_collateral", &["list_collateral"]),
+    ("list_market", &["list_market"]),
+    ("open_exchange", &["open_exchange"]),
+    ("create_user", &["create_user", "close_user"]),
+    ("deposit", &["deposit"]),
+    ("withdraw", &["withdraw"]),
+    ("place_orders", &["place_orders"]),
+    ("cancel_orders", &["cancel_orders", "modify_order"]),
+    ("match_orders", &["match_orders"]),
+    ("match_refusals", &["match_orders"]),
+    ("update_oracle", &["update_oracle"]),
+    ("update_mark", &["update_mark"]),
+    ("accruals", &["accrue_market", "accrue_debt", "settle_pnl", "touch_position"]),
+    ("insurance", &["fund_insurance", "collect_fees"]),
+    ("guards", &["set_limits", "assert_health", "assert_sequence", "view_health", "view_market"]),
+];
+
+fn every_instruction_has_its_file() {
+    let tested: BTreeSet<&str> = FILES.iter().flat_map(|(_, instructions)| instructions.iter().copied()).collect();
+    let known: BTreeSet<&str> = idl().instructions.keys().map(String::as_str).collect();
+    assert_eq!(tested, known);
+    let cases = crate::all();
+    for (file, _) in FILES {
+        assert!(cases.iter().any(|(name, _)| name.starts_with(&format!("{file}::"))), "no test runs in {file}");
+    }
+}
 
 /// First code of the program; Anchor's own and other programs' lie below.
 const FIRST_CODE: u32 = 6_000;

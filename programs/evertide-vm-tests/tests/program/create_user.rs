@@ -2,9 +2,9 @@
 
 use evertide_vm_tests::{
     call::Call,
-    exchange::exchange,
+    exchange::{collateral, exchange, market, vault},
     state::{Exchange, User},
-    terms::USD,
+    terms::{market_terms, quote_terms, USD},
     tests,
     traders::{post_only, Trader},
     world::{key, World},
@@ -15,6 +15,7 @@ tests!(
     sub_accounts_are_separate,
     refuses_a_closed_gate,
     v05_refuses_a_second_time,
+    v05_works_on_prefunded_addresses,
     v08_refuses_another_address,
     v10_refuses_to_close_what_holds_something,
     v10_a_closed_account_starts_anew,
@@ -79,6 +80,27 @@ fn v05_refuses_a_second_time() {
     let call = world.create_user(&trader);
     must_fail(&mut world, &call, "creating a user twice");
     assert_eq!(world.user(&trader).quote_atoms, 10_000_000);
+}
+
+/// V-05: nobody keeps a trader, a market or an asset out by sending lamports ahead to its address.
+fn v05_works_on_prefunded_addresses() {
+    let mut world = World::open();
+    let trader = Trader::named("alice");
+    world.fund(trader.authority);
+    let prefund = |world: &mut World, address| {
+        world.set(address, solana_account::Account { lamports: 890_880, ..Default::default() });
+    };
+    prefund(&mut world, trader.user);
+    prefund(&mut world, trader.orders);
+    world.ok(&world.create_user(&trader));
+    assert_eq!(world.orders(&trader).next_order_id, 1);
+    let mut world = World::initialized();
+    for address in [collateral(0), vault(0), market(0)] {
+        prefund(&mut world, address);
+    }
+    world.ok(&world.list_collateral(0, world.mints[0], &quote_terms()));
+    world.ok(&world.list_market(0, &market_terms(0, world.oracle)));
+    assert_eq!(world.tokens(&vault(0)), 0);
 }
 
 /// V-08: only the canonical address of the seeds is taken.

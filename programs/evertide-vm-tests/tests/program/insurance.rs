@@ -79,7 +79,7 @@ fn collecting_refuses() {
     world.fails(&world.collect_fees(0).with("quote", collateral(1)), "NotQuoteAsset");
 }
 
-/// V-14: fees beyond the pool wait; interest goes to the fund even when no fee can be paid.
+/// V-14, V-36: fees beyond the pool wait; interest goes to the fund even when no fee can be paid.
 fn v14_a_pool_is_never_overdrawn() {
     let (mut world, ..) = stage();
     world.edit::<Market>(market(0), |state| {

@@ -47,6 +47,7 @@ fn discriminators_are_hashes_of_names() {
     }
 }
 
+/// I-27: what a reader was given once stays where it was.
 fn layouts_equal_the_exported_ones() {
     let path = repository().join("idl/layouts.json");
     let text = std::fs::read_to_string(&path).expect("idl/layouts.json");

@@ -69,7 +69,7 @@ fn refuses_zero_and_too_much() {
     world.fails(&world.withdraw(&alice, 1, 1), "InsufficientBalance");
 }
 
-/// I-10: 10,000 lots of $5 at 10 % need $5,000.
+/// I-10, V-21: 10,000 lots of $5 at 10 % need $5,000.
 fn refuses_below_initial_margin() {
     let (mut world, alice, bob) = stage();
     world.trade(0, &alice, &bob, 500_000, 10_000);
