@@ -78,7 +78,7 @@ def run_bare_net(folder: Path, slot_ms: int = SLOT_MS) -> Iterator[ProgramNet]:
     net = start(folder, rpc_port=ANY_FREE_PORT, ws_port=ANY_FREE_PORT, slot_ms=slot_ms, hold=True)
     try:
         with RpcClient(net.rpc_url) as rpc:
-            cheats = Cheatcodes(rpc)
+            cheats = Cheatcodes(rpc, slot_ms=net.slot_ms)
             payer = local_keypair("payer")
             cheats.fund(payer.pubkey(), PAYER_LAMPORTS)
             yield ProgramNet(net, rpc, cheats, payer, program_keypair().pubkey())

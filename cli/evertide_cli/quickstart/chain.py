@@ -76,4 +76,4 @@ async def connect(net: Localnet, payer: Keypair) -> AsyncIterator[Chain]:
     options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
     with RpcClient(net.rpc_url) as rpc:
         async with EvertideClient(net.rpc_url, payer=payer, ws_url=net.ws_url, options=options) as client:
-            yield Chain(net, client, Cheatcodes(rpc))
+            yield Chain(net, client, Cheatcodes(rpc, slot_ms=net.slot_ms))

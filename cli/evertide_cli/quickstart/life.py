@@ -68,14 +68,16 @@ class Life:
         self.shift_ms = -(-ahead // HOUR_MS) * HOUR_MS
 
     def pressure_at(self, time_ms: int) -> int:
-        """The side that takers prefer: up in the tape's first hour, down in the second, none in the third."""
-        hours = time_ms // HOUR_MS - self.tape.bars[0].time_ms // HOUR_MS
-        return PRESSURE_BY_HOUR[hours % len(PRESSURE_BY_HOUR)]
+        """The side that takers prefer: up in the tape's first whole hour, down in the second, none in the third."""
+        return PRESSURE_BY_HOUR[self.hour_of(time_ms) % len(PRESSURE_BY_HOUR)]
+
+    def hour_of(self, time_ms: int) -> int:
+        """Number of the tape's whole hour: funding goes by the hours of the clock. -1 before the first."""
+        return time_ms // HOUR_MS - -(-self.tape.bars[0].time_ms // HOUR_MS)
 
     def shows_at(self, time_ms: int) -> int:
         """How often the book is shown in the bar of this time: what one showing lasts, as often as it fits."""
-        hours = time_ms // HOUR_MS - self.tape.bars[0].time_ms // HOUR_MS
-        if hours >= SHOWN_HOURS:
+        if not 0 <= self.hour_of(time_ms) < SHOWN_HOURS:
             return 1
         wanted = -(-self.tape.interval_ms * SHOWN_PERCENT // (100 * SHOW_AGAIN_MS))
         room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS

@@ -2,7 +2,7 @@
 
 net = start(folder, rpc_port=0, ws_port=0, slot_ms=20, hold=True)
 with RpcClient(net.rpc_url) as rpc:
-    cheats = Cheatcodes(rpc)
+    cheats = Cheatcodes(rpc, slot_ms=net.slot_ms)
     cheats.fund(payer.pubkey(), 10**12)
     deploy(rpc, program_path(), program_keypair(), payer)
 stop(folder)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import struct
 import time
+from collections.abc import Callable
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -23,6 +24,7 @@ _ACCOUNT_OVERHEAD_BYTES = 128
 _CLOCK_SYSVAR = "SysvarC1ock11111111111111111111111111111111"
 _CLOCK_WAIT_S = 5.0
 _CLOCK_PAUSE_S = 0.01
+_EPOCH_REST_SLOTS = 4
 
 
 class ForbiddenCheatError(LocalnetError):
@@ -37,8 +39,9 @@ def rent_lamports(size_bytes: int) -> int:
 class Cheatcodes:
     """Cheats over RPC, on the connection pool of one client."""
 
-    def __init__(self, rpc: RpcClient, *, protected_program: Pubkey | None = None) -> None:
+    def __init__(self, rpc: RpcClient, *, slot_ms: int, protected_program: Pubkey | None = None) -> None:
         self.rpc = rpc
+        self.slot_ms = slot_ms
         self._protected = str(protected_program or program_keypair().pubkey())
 
     def fund(self, address: Pubkey, lamports: int) -> None:
@@ -60,15 +63,38 @@ class Cheatcodes:
     def travel_to(self, unix_ms: int) -> None:
         """Move chain time forward to `unix_ms`; the past is refused. Slots move too, so sign afterwards.
 
-        Returns when the clock's slot is not below the one before: in every epoch but the first, Surfpool writes the
-        slot's number inside its epoch there, and puts it right with the next slot that it makes.
+        The clock's slot never falls: Surfpool miscounts a travel over the end of an epoch, so that each end is waited
+        for, and in every epoch but the first it writes the slot's number inside its epoch until it makes the next one.
         """
+        while self._ends_epoch_before(unix_ms):
+            self._pass_epoch_end()
+            if self.chain_time_s() * 1_000 >= unix_ms:
+                return
         slot_before, _ = self.clock()
         self.rpc.call("surfnet_timeTravel", [{"absoluteTimestamp": unix_ms}])
+        self._wait(lambda: self.clock()[0] >= slot_before, f"the clock's slot to be {slot_before} or more again")
+
+    def _ends_epoch_before(self, unix_ms: int) -> bool:
+        """Whether the epoch ends on the way there."""
+        ahead_slots = (unix_ms - self.chain_time_s() * 1_000) // self.slot_ms
+        epoch = self.rpc.call("getEpochInfo", [])
+        return int(epoch["slotIndex"]) + ahead_slots >= int(epoch["slotsInEpoch"]) - _EPOCH_REST_SLOTS
+
+    def _pass_epoch_end(self) -> None:
+        """Travel to the last slots of the epoch and wait there for the next one."""
+        epoch = self.rpc.call("getEpochInfo", [])
+        rest_slots = int(epoch["slotsInEpoch"]) - _EPOCH_REST_SLOTS - int(epoch["slotIndex"])
+        if rest_slots > 0:
+            self.rpc.call("surfnet_timeTravel", [{"absoluteSlot": int(epoch["absoluteSlot"]) + rest_slots}])
+        number = int(epoch["epoch"])
+        self._wait(lambda: int(self.rpc.call("getEpochInfo", [])["epoch"]) > number, f"the end of epoch {number}")
+
+    def _wait(self, reached: Callable[[], bool], what: str) -> None:
+        """Until the validator's own slots have brought it about. Raises LocalnetError when they do not."""
         deadline = time.monotonic() + _CLOCK_WAIT_S
-        while (slot := self.clock()[0]) < slot_before:
+        while not reached():
             if time.monotonic() > deadline:
-                raise LocalnetError(f"the clock's slot must not fall, is {slot} and was {slot_before}")
+                raise LocalnetError(f"waited {_CLOCK_WAIT_S:.0f} s for {what}; the clock stands at {self.clock()}")
             time.sleep(_CLOCK_PAUSE_S)
 
     def pause_clock(self) -> None:
