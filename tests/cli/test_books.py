@@ -174,3 +174,18 @@ def test_units_are_those_of_the_outermost_calls() -> None:
 def test_a_check_holds_only_when_both_sides_are_equal() -> None:
     assert Check("a", "left", 5, "right", 5, "atoms").held
     assert not Check("a", "left", 5, "right", 6, "atoms").held
+
+
+def test_time_at_a_rate_beyond_interest_is_cut_at_the_hour() -> None:
+    """Rates are fixed on the hour; whole hours between two events count for nobody."""
+    books, hour_ms, minute_ms = listed(), 3_600_000, 60_000
+
+    def accrue(at_ms: int, rate_e9: int) -> tuple[int, int]:
+        books.feed(event("MarketAccrued", market_index=0, time_ms=at_ms, funding_rate_e9=rate_e9))
+        return books.markets[0].paid_up_ms // minute_ms, books.markets[0].paid_down_ms // minute_ms
+
+    assert accrue(10 * hour_ms + 50 * minute_ms, 12_500) == (0, 0)
+    assert accrue(11 * hour_ms + 20 * minute_ms, 40_000) == (20, 0)
+    assert accrue(12 * hour_ms + 5 * minute_ms, -1) == (60, 5)
+    assert accrue(12 * hour_ms + 30 * minute_ms, -1) == (60, 30)
+    assert accrue(15 * hour_ms + 10 * minute_ms, 40_000) == (70, 60)

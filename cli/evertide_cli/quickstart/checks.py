@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .sights import Actor
 
 FULL_RUN_MS = 3 * 3_600_000
-FUNDING_WAY_MS = 55 * 60_000
+FUNDING_WAY_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)

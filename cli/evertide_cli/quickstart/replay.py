@@ -14,6 +14,7 @@ from typing import Any
 
 # Interest of 0.01 % in 8 hours: a rate above it has a premium beyond interest.
 INTEREST_PER_HOUR_E9 = 12_500
+HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,13 @@ class MarketBook:
             self.funding_paid_atoms -= atoms
         else:
             self.funding_received_atoms += atoms
+
+    def note_rate(self, rate_e9: int, elapsed_ms: int) -> None:
+        """Time at a rate beyond interest, by who paid."""
+        if rate_e9 > INTEREST_PER_HOUR_E9:
+            self.paid_up_ms += elapsed_ms
+        elif rate_e9 < 0:
+            self.paid_down_ms += elapsed_ms
 
 
 @dataclass(slots=True)
@@ -232,12 +240,15 @@ def _matched(books: Books, event: Any) -> None:
 
 def _accrued(books: Books, event: Any) -> None:
     book = books.markets[event.market_index]
-    # The time since the accrual before was paid at the rate that stood there, up to the turn of an hour between them.
-    elapsed_ms = event.time_ms - book.accrued_ms if book.accrued_ms else 0
-    if book.rate_e9 > INTEREST_PER_HOUR_E9:
-        book.paid_up_ms += elapsed_ms
-    elif book.rate_e9 < 0:
-        book.paid_down_ms += elapsed_ms
+    # A rate holds until the turn of its hour; the one in force since the last turn is this event's. Whole hours between
+    # two events tell no rate and count for nobody.
+    if book.accrued_ms:
+        turn_ms = (book.accrued_ms // HOUR_MS + 1) * HOUR_MS
+        last_turn_ms = event.time_ms // HOUR_MS * HOUR_MS
+        book.note_rate(book.rate_e9, min(event.time_ms, turn_ms) - book.accrued_ms)
+        book.note_rate(
+            event.funding_rate_e9, event.time_ms - max(last_turn_ms, turn_ms) if last_turn_ms >= turn_ms else 0
+        )
     book.accrued_ms = event.time_ms
     book.rate_e9 = event.funding_rate_e9
     book.rate_most_e9 = max(book.rate_most_e9, event.funding_rate_e9)

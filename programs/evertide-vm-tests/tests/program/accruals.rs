@@ -30,11 +30,12 @@ fn cash(world: &World, trader: &Trader) -> i64 {
     world.position(trader, 0).map_or(0, |position| position.cash_atoms)
 }
 
-/// Two hours with the interest component alone: 0.01 % per 8 h on $50,000 for the second hour.
+/// Two hours with the interest component alone: 0.01 % per 8 h on $50,000, from the first full hour on.
 fn i15_longs_pay_what_shorts_receive() {
     let (mut world, alice, bob) = stage();
     world.trade(0, &alice, &bob, 500_000, 10_000);
     let (long, short) = (cash(&world, &alice), cash(&world, &bob));
+    let rate_from_ms = world.market(0).funding_hour_ms + 3_600_000;
     for _ in 0..120 {
         world.pass(60, &PRICES);
     }
@@ -42,7 +43,9 @@ fn i15_longs_pay_what_shorts_receive() {
     world.ok(&world.touch_position(0, alice.user));
     world.ok(&world.touch_position(0, bob.user));
     let (paid, received) = (long - cash(&world, &alice), cash(&world, &bob) - short);
-    assert_eq!(paid, 625_000, "$50,000 * 12.5e-6 for an hour");
+    let charged_ms = world.market(0).accrued_ms - rate_from_ms;
+    assert!((3_600_000..7_200_000).contains(&charged_ms));
+    assert_eq!(paid, (625_000 * charged_ms + 3_599_999) / 3_600_000, "$50,000 * 12.5e-6 an hour");
     assert!((0..=1).contains(&(paid - received)), "paid {paid}, received {received}");
     assert_eq!(world.position(&alice, 0).map(|position| position.funding_atoms), Some(-paid));
 }

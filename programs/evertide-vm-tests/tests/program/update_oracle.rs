@@ -44,6 +44,9 @@ fn prices_markets_and_collateral() {
         (5_000_000 << 32, 5_000_000 << 32, 5_000_000 << 32)
     );
     assert_eq!((state.publish_time_ms, state.validity), (world.now_ms(), 0));
+    // On the hour of the clock.
+    assert_eq!(state.funding_hour_ms, world.now_ms() / 3_600_000 * 3_600_000);
+    assert_ne!(state.funding_hour_ms, state.accrued_ms);
     let row = world.cache().markets[0];
     assert_eq!((row.index_price_q32, row.updated_ms), (5_000_000 << 32, world.now_ms()));
     world.ok(&world.update_oracle(Target::Collateral(1), 100 * USD));

@@ -13,6 +13,7 @@ use evertide_math::{Bps, MathError, MathResult, Millis, PriceQ32, RateE9};
 use super::feed::Reading;
 use super::funding::{accrue, refresh_premium};
 use crate::error::{EvertideError, OrRefuse};
+use crate::guards::clock::HOUR_MS;
 use crate::guards::Now;
 use crate::require_cmp;
 use crate::state::{CollateralRow, Market, OracleKind, OracleRules};
@@ -87,7 +88,8 @@ fn start_market(market: &mut Market, price: PriceQ32, publish_time_ms: i64, now:
     market.breaker_start_ms = now.ms;
     market.mark_ms = now.ms;
     market.accrued_ms = now.ms;
-    market.funding_hour_ms = now.ms;
+    // Rates are fixed on the hour of the clock, as traders expect; a market's first hour is only the rest of one.
+    market.funding_hour_ms = now.ms.saturating_sub(now.ms.rem_euclid(HOUR_MS));
     market.matchable_since_slot = now.slot;
 }
 
