@@ -36,6 +36,7 @@ def respond(spine: Spine, request: str) -> tuple[str, str, bytes]:
     now_ms = spine.state.time.unix_ms
     if request.startswith("GET /health "):
         report = spine.health.report(now_ms)
+        report["journal_error"] = None if spine.journal is None else spine.journal.error
         status = "200 OK" if report["healthy"] else "503 Service Unavailable"
         return status, "application/json", json.dumps(report).encode()
     if request.startswith("GET /metrics "):

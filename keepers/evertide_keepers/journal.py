@@ -12,6 +12,7 @@ Replaying the inputs through the same pure plans must give the same decisions, b
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,7 +27,11 @@ VERSION = 1
 
 
 class Journal:
-    """Appends to one file; lines are flushed, so that a crash loses at most the line being written."""
+    """Appends to one file; lines are flushed, so that a crash loses at most the line being written.
+
+    When a line cannot be written (a disk that is full, say) the journal ends there and `error` says why. The keepers
+    go on: the exchange needs them more than their journal, and what was written stays a journal that replays.
+    """
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
         """Begin a journal. `settings` are those of the keepers by name: a replay plans with them."""
@@ -34,11 +39,15 @@ class Journal:
             self._file: TextIO = path.open("w", encoding="utf-8")
         except OSError as error:
             raise JournalError(f"journal {path}", error.strerror, "a file that can be written") from error
+        self.error: str | None = None
         self._write({"kind": "open", "version": VERSION, "settings": settings})
+        if self.error is not None:
+            raise JournalError(f"journal {path}", self.error, "a file that can be written")
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def inputs(self, time: ChainTime, changes: Sequence[Change]) -> None:
         """Note the clock and the accounts that changed."""
@@ -60,8 +69,14 @@ class Journal:
         self._write({**line, "error": error, "unix_ms": unix_ms})
 
     def _write(self, line: dict[str, Any]) -> None:
-        self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
-        self._file.flush()
+        if self.error is not None:
+            return
+        try:
+            self._file.write(json.dumps(line, separators=(",", ":")) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.error = error.strerror or str(error)
+            self.close()
 
 
 def _text(data: bytes | None) -> str | None:

@@ -143,6 +143,24 @@ def test_files_that_are_no_journals_are_refused(tmp_path: Path) -> None:
         replay(tmp_path / "absent")
     with pytest.raises(JournalError, match="a file that can be written"):
         Journal(tmp_path / "no" / "such" / "folder", {})
+    with pytest.raises(JournalError, match="No space left on device"):
+        Journal(Path("/dev/full"), {})
+
+
+def test_a_disk_that_fills_ends_the_journal_and_not_the_keepers(tmp_path: Path) -> None:
+    """F-21: what was written replays, nothing is raised, and the health report says what happened."""
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, {})
+    journal.plan("matcher", [])
+    with Path("/dev/full").open("w") as full:
+        whole, journal._file = journal._file, full
+        journal.plan("matcher", [])
+    assert journal.error == "No space left on device"
+    journal._file = whole
+    journal.plan("matcher", [])
+    journal.close()
+    assert len(path.read_text().splitlines()) == 2
+    assert replay(path).decisions == 1
 
 
 async def test_health_is_confirmed_work_and_not_a_loop_that_runs() -> None:
