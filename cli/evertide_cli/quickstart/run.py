@@ -72,6 +72,7 @@ def funding_of(actor: sights.Actor) -> market_setup.Funding:
 
 async def open_market(chain: Chain, roles: Cast, cast: list[sights.Actor], story: Story) -> None:
     """From nothing to an open exchange with funded traders."""
+    story.say("deploying the program, a kilobyte a transaction")
     size = await market_setup.deploy_program(chain, roles, by_writes=True)
     story.say(f"program deployed through the upgradeable loader: {size:,} bytes")
     await market_setup.make_mints(chain, roles)
