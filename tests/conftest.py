@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from solders.keypair import Keypair
@@ -23,6 +24,9 @@ from evertide._localnet import (
 )
 from evertide._resources import program_path
 from strict_proxy import StrictProxy, strict_proxy
+
+if TYPE_CHECKING:
+    from sdk_world import World
 
 SLOT_MS = 20
 PAYER_LAMPORTS = 10**15
@@ -103,6 +107,16 @@ def bare_net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramNet]:
 def program_net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramNet]:
     """A fresh network with the program for each file of tests."""
     yield from run_program_net(tmp_path_factory.mktemp("program-net"))
+
+
+@pytest.fixture(scope="module")
+async def world(program_net: ProgramNet) -> AsyncIterator[World]:
+    """The exchange listed and open on that network, with a client and traders to be had."""
+    from sdk_world import open_world
+
+    opened = await open_world(program_net)
+    yield opened
+    await opened.client.close()
 
 
 @pytest.fixture

@@ -6,15 +6,13 @@ import asyncio
 import dataclasses
 import json
 import urllib.request
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sdk_world import World, open_world
+from sdk_world import World
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from conftest import ProgramNet
 from evertide import NewOrder, TimeInForce, by_all
 from evertide.errors import TakerMarginTooLow
 from evertide_keepers import (
@@ -37,13 +35,6 @@ USD = 1_000_000
 PRICES = {"BTC-PERP": 40_000 * USD, "SOL-PERP": 100 * USD}
 SETTINGS = {"settler": SettlerSettings(minimum_atoms=1, interval_ms=0), "mark": MarkSettings(refresh_ms=1_000)}
 Trader = tuple[Keypair, Pubkey]
-
-
-@pytest.fixture(scope="module")
-async def world(program_net: ProgramNet) -> AsyncIterator[World]:
-    opened = await open_world(program_net)
-    yield opened
-    await opened.client.close()
 
 
 def staff(world: World, journal: Journal | None = None) -> tuple[Spine, dict[str, Keeper], HeldSource]:

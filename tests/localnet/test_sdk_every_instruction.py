@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 import pytest
-from sdk_world import World, open_world
+from sdk_world import World
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from conftest import ProgramNet
 from evertide import NewOrder, SequenceChecker, TimeInForce, by_side, settled_atoms, user_address
 from evertide.errors import (
     ExchangeAlreadyOpen,
@@ -25,13 +22,6 @@ pytestmark = pytest.mark.localnet
 
 PRICE = 40_010
 RESTED_SLOTS = 12
-
-
-@pytest.fixture(scope="module")
-async def world(program_net: ProgramNet) -> AsyncIterator[World]:
-    opened = await open_world(program_net)
-    yield opened
-    await opened.client.close()
 
 
 def post(side: str, price: int, size: str) -> NewOrder:

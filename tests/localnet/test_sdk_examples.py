@@ -6,14 +6,11 @@ import asyncio
 import json
 import re
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from sdk_world import World, open_world
+from sdk_world import World
 from solders.keypair import Keypair
-
-from conftest import ProgramNet
 
 pytestmark = pytest.mark.localnet
 
@@ -39,13 +36,6 @@ WORDS = {
     "06_through_anchorpy.py": [r"anchorpy reads 2 markets, opened True", r"first mark: \d{10,}"],
 }
 SIGNED = {"02_trade.py", "05_without_async.py"}
-
-
-@pytest.fixture(scope="module")
-async def world(program_net: ProgramNet) -> AsyncIterator[World]:
-    opened = await open_world(program_net)
-    yield opened
-    await opened.client.close()
 
 
 @pytest.fixture(scope="module")

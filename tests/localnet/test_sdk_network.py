@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from decimal import Decimal
 
 import pytest
-from sdk_world import World, client_of, open_world
+from sdk_world import World, client_of
 from solders.keypair import Keypair
 
 import evertide
@@ -36,13 +35,6 @@ from evertide.errors import (
 from strict_proxy import StrictProxy
 
 pytestmark = pytest.mark.localnet
-
-
-@pytest.fixture(scope="module")
-async def world(program_net: ProgramNet) -> AsyncIterator[World]:
-    opened = await open_world(program_net)
-    yield opened
-    await opened.client.close()
 
 
 async def trade(world: World, name: str) -> int:

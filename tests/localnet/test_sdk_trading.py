@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 
 import pytest
-from sdk_world import World, open_world
+from sdk_world import World
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from conftest import ProgramNet
 from evertide import (
     EventGap,
     EvertideClient,
@@ -43,13 +41,6 @@ from evertide.events import Deposited, OrdersMatched, OrdersPlaced
 from evertide.math import MarginKind
 
 pytestmark = pytest.mark.localnet
-
-
-@pytest.fixture(scope="module")
-async def world(program_net: ProgramNet) -> AsyncIterator[World]:
-    opened = await open_world(program_net)
-    yield opened
-    await opened.client.close()
 
 
 def quote(side: str, price: object, size: object = "0.5", **more: object) -> NewOrder:
