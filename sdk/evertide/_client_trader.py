@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from . import instructions as build
 from ._client_base import Writing
 from ._errors import DuplicateClientOrder, ProgramError, TransactionExpired, TransactionOutcomeUnknown
+from ._generated.events import OrdersPlaced
 from ._generated.types import CancelArgs, Order, OrderArgs
 from ._orders import NewOrder, by_all, same_terms
 from ._outcome import Confirmed
@@ -32,6 +33,15 @@ class Placed:
     orders: tuple[Order, ...]
     client_order_ids: tuple[int, ...]
     confirmed: Confirmed | None
+
+    @property
+    def order_ids(self) -> tuple[int, ...]:
+        """Ids of all that this call placed, also of those that have filled since; with `SendOptions.details` off, or
+        when an earlier attempt had placed them, of those that still rest.
+        """
+        events = () if self.confirmed is None else self.confirmed.events
+        placed = [order.order_id for event in events if isinstance(event, OrdersPlaced) for order in event.orders]
+        return tuple(placed) or tuple(order.order_id for order in self.orders)
 
 
 class TraderWrites(Writing):

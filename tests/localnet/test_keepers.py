@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
+import socket
 import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -48,7 +51,7 @@ def staff(world: World, journal: Journal | None = None) -> tuple[Spine, dict[str
 async def order(world: World, trader: Trader, side: str, price: object, size: object, **more: object) -> int:
     """Place one BTC order; its id."""
     new = NewOrder(market="BTC", side=side, size=size, price=price, **more)  # type: ignore[arg-type]
-    return (await world.client.place_orders(trader[1], [new], signer=trader[0])).orders[0].order_id
+    return (await world.client.place_orders(trader[1], [new], signer=trader[0])).order_ids[0]
 
 
 async def rest(world: World, slots: int) -> None:
@@ -157,6 +160,8 @@ async def test_the_runner_matches_within_four_slots_of_400_ms_and_serves_its_hea
     rows = [f"{now_ms // 1000 + 60 * minute},40000,100" for minute in range(-1, 10)]
     tape.write_text("\n".join(["timestamp,BTC-PERP,SOL-PERP", *rows]) + "\n")
     genesis = await world.client.rpc.call("getGenesisHash")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        health_port = probe.getsockname()[1]
     with_port = f"""
         rpc_url = "{world.net.rpc_url}"
         ws_url = "{world.net.ws_url}"
@@ -164,34 +169,31 @@ async def test_the_runner_matches_within_four_slots_of_400_ms_and_serves_its_hea
         keypair = "keeper.json"
         signers = ["oracle.json"]
         journal = "journal.jsonl"
-        health_port = 18777
+        health_port = {health_port}
         [oracle]
         tape = "tape.csv"
         aliases = {{ "collateral:1" = "SOL-PERP" }}
     """
     (tmp_path / "keepers.toml").write_text(with_port)
-    stop = asyncio.Event()
-    running = asyncio.create_task(run(KeeperConfig.load(tmp_path / "keepers.toml"), stop))
-    maker = await world.trader("fast-maker", usdc=80_000)
-    taker = await world.trader("fast-taker", usdc=80_000)
-    await order(world, maker, "ask", 40_000, "0.5", time_in_force=TimeInForce.POST_ONLY)
-    await asyncio.sleep(2)
-    start = asyncio.get_running_loop().time()
-    await order(world, taker, "bid", 40_010, "0.5", taker_phase_s=0)
-    while not (await world.client.user(taker[1])).positions[0].basis_lots:
-        assert not running.done(), running.result()
-        assert asyncio.get_running_loop().time() - start < 20
-        await asyncio.sleep(0.02)
-    took_s = asyncio.get_running_loop().time() - start
-    health = {}
-    for _ in range(100):
-        health = json.loads(await asyncio.to_thread(get, "http://127.0.0.1:18777/health"))["keepers"]
-        if all(health[name]["confirmed"] for name in ("matcher", "oracle")):
-            break
-        await asyncio.sleep(0.05)
-    metrics = await asyncio.to_thread(get, "http://127.0.0.1:18777/metrics")
-    stop.set()
-    await asyncio.wait_for(running, 10)
+    async with keepers_running(KeeperConfig.load(tmp_path / "keepers.toml")) as running:
+        maker = await world.trader("fast-maker", usdc=80_000)
+        taker = await world.trader("fast-taker", usdc=80_000)
+        await order(world, maker, "ask", 40_000, "0.5", time_in_force=TimeInForce.POST_ONLY)
+        await asyncio.sleep(2)
+        start = asyncio.get_running_loop().time()
+        await order(world, taker, "bid", 40_010, "0.5", taker_phase_s=0)
+        while not (await world.client.user(taker[1])).positions[0].basis_lots:
+            assert not running.done(), running.result()
+            assert asyncio.get_running_loop().time() - start < 20
+            await asyncio.sleep(0.02)
+        took_s = asyncio.get_running_loop().time() - start
+        health = {}
+        for _ in range(100):
+            health = json.loads(await asyncio.to_thread(get, f"http://127.0.0.1:{health_port}/health"))["keepers"]
+            if all(health[name]["confirmed"] for name in ("matcher", "oracle")):
+                break
+            await asyncio.sleep(0.05)
+        metrics = await asyncio.to_thread(get, f"http://127.0.0.1:{health_port}/metrics")
     assert health["matcher"]["confirmed"] >= 1 and health["oracle"]["confirmed"] >= 1, health
     assert 'evertide_keeper_actions_total{action="match_orders",end="confirmed",keeper="matcher"}' in metrics
     replayed = replay(tmp_path / "journal.jsonl")
@@ -200,6 +202,18 @@ async def test_the_runner_matches_within_four_slots_of_400_ms_and_serves_its_hea
     assert str(list(bytes(world.root)))[1:-1] not in text and bytes(world.root).hex() not in text
     print(f"place to fill through the keeper: {took_s * 1000:.0f} ms")
     assert took_s < 4 * 0.4
+
+
+@asynccontextmanager
+async def keepers_running(config: KeeperConfig) -> AsyncIterator[asyncio.Task[None]]:
+    """Keepers at work, told to stop however the block ends."""
+    stop = asyncio.Event()
+    task = asyncio.create_task(run(config, stop))
+    try:
+        yield task
+    finally:
+        stop.set()
+        await asyncio.wait_for(task, 10)
 
 
 def get(url: str) -> str:

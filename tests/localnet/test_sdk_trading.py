@@ -148,7 +148,10 @@ async def test_the_book_is_what_rests(world: World) -> None:
     ]
     assert [(level.price_ticks, level.size_lots, level.order_count) for level in book.asks] == [(10_040, 700, 2)]
     changed = replace(orders[0], size="1.5")
-    await client.modify_order(user, placed.orders[0].order_id, changed, signer=key)
+    assert placed.order_ids == tuple(order.order_id for order in placed.orders)
+    assert replace(placed, orders=()).order_ids == placed.order_ids, "a filled order still has an id"
+    assert replace(placed, confirmed=None).order_ids == placed.order_ids
+    await client.modify_order(user, placed.order_ids[0], changed, signer=key)
     assert (await client.book(1)).bids[1].size_lots == 150
     await client.cancel_orders(user, by_client_order_ids([placed.orders[2].client_order_id]), signer=key)
     await client.cancel_orders(user, signer=key)
