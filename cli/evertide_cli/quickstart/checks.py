@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING
 
 from evertide_cli.terms import MARKETS
 
+from .tape import HOUR_MS
+
 if TYPE_CHECKING:
     from .chain import Chain
     from .market_setup import Cast
     from .replay import Books
     from .sights import Actor
 
-FULL_RUN_MS = 3 * 3_600_000
-FUNDING_WAY_MS = 3_600_000
+FULL_RUN_MS = 3 * HOUR_MS
+FUNDING_WAY_MS = HOUR_MS
 
 
 @dataclass(frozen=True, slots=True)

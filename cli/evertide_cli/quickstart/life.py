@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import sights
+from .tape import HOUR_MS
 from .traders import Moment, plan
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from .tape import Tape
     from .views import MarketSight, OwnSight
 
-HOUR_MS = 3_600_000
 PRESSURE_BY_HOUR = (1, -1, 0)
 CLIENT_IDS_PER_BAR = 100
 SETTLE_EVERY_BARS = 5

@@ -12,9 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from .tape import HOUR_MS
+
 # Interest of 0.01 % in 8 hours: a rate above it has a premium beyond interest.
 INTEREST_PER_HOUR_E9 = 12_500
-HOUR_MS = 3_600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,9 +247,8 @@ def _accrued(books: Books, event: Any) -> None:
         turn_ms = (book.accrued_ms // HOUR_MS + 1) * HOUR_MS
         last_turn_ms = event.time_ms // HOUR_MS * HOUR_MS
         book.note_rate(book.rate_e9, min(event.time_ms, turn_ms) - book.accrued_ms)
-        book.note_rate(
-            event.funding_rate_e9, event.time_ms - max(last_turn_ms, turn_ms) if last_turn_ms >= turn_ms else 0
-        )
+        if last_turn_ms >= turn_ms:
+            book.note_rate(event.funding_rate_e9, event.time_ms - last_turn_ms)
     book.accrued_ms = event.time_ms
     book.rate_e9 = event.funding_rate_e9
     book.rate_most_e9 = max(book.rate_most_e9, event.funding_rate_e9)

@@ -25,8 +25,9 @@ from evertide_cli.errors import UsageProblem
 MICRO = 1_000_000
 E9 = 1_000_000_000
 MINUTE_MS = 60_000
+HOUR_MS = 60 * MINUTE_MS
 DEFAULT_INTERVAL_MS = 10 * MINUTE_MS
-INTERVAL_MAX_MINUTES = 60
+INTERVAL_MAX_MINUTES = HOUR_MS // MINUTE_MS
 COLUMNS = ("timestamp", "open", "high", "low", "close", "volume")
 PRICE_MAX = 10**9 * MICRO
 VOLUME_MAX = Decimal(10) ** 18
@@ -179,7 +180,7 @@ def read_tape(path: Path, start_ms: int | None, count: int) -> Tape:
     if len(bars) < count:
         since = "" if start_ms is None else f" from {format_time(start_ms)}"
         raise TapeProblem(f"tape {path}: {count} bars wanted, {len(bars)} there{since}")
-    if interval_ms and not 1000 <= interval_ms <= 3_600_000:
+    if interval_ms and not 1000 <= interval_ms <= HOUR_MS:
         raise TapeProblem(f"tape {path}: bars must be 1 s to 3600 s apart, found {Decimal(interval_ms) / 1000} s")
     return Tape(str(path), interval_ms or MINUTE_MS, tuple(bars[:count]))
 
@@ -197,8 +198,8 @@ def generate(count: int, *, start_ms: int, seed: int = DEFAULT_SEED, interval_ms
     price = DEFAULT_PRICE
     bars: list[Bar] = []
     for position in range(count):
-        hour = position * interval_ms // 3_600_000
-        drift = HOURLY_DRIFT_E9[hour % len(HOURLY_DRIFT_E9)] * interval_ms // 3_600_000 // STEPS_PER_BAR
+        hour = position * interval_ms // HOUR_MS
+        drift = HOURLY_DRIFT_E9[hour % len(HOURLY_DRIFT_E9)] * interval_ms // HOUR_MS // STEPS_PER_BAR
         path = [price]
         for _ in range(STEPS_PER_BAR):
             price = price * (E9 + drift + noise_e9(source, STEP_NOISE_E9)) // E9

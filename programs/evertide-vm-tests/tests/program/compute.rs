@@ -4,7 +4,7 @@ use evertide_vm_tests::{
     args::{CancelArgs, OrderArgs},
     call::Call,
     exchange::{collateral, market, Target},
-    feeds::{feed_account, PythUpdate, SwitchboardFeed, PYTH_RECEIVER, SWITCHBOARD},
+    feeds::{feed_account, PythUpdate, PYTH_RECEIVER, SWITCHBOARD},
     hits::record_units,
     state::{Collateral, Market, OracleKind, OracleRules, Orders, User},
     terms::{exchange_terms, market_terms, quote_terms, sol_terms, PRICES, SOL, USD},
@@ -229,16 +229,7 @@ fn switchboard() {
     };
     world.edit::<Market>(market(2), |state| change(&mut state.terms.oracle));
     world.edit::<Collateral>(collateral(1), |state| change(&mut state.terms.oracle));
-    let feed = SwitchboardFeed {
-        value: 100_500_000_000_000_000_000,
-        deviation: 10_000_000_000_000_000,
-        samples: 5,
-        min_samples: 3,
-        slot: world.slot() - 2,
-        max_staleness: 100,
-        updated_s: world.now_ms() / 1_000,
-    };
-    world.set(key("feed"), feed_account(SWITCHBOARD, feed.data()));
+    world.set(key("feed"), feed_account(SWITCHBOARD, crate::update_oracle::switchboard(&world).data()));
     for (target, case) in
         [(Target::Market(2), "Switchboard, market"), (Target::Collateral(1), "Switchboard, collateral")]
     {

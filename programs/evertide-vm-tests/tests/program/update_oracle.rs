@@ -87,7 +87,8 @@ fn reads_pyth() {
     assert_eq!(state.validity, 0);
 }
 
-fn switchboard(world: &World) -> SwitchboardFeed {
+/// A feed account at $100.5, of two slots ago.
+pub fn switchboard(world: &World) -> SwitchboardFeed {
     SwitchboardFeed {
         value: 100_500_000_000_000_000_000,
         deviation: 10_000_000_000_000_000,
