@@ -6,16 +6,22 @@
 //! multiplied by `A / ONE`, so that the cash formula needs no further scaling.
 //!
 //! Cost is the same for ten positions or a million. Sizes fold toward zero and cash toward minus
-//! infinity: what is lost is dust of the market, never taken from it.
+//! infinity. A fraction of a lot that folding drops is closed at the market's price: what is left is dust of the market.
 
 use crate::error::{MathError, MathResult};
-use crate::round::{mul_div_floor, mul_shift_floor, wide_div_floor, wide_mul, wide_shift_ceil, wide_shift_floor};
+use crate::round::{
+    mul_div_floor, mul_shift_ceil, mul_shift_floor, wide_div_floor, wide_mul, wide_shift_ceil, wide_shift_floor,
+};
 use crate::units::{Atoms, Lots, Millis, PriceQ32, RateE9, MAX_MILLIS, MAX_OPEN_INTEREST_LOTS, PRICE_BITS};
 
 /// Fractional bits of `A` and of `J`.
 pub const INDEX_BITS: u32 = 48;
 /// `A` of a fresh epoch.
 pub const INDEX_ONE: u64 = 1 << INDEX_BITS;
+/// Fractional bits of the fraction of a lot that a fold drops.
+pub const DROPPED_BITS: u32 = 16;
+/// Fractional bits of such a fraction times a price.
+const DROPPED_PRICE_BITS: u32 = DROPPED_BITS + PRICE_BITS;
 /// A side with `A` below this only drains: no new position opens on it until its next epoch.
 pub const DRAIN_ONLY_BELOW: u64 = 1 << 24;
 /// Largest absolute `J`; `2^40` lots times a difference of `2^86` still fits 127 bits.
@@ -60,8 +66,9 @@ pub struct Folded {
     pub size: Lots,
     /// Cash received since the snapshot, in atoms, negative when paid.
     pub cash_delta: Atoms,
-    /// A fraction of a lot was dropped; the side's dust counter rises by one lot at most.
-    pub truncated: bool,
+    /// The fraction of a lot that was dropped, 16 fractional bits: down for a long, up for a short. The caller closes
+    /// it at the market's price ([`dropped_value`]); the side's dust counter rises by one lot at most.
+    pub dropped_q16: u32,
 }
 
 impl SideIndex {
@@ -95,7 +102,7 @@ impl SideIndex {
 /// A position of the epoch before is size zero: it receives what its `J` had gathered by the end.
 pub fn fold(position: &Snapshot, side: &SideIndex) -> MathResult<Folded> {
     if position.basis.is_zero() {
-        return Ok(Folded { size: Lots::ZERO, cash_delta: Atoms::ZERO, truncated: false });
+        return Ok(Folded { size: Lots::ZERO, cash_delta: Atoms::ZERO, dropped_q16: 0 });
     }
     let (a_now, j_now) = if position.epoch == side.epoch {
         (side.a, side.j)
@@ -107,8 +114,8 @@ pub fn fold(position: &Snapshot, side: &SideIndex) -> MathResult<Folded> {
     if position.a == 0 || position.a > INDEX_ONE || a_now > position.a {
         return Err(MathError::OutOfRange);
     }
-    let (size, truncated) = fold_size(position.basis, a_now, position.a)?;
-    Ok(Folded { size, cash_delta: fold_cash(position.basis, j_now, position.j, position.a)?, truncated })
+    let (size, dropped_q16) = fold_size(position.basis, a_now, position.a)?;
+    Ok(Folded { size, cash_delta: fold_cash(position.basis, j_now, position.j, position.a)?, dropped_q16 })
 }
 
 /// Folds a position against a cached row: a snapshot newer than the row folds as no change.
@@ -116,15 +123,26 @@ pub fn fold(position: &Snapshot, side: &SideIndex) -> MathResult<Folded> {
 pub fn fold_cached(position: &Snapshot, row: &SideIndex) -> MathResult<Folded> {
     let newer = position.epoch > row.epoch || (position.epoch == row.epoch && position.a < row.a);
     if newer {
-        return Ok(Folded { size: position.basis, cash_delta: Atoms::ZERO, truncated: false });
+        return Ok(Folded { size: position.basis, cash_delta: Atoms::ZERO, dropped_q16: 0 });
     }
     fold(position, row)
 }
 
+/// Value of the fraction of a lot that a fold dropped, in atoms: a long receives `floor(fraction * price)`, a short pays
+/// the ceiling. Without it a short would lose its liability, and a long its lot, by truncation alone.
 #[inline]
-fn fold_size(basis: Lots, a_now: u64, a_snapshot: u64) -> MathResult<(Lots, bool)> {
+pub fn dropped_value(basis: Lots, dropped_q16: u32, price: PriceQ32) -> MathResult<Atoms> {
+    let fraction = u64::from(dropped_q16);
+    if basis.is_negative() {
+        return Ok(Atoms::from_unsigned(mul_shift_ceil(fraction, price.get(), DROPPED_PRICE_BITS)?)?.negate());
+    }
+    Atoms::from_unsigned(mul_shift_floor(fraction, price.get(), DROPPED_PRICE_BITS)?)
+}
+
+#[inline]
+fn fold_size(basis: Lots, a_now: u64, a_snapshot: u64) -> MathResult<(Lots, u32)> {
     if a_now == a_snapshot {
-        return Ok((basis, false));
+        return Ok((basis, 0));
     }
     let magnitude = basis.magnitude();
     let kept = if a_snapshot == INDEX_ONE {
@@ -132,9 +150,17 @@ fn fold_size(basis: Lots, a_now: u64, a_snapshot: u64) -> MathResult<(Lots, bool
     } else {
         mul_div_floor(magnitude, a_now, a_snapshot)?
     };
-    let exact = wide_mul(magnitude, a_now) == wide_mul(kept, a_snapshot);
+    let rest = wide_mul(magnitude, a_now).checked_sub(wide_mul(kept, a_snapshot)).ok_or(MathError::Overflow)?;
+    // The rest is below A, which is at most 2^48: with 16 more bits it still fits a word.
+    let scaled = u64::try_from(rest).map_err(|_| MathError::Overflow)?.wrapping_shl(DROPPED_BITS);
+    let dropped = if basis.is_negative() {
+        scaled.div_ceil(a_snapshot)
+    } else {
+        scaled.checked_div(a_snapshot).ok_or(MathError::DivisionByZero)?
+    };
     let size = Lots::from_order(kept)?;
-    Ok((if basis.is_negative() { size.negate() } else { size }, !exact))
+    let dropped = u32::try_from(dropped).map_err(|_| MathError::Overflow)?;
+    Ok((if basis.is_negative() { size.negate() } else { size }, dropped))
 }
 
 #[inline]

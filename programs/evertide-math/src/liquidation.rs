@@ -2,8 +2,11 @@
 
 use crate::error::{MathError, MathResult};
 use crate::notional::notional_ceil;
-use crate::round::{mul_div_ceil, mul_div_floor, mul_shift_floor, wide_mul};
-use crate::units::{Atoms, Bps, Lots, Millis, PriceQ32, ATOMS_PER_USD, BPS_ONE, BPS_ONE_WIDE, PRICE_BITS};
+use crate::round::{mul_div_ceil, mul_div_floor, mul_shift_ceil, mul_shift_floor, wide_mul};
+use crate::units::{
+    Atoms, Bps, CollateralPriceQ48, Lots, Millis, PriceQ32, ATOMS_PER_USD, BPS_ONE, BPS_ONE_WIDE,
+    COLLATERAL_PRICE_BITS, PRICE_BITS,
+};
 
 /// Buffer above maintenance that a liquidation restores: 2 % of the notional.
 pub const BUFFER_BPS: u32 = 200;
@@ -107,6 +110,40 @@ pub fn aged_fee(base: Bps, elapsed: Millis) -> MathResult<Bps> {
     let extra = mul_div_floor(u64::from(base.get()), elapsed, FEE_RISE_MS.unsigned_abs())?;
     let extra = u32::try_from(extra).map_err(|_| MathError::Overflow)?;
     Bps::new(base.get().checked_add(extra).ok_or(MathError::Overflow)?)
+}
+
+/// Discount on collateral after `elapsed`: rising linearly from nothing to `most` over `rise`, rounded down.
+pub fn aged_discount(most: Bps, elapsed: Millis, rise: Millis) -> MathResult<Bps> {
+    if rise.get() <= 0 || most.get() > BPS_ONE {
+        return Err(MathError::OutOfRange);
+    }
+    let elapsed = elapsed.get().clamp(0, rise.get()).unsigned_abs();
+    let risen = mul_div_floor(u64::from(most.get()), elapsed, rise.get().unsigned_abs())?;
+    Bps::new(u32::try_from(risen).map_err(|_| MathError::Overflow)?)
+}
+
+/// A sale of collateral for quote.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sale {
+    /// Token atoms sold.
+    pub amount: u64,
+    /// Quote atoms paid for them.
+    pub paid: Atoms,
+}
+
+/// Collateral to sell so that it brings `need`, at most `most` token atoms, at the price less the discount.
+///
+/// Discounted price rounded down, amount `ceil(need / price)`, payment `ceil(amount * price)`: the buyer pays at least
+/// what it gets. `NotPositive` when the discounted price is zero.
+pub fn sale(need: Atoms, most: u64, price: CollateralPriceQ48, discount: Bps) -> MathResult<Sale> {
+    let kept = BPS_ONE.checked_sub(discount.get()).ok_or(MathError::OutOfRange)?;
+    let price = mul_div_floor(price.get(), u64::from(kept), BPS_ONE_WIDE)?;
+    if price == 0 || need.is_negative() {
+        return Err(MathError::NotPositive);
+    }
+    let wanted = wide_mul(need.magnitude(), 1 << COLLATERAL_PRICE_BITS).div_ceil(u128::from(price));
+    let amount = u64::try_from(wanted.min(u128::from(most))).map_err(|_| MathError::Overflow)?;
+    Ok(Sale { amount, paid: Atoms::from_unsigned(mul_shift_ceil(amount, price, COLLATERAL_PRICE_BITS)?)? })
 }
 
 /// Fees of one liquidation, in atoms.

@@ -67,6 +67,31 @@ pub fn apply_fill(
         Side::Bid => (size, notional),
         Side::Ask => (size.negate(), notional.negate()),
     };
+    // A flip closes everything; only the rest, at this fill's own price, is open.
+    apply(before, change, paid, |opened| fill_notional(opened, price, tick_value))
+}
+
+/// Applies a transfer of `change` signed lots for `paid` signed atoms (a buy pays, a sale is paid) at any price.
+///
+/// As [`apply_fill`]; the entry of what a flip opens is its part of what was paid, toward minus infinity.
+pub fn apply_transfer(before: Holding, change: Lots, paid: Atoms) -> MathResult<Filled> {
+    if change.is_zero() {
+        return Err(MathError::NotPositive);
+    }
+    if !paid.is_zero() && paid.is_negative() != change.is_negative() {
+        return Err(MathError::OutOfRange);
+    }
+    let lots = change.magnitude();
+    apply(before, change, paid, |opened| {
+        let rest = signed_mul_div_floor(paid.get(), opened.magnitude(), lots)?;
+        Atoms::from_unsigned(rest.unsigned_abs())
+    })
+}
+
+/// `rest` gives the notional of the part beyond a flip, not negative.
+fn apply(before: Holding, change: Lots, paid: Atoms, rest: impl Fn(Lots) -> MathResult<Atoms>) -> MathResult<Filled> {
+    let size = Lots::from_order(change.magnitude())?;
+    let notional = Atoms::from_unsigned(paid.magnitude())?;
     let after_size = before.size.plus(change)?;
     let same_direction = before.size.is_zero() || before.size.is_negative() == change.is_negative();
     let closed =
@@ -77,9 +102,8 @@ pub fn apply_fill(
     } else if opened.is_zero() {
         remaining_entry(before.entry, after_size, before.size)?
     } else {
-        // A flip closes everything; only the rest, at this fill's own price, is open.
-        let rest = fill_notional(opened, price, tick_value)?;
-        if paid.is_negative() {
+        let rest = rest(opened)?;
+        if change.is_negative() {
             rest.negate()
         } else {
             rest

@@ -1,6 +1,7 @@
 //! The lazy index pays out no more than it takes in. Funding: what all shorts receive is at most what all
 //! longs pay. Deleveraging: the side's sizes shrink by at least what was asked, its cash by no more than
-//! the price of what was closed. Folding in steps gives no more than folding once.
+//! the price of what was closed. Folding in steps gives no more than folding once, and while a market trades at
+//! one price no way of folding gains an atom: what a fold drops is closed at that price.
 
 use evertide_math::index::*;
 use evertide_math::{Lots, MathError, Millis, PriceQ32, RateE9};
@@ -145,6 +146,51 @@ proptest! {
         } else {
             prop_assert!(-cash >= worth && -cash - worth <= bound);
         }
+    }
+
+    #[test]
+    fn at_one_price_no_way_of_folding_gains(
+        basis in -1_000_000i64..1_000_000, parts in prop::collection::vec((0u64..2_000, any::<bool>()), 1..12), price in 1u64 << 40..1 << 58
+    ) {
+        // Deleveraged and closed at the price it is valued at, a position keeps its worth to the atom or loses dust.
+        let (is_long, price) = (basis >= 0, PriceQ32::new(price).unwrap());
+        let (mut side, mut open) = (SideIndex::FRESH, OPEN);
+        let (mut snapshot, mut cash, mut folds) = (side.snapshot(lots(basis)), 0i64, 0i128);
+        for (part, folds_here) in parts.into_iter().chain([(0, true)]) {
+            let closed = open * part / 2_000;
+            side = deleverage(&side, is_long, open, closed, price).unwrap();
+            open -= closed;
+            if folds_here {
+                let folded = fold(&snapshot, &side).unwrap();
+                cash += folded.cash_delta.get() + dropped_value(snapshot.basis, folded.dropped_q16, price).unwrap().get();
+                snapshot = side.snapshot(folded.size);
+                folds += 1;
+            }
+        }
+        let price = i128::from(price.get());
+        let gained = i128::from(snapshot.basis.get() - basis) * price + (i128::from(cash) << 32);
+        prop_assert!(gained <= 0, "gained {} atoms", gained >> 32);
+        // A fold loses an atom of cash, one of dropped worth, and a step of 2^-16 lot at the most.
+        prop_assert!(-gained <= folds * ((price >> 16) + (3 << 32)), "lost {} atoms", -gained >> 32);
+    }
+
+    #[test]
+    fn what_both_sides_drop_creates_no_money(
+        longs in prop::collection::vec(1i64..1_000_000, 1..12), cut in 1i64..1_000_000, a in 1u64..=INDEX_ONE, price in 1u64..1 << 58
+    ) {
+        // The shorts hold as much as the longs, split in another way; both sides shrink by the same factor, unpaid.
+        let total: i64 = longs.iter().sum();
+        let shorts = [cut.min(total), total - cut.min(total)];
+        let (side, price) = (SideIndex { a, ..SideIndex::FRESH }, PriceQ32::new(price).unwrap());
+        let mut worth = 0i128;
+        for size in longs.iter().copied().chain(shorts.map(|size| -size)) {
+            let folded = fold(&SideIndex::FRESH.snapshot(lots(size)), &side).unwrap();
+            prop_assert!(folded.dropped_q16 <= 1 << DROPPED_BITS);
+            let dropped = dropped_value(lots(size), folded.dropped_q16, price).unwrap();
+            prop_assert!(dropped.is_zero() || dropped.is_negative() == (size < 0));
+            worth += i128::from(folded.size.get()) * i128::from(price.get()) + (i128::from(dropped.get()) << 32);
+        }
+        prop_assert!(worth <= 0, "folding made {} atoms", worth >> 32);
     }
 
     #[test]

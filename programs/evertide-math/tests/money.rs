@@ -5,7 +5,7 @@ use evertide_math::debt::*;
 use evertide_math::fees::{self, FeeClaims, KeeperBounds};
 use evertide_math::liquidation::*;
 use evertide_math::settle::*;
-use evertide_math::{Atoms, Bps, Lots, MathError, Millis, Ppm, PriceQ32, RateE9};
+use evertide_math::{Atoms, Bps, CollateralPriceQ48, Lots, MathError, Millis, Ppm, PriceQ32, RateE9};
 use proptest::prelude::*;
 
 fn atoms(value: i64) -> Atoms {
@@ -120,6 +120,31 @@ proptest! {
     }
 
     #[test]
+    fn a_discount_rises_with_time_up_to_its_most(most in 0u32..=10_000, a in -1i64..9_000_000, b in -1i64..9_000_000, rise in 1i64..8_000_000) {
+        let discount = |elapsed| aged_discount(bps(most), millis(elapsed), millis(rise)).unwrap().get();
+        prop_assert!(discount(a.min(b)) <= discount(a.max(b)));
+        prop_assert!(discount(a) <= most && discount(0) == 0 && discount(rise) == most);
+        prop_assert!(i128::from(discount(a)) * i128::from(rise) <= i128::from(most) * i128::from(a.clamp(0, rise)));
+    }
+
+    #[test]
+    fn a_sale_pays_at_least_its_worth_and_meets_the_need_or_sells_all(
+        need in amount(), most in (any::<u64>(), 0u32..64).prop_map(|(value, shift)| value >> shift), price in 1u64 << 30..1 << 60, discount in 0u32..=300
+    ) {
+        let sold = sale(need, most, CollateralPriceQ48::new(price).unwrap(), bps(discount));
+        prop_assume!(sold != Err(MathError::Overflow));
+        let sold = sold.unwrap();
+        let discounted = u128::from(price) * u128::from(10_000 - discount) / 10_000;
+        let paid = u128::from(sold.paid.magnitude()) << 48;
+        let worth = |amount: u64| u128::from(amount).checked_mul(discounted).unwrap();
+        prop_assert!(paid >= worth(sold.amount) && paid - worth(sold.amount) < 1 << 48);
+        prop_assert!(sold.paid >= need || sold.amount == most);
+        prop_assert!(sold.amount <= most);
+        // Not one token atom more than the need asks for.
+        prop_assert!(sold.amount == 0 || worth(sold.amount - 1) < u128::from(need.magnitude()) << 48);
+    }
+
+    #[test]
     fn a_settlement_moves_and_creates_nothing(value in signed(), realised in signed(), quote in signed(), debt_room in amount(), pool in amount(), cash in signed()) {
         let input = SettleInput { value, realised, quote, debt_room, pool };
         let done = settle(&input, cash).unwrap();
@@ -183,6 +208,17 @@ fn a_fifth_at_once_and_all_after_a_minute() {
     assert_eq!(open_fraction(millis(60_000)).unwrap().get(), 10_000);
     assert_eq!(open_fraction(millis(1 << 40)).unwrap().get(), 10_000);
     assert_eq!(aged_fee(bps(25), millis(60_000)).unwrap().get(), 50);
+}
+
+#[test]
+fn a_sale_at_no_price_and_a_rise_of_no_time_are_refused() {
+    let price = |value| CollateralPriceQ48::new(value).unwrap();
+    assert_eq!(sale(atoms(1), 1, price(1), bps(1)), Err(MathError::NotPositive));
+    assert_eq!(sale(atoms(-1), 1, price(1 << 40), bps(0)), Err(MathError::NotPositive));
+    assert_eq!(sale(atoms(1), 1, price(1 << 40), bps(10_001)), Err(MathError::OutOfRange));
+    assert_eq!(sale(atoms(0), 5, price(1 << 40), bps(0)), Ok(Sale::default()));
+    assert_eq!(aged_discount(bps(300), millis(1), millis(0)), Err(MathError::OutOfRange));
+    assert_eq!(aged_discount(bps(10_001), millis(1), millis(5)), Err(MathError::OutOfRange));
 }
 
 #[test]

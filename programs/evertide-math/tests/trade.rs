@@ -2,7 +2,7 @@
 //! entry plus open cost always tell the same story. A bug here would print money one trade at a time.
 
 use evertide_math::notional::{fill_notional, position_value, realised, unrealised};
-use evertide_math::pnl::{apply_fill, remaining_entry, Holding};
+use evertide_math::pnl::{apply_fill, apply_transfer, remaining_entry, Holding};
 use evertide_math::priority::{compare, order_hash, OrderRank};
 use evertide_math::{Atoms, AtomsPerLotTick, Lots, MathError, PriceQ32, Side, Ticks};
 use proptest::prelude::*;
@@ -92,6 +92,53 @@ proptest! {
     }
 
     #[test]
+    fn a_transfer_at_a_whole_price_is_a_fill(history in trades()) {
+        let mut holding = Holding::default();
+        for (side, size, price) in history {
+            let filled = apply_fill(holding, side, Lots::new(size).unwrap(), Ticks::new(price).unwrap(), tick()).unwrap();
+            let (change, paid) = if side == Side::Bid { (size, filled.notional) } else { (-size, filled.notional.negate()) };
+            prop_assert_eq!(apply_transfer(holding, Lots::new(change).unwrap(), paid).unwrap(), filled);
+            holding = filled.holding;
+        }
+    }
+
+    #[test]
+    fn a_transfer_in_parts_moves_what_the_whole_moves(
+        history in trades(), first in 1i64..100_000, second in 1i64..100_000, paid in (0i64..1 << 45, 0i64..1 << 45), sign in prop_oneof![Just(1i64), Just(-1)]
+    ) {
+        let before = history.into_iter().fold(Holding::default(), fill);
+        let transfer = |holding, lots: i64, paid: i64| {
+            apply_transfer(holding, Lots::new(sign * lots).unwrap(), Atoms::new(sign * paid).unwrap()).unwrap()
+        };
+        let whole = transfer(before, first + second, paid.0 + paid.1);
+        let one = transfer(before, first, paid.0);
+        let other = transfer(one.holding, second, paid.1);
+        prop_assert_eq!((other.holding.size, other.holding.cash), (whole.holding.size, whole.holding.cash));
+        prop_assert_eq!(one.closed.get() + other.closed.get(), whole.closed.get());
+        let story = |holding: Holding| holding.cash.get() + holding.entry.get();
+        prop_assert_eq!(one.realised.get() + other.realised.get(), story(other.holding) - story(before));
+        prop_assert_eq!(whole.realised.get(), story(whole.holding) - story(before));
+        if whole.closed.is_zero() {
+            prop_assert_eq!(other.holding, whole.holding);
+        }
+        if whole.opened.is_zero() && whole.holding.size.is_zero() {
+            prop_assert!(whole.holding.entry.is_zero());
+        }
+    }
+
+    #[test]
+    fn what_a_flip_opens_cost_its_part(size in 1i64..100_000, beyond in 1i64..100_000, paid in 0i64..1 << 50, is_long in any::<bool>()) {
+        let sign = if is_long { 1 } else { -1 };
+        let before = fill(Holding::default(), (if is_long { Side::Bid } else { Side::Ask }, size, 7));
+        let change = -sign * (size + beyond);
+        let after = apply_transfer(before, Lots::new(change).unwrap(), Atoms::new(-sign * paid).unwrap()).unwrap();
+        let exact = i128::from(-sign * paid) * i128::from(beyond);
+        let entry = i128::from(after.holding.entry.get()) * i128::from(size + beyond);
+        prop_assert!(entry <= exact && exact - entry < i128::from(size + beyond));
+        prop_assert_eq!(after.opened.get(), beyond);
+    }
+
+    #[test]
     fn priority_is_a_strict_order(
         side in side(), a in (1u64..4, 0u64..3, 0u64..3), b in (1u64..4, 0u64..3, 0u64..3), c in (1u64..4, 0u64..3, 0u64..3)
     ) {
@@ -135,6 +182,17 @@ fn a_fill_of_nothing_is_refused() {
     assert_eq!(refused(0, 5), Err(MathError::NotPositive));
     assert_eq!(refused(-1, 5), Err(MathError::NotPositive));
     assert_eq!(refused(1, 0), Err(MathError::NotPositive));
+}
+
+#[test]
+fn a_transfer_of_nothing_or_paid_backwards_is_refused() {
+    let transfer = |change, paid| {
+        apply_transfer(Holding::default(), Lots::new(change).unwrap(), Atoms::new(paid).unwrap()).map(|_| ())
+    };
+    assert_eq!(transfer(0, 5), Err(MathError::NotPositive));
+    assert_eq!(transfer(3, -1), Err(MathError::OutOfRange));
+    assert_eq!(transfer(-3, 1), Err(MathError::OutOfRange));
+    assert_eq!(transfer(-3, 0), Ok(()));
 }
 
 #[test]
