@@ -40,13 +40,27 @@ def apply_fill(size: int, cash: int, entry: int, side: int, lots: int, ticks: in
     return after, new_cash, new_entry, lots * ticks * tick, closed, lots - closed, gained
 
 
+def apply_transfer(size: int, cash: int, entry: int, change: int, paid: int) -> tuple[int, ...]:
+    after = size + change
+    closed = min(abs(size), abs(change)) if size * change < 0 else 0
+    if closed == 0:
+        new_entry = entry + paid
+    elif after * size > 0:
+        new_entry = floor(F(entry) * F(abs(after), abs(size)))
+    else:
+        new_entry = floor(F(paid, change) * after)
+    gained = (cash - paid + new_entry) - (cash + entry)
+    return after, cash - paid, new_entry, abs(paid), closed, abs(change) - closed, gained
+
+
 def fold(basis: int, a0: int, j0: int, e0: int, a: int, j: int, j_before: int, e: int) -> tuple[int, ...]:
     if basis == 0:
         return 0, 0, 0
     now, cash_index = (a, j) if e == e0 else (0, j_before)
     exact = F(basis) * F(now, a0)
     size = trunc(exact)
-    return size, floor(F(basis) * (cash_index - j0) / a0), int(size != exact)
+    dropped = abs(exact - size) * 2**16
+    return size, floor(F(basis) * (cash_index - j0) / a0), ceil(dropped) if basis < 0 else floor(dropped)
 
 
 def fold_cached(basis: int, a0: int, j0: int, e0: int, a: int, j: int, j_before: int, e: int) -> tuple[int, ...]:
@@ -71,6 +85,10 @@ def deleverage(a: int, j: int, is_long: int, open_lots: int, closed: int, price:
     after = floor(F(a) * F(open_lots - closed, open_lots))
     moved = F(price, Q32) * (a - after)
     return after, j + (floor(moved) if is_long else ceil(moved))
+
+
+def dropped_value(basis: int, dropped: int, price: int) -> tuple[int, ...]:
+    return (floor(F(-dropped if basis < 0 else dropped, 2**16) * F(price, Q32)),)
 
 
 # Margin.
@@ -265,6 +283,16 @@ def liquidation_amount(
 def liquidation_fees(notional: int, liquidator: int, insurance: int, equity: int) -> tuple[int, ...]:
     first = min(floor(notional * F(liquidator, BPS)), max(equity, 0))
     return first, min(floor(notional * F(insurance, BPS)), max(equity, 0) - first)
+
+
+def aged_discount(most: int, ms: int, rise: int) -> tuple[int, ...]:
+    return (floor(most * clamp(F(ms, rise), 0, 1)),)
+
+
+def sale(need: int, most: int, price: int, discount: int) -> tuple[int, ...]:
+    each = F(floor(price * (1 - F(discount, BPS))), Q48)
+    amount = min(ceil(need / each), most)
+    return amount, ceil(amount * each)
 
 
 def bankruptcy_price(size: int, mark: int, deficit: int, cap: int) -> tuple[int, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import astuple
+from functools import partial
 
 from evertide import math
 
@@ -22,8 +23,8 @@ def _flat(result: object) -> tuple[int, ...]:
     return tuple(int(part) for part in astuple(result))  # type: ignore[call-overload]
 
 
-def _apply_fill(size: int, cash: int, entry: int, side: int, lots: int, ticks: int, tick_value: int) -> tuple[int, ...]:
-    filled = math.apply_fill(math.Holding(size, cash, entry), side, lots, ticks, tick_value)
+def _filled(function: Callable[..., math.Filled], size: int, cash: int, entry: int, *rest_of: int) -> tuple[int, ...]:
+    filled = function(math.Holding(size, cash, entry), *rest_of)
     rest = (filled.notional_atoms, filled.closed_lots, filled.opened_lots, filled.realised_atoms)
     return (*_flat(filled.holding), *rest)
 
@@ -176,6 +177,7 @@ _DIRECT = (
     "solvency_envelope_holds",
     "increase_lots",
     "shortage",
+    "dropped_value",
     "deficit_share",
     "accrue_interest",
     "balance_with_interest",
@@ -197,9 +199,12 @@ TWIN |= {
     "unrealised": lambda size, price, entry: (math.unrealised(size, entry, price),),
     "scaled_band": _one(math.scaled_band_bps),
     "open_interest_ratio": _one(math.open_interest_ratio_bps),
+    "aged_discount": _one(math.aged_discount_bps),
+    "sale": lambda *v: _flat(math.collateral_sale(*v)),
     "open_fraction": _one(math.open_fraction_bps),
     "aged_fee": _one(math.aged_fee_bps),
-    "apply_fill": _apply_fill,
+    "apply_fill": partial(_filled, math.apply_fill),
+    "apply_transfer": partial(_filled, math.apply_transfer),
     "order_hash": _order_hash,
     "compare_orders": _compare,
     "price_band": _price_band,

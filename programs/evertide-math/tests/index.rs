@@ -176,7 +176,8 @@ proptest! {
 
     #[test]
     fn what_both_sides_drop_creates_no_money(
-        longs in prop::collection::vec(1i64..1_000_000, 1..12), cut in 1i64..1_000_000, a in 1u64..=INDEX_ONE, price in 1u64..1 << 58
+        longs in prop::collection::vec(1i64..1_000_000, 1..12), cut in 1i64..1_000_000,
+        a in prop_oneof![1u64..=INDEX_ONE, (0u32..48).prop_map(|bits| INDEX_ONE >> bits)], price in (1u64..1 << 58, 0u32..58).prop_map(|(value, bits)| value >> bits)
     ) {
         // The shorts hold as much as the longs, split in another way; both sides shrink by the same factor, unpaid.
         let total: i64 = longs.iter().sum();

@@ -76,6 +76,10 @@ DISCRIMINATOR_BYTES = 8
 """Bytes of an account before its struct: the discriminator."""
 DRAIN_ONLY_BELOW = 16_777_216
 """A side with `A` below this only drains: no new position opens on it until its next epoch."""
+DROPPED_BITS = 16
+"""Fractional bits of the fraction of a lot that a fold drops."""
+DROPPED_PRICE_BITS = 48
+"""Fractional bits of such a fraction times a price."""
 E9_PER_BPS = 100_000
 """1e-9 of a whole in a bp."""
 EVIDENCE_AGE_MAX_MS = 30_000
@@ -333,6 +337,16 @@ WITHDRAWAL_FLOOR_MAX_BPS = 9_500
 """Greatest withdrawal floor."""
 
 
+class Bankruptcy(IntEnum):
+    """What a bankruptcy has done to a position."""
+
+    NONE = 0
+    OPEN = 1
+    """Detected: its market is latched reduce-only until it is resolved or the account is solvent again."""
+    RESOLVED = 2
+    """Its market has borne its share of the deficit."""
+
+
 class Gate(IntEnum):
     """What a gate can close: the bit numbers of `Exchange::gates_closed`."""
 
@@ -344,6 +358,17 @@ class Gate(IntEnum):
     """Fills that increase a position."""
     OPEN_LANE = 3
     """Withdrawals beyond the floor, through the open lane."""
+
+
+class LiquidationRung(IntEnum):
+    """What `liquidate_orders` did."""
+
+    CANCEL = 1
+    """Below cancel margin: orders that could increase risk were taken out."""
+    VOID = 2
+    """Below maintenance margin: all orders are void, the liquidation began."""
+    ENDED = 3
+    """At maintenance margin again: the liquidation ended."""
 
 
 class MarginKind(IntEnum):

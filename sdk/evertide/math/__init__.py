@@ -59,13 +59,26 @@ from evertide.math._fees import (
     split_fee,
 )
 from evertide.math._funding import PremiumAverage, hourly_rate, premium
-from evertide.math._index import Accrued, Folded, SideIndex, Snapshot, accrue_funding, deleverage, fold, fold_cached
+from evertide.math._index import (
+    Accrued,
+    Folded,
+    SideIndex,
+    Snapshot,
+    accrue_funding,
+    deleverage,
+    dropped_value,
+    fold,
+    fold_cached,
+)
 from evertide.math._liquidation import (
     BankruptcyPrice,
+    CollateralSale,
     LiquidationFees,
     LiquidationInput,
+    aged_discount_bps,
     aged_fee_bps,
     bankruptcy_price,
+    collateral_sale,
     deficit_share,
     liquidation_amount,
     liquidation_fees,
@@ -111,7 +124,7 @@ from evertide.math._oracle import (
     price_per_lot,
     validity,
 )
-from evertide.math._pnl import Filled, Holding, apply_fill, remaining_entry
+from evertide.math._pnl import Filled, Holding, apply_fill, apply_transfer, remaining_entry
 from evertide.math._prices import (
     price_above_floor,
     price_below_ceil,
@@ -146,6 +159,7 @@ __all__ = [
     "Band",
     "BandTerms",
     "BankruptcyPrice",
+    "CollateralSale",
     "DebtLimits",
     "DivisionByZeroError",
     "EpochMismatchError",
@@ -185,8 +199,10 @@ __all__ = [
     "Unit",
     "accrue_funding",
     "accrue_interest",
+    "aged_discount_bps",
     "aged_fee_bps",
     "apply_fill",
+    "apply_transfer",
     "ask_reserve",
     "balance_with_interest",
     "bankruptcy_price",
@@ -194,6 +210,7 @@ __all__ = [
     "breaker_trips",
     "clamp_to_radius",
     "collateral_price",
+    "collateral_sale",
     "collateral_value",
     "compare_orders",
     "decayed_volume",
@@ -203,6 +220,7 @@ __all__ = [
     "div_ceil",
     "div_floor",
     "div_trunc",
+    "dropped_value",
     "exceeds_slippage",
     "fee",
     "fee_tier",

@@ -3,7 +3,8 @@
 A position stores its basis and the `A` and `J` it was last folded at. Whatever happened in between, it is
 now `basis * A / A_snap` lots and has received `basis * (J - J_snap) / A_snap` atoms. `A` has 48 fractional
 bits; `J` is in atoms per lot with 48 fractional bits, already multiplied by `A / ONE`. Sizes fold toward
-zero and cash toward minus infinity: what is lost is the market's dust, never taken from it.
+zero and cash toward minus infinity. A fraction of a lot that folding drops is closed at the market's price: what is
+left is the market's dust, never taken from it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 
 from evertide._generated.math_constants import (
     DRAIN_ONLY_BELOW,
+    DROPPED_BITS,
     FUNDING_DIVISOR,
     INDEX_ONE,
     MAX_ACCRUAL_MS,
@@ -92,17 +94,25 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Folded:
-    """What a fold gives: signed `size_lots`, `cash_delta_atoms` received, whether a fraction was dropped."""
+    """What a fold gives.
+
+    Attributes:
+        size_lots: signed size now.
+        cash_delta_atoms: cash received since the snapshot, negative when paid.
+        dropped_q16: fraction of a lot that was dropped, 16 fractional bits, down for a long and up for a short;
+            the caller closes it at the market's price (see `dropped_value`).
+    """
 
     size_lots: int
     cash_delta_atoms: int
-    truncated: bool
+    dropped_q16: int
 
 
 def fold(position: Snapshot, side: SideIndex) -> Folded:
     """Fold a position against its side; a position of the epoch before has size zero now.
 
-    Size = `basis * A / A_snap` toward zero; cash = `floor(basis * (J - J_snap) / A_snap)`.
+    Size = `basis * A / A_snap` toward zero; cash = `floor(basis * (J - J_snap) / A_snap)`. The fraction of a lot
+    between the two is `dropped_q16`.
 
     Raises:
         EpochMismatchError: the position's epoch is neither the side's nor the one before.
@@ -110,7 +120,7 @@ def fold(position: Snapshot, side: SideIndex) -> Folded:
         MathOverflowError: the cash leaves its guard.
     """
     if position.basis_lots == 0:
-        return Folded(0, 0, False)
+        return Folded(0, 0, 0)
     if position.epoch == side.epoch:
         a_now, j_now = side.a, side.j
     elif position.epoch + 1 == side.epoch:
@@ -125,15 +135,32 @@ def fold(position: Snapshot, side: SideIndex) -> Folded:
     if j_now != position.j:
         difference = CASH_INDEX.check(j_now, "j") - CASH_INDEX.check(position.j, "snapshot j")
         cash = ATOMS.fit(floor_of(position.basis_lots * difference, position.a))
-    size_lots = kept if position.basis_lots > 0 else -kept
-    return Folded(size_lots, cash, kept * position.a != scaled)
+    rest = (scaled - kept * position.a) << DROPPED_BITS
+    if position.basis_lots > 0:
+        return Folded(kept, cash, floor_of(rest, position.a))
+    return Folded(-kept, cash, ceil_of(rest, position.a))
 
 
 def fold_cached(position: Snapshot, row: SideIndex) -> Folded:
     """Fold against a cached row: a snapshot newer than the row folds as no change. Raises as `fold`."""
     if position.epoch > row.epoch or (position.epoch == row.epoch and position.a < row.a):
-        return Folded(position.basis_lots, 0, False)
+        return Folded(position.basis_lots, 0, 0)
     return fold(position, row)
+
+
+def dropped_value(basis_lots: int, dropped_q16: int, price_q32: int) -> int:
+    """Value in atoms of the fraction of a lot that a fold dropped, at the market's price.
+
+    A long receives `floor(fraction * price)`, a short pays the ceiling. Without it a short would lose its
+    liability, and a long its lot, by truncation alone. The price is the market's mark TWAP, its mark where there is no
+    TWAP yet.
+    """
+    LOTS.check(basis_lots, "basis_lots")
+    U32.check(dropped_q16, "dropped_q16")
+    PRICE.check(price_q32, "price_q32")
+    if basis_lots < 0:
+        return -ceil_of(dropped_q16 * price_q32, 1 << DROPPED_BITS + PRICE_BITS)
+    return floor_of(dropped_q16 * price_q32, 1 << DROPPED_BITS + PRICE_BITS)
 
 
 @dataclass(frozen=True, slots=True)

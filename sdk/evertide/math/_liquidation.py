@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from evertide._generated.math_constants import (
     BPS_ONE,
     BUFFER_BPS,
+    COLLATERAL_PRICE_BITS,
     FEE_RISE_MS,
     FIRST_STEP_BPS,
     FULL_AFTER_MS,
@@ -18,7 +19,7 @@ from evertide.math._errors import DivisionByZeroError, NotPositiveError, OutOfRa
 from evertide.math._notional import notional_ceil
 from evertide.math._prices import positive_price
 from evertide.math._rounding import ceil_of, floor_of, ratio_ceil, ratio_floor
-from evertide.math._units import ATOMS, BPS, LOTS, MILLIS, PRICE
+from evertide.math._units import ATOMS, BPS, COLLATERAL_PRICE, LOTS, MILLIS, PRICE, U64
 
 
 def shortage(equity_atoms: int, maintenance_atoms: int, notional_atoms: int) -> int:
@@ -111,6 +112,52 @@ def aged_fee_bps(base_bps: int, elapsed_ms: int) -> int:
     BPS.check(base_bps, "base_bps")
     elapsed_ms = min(max(MILLIS.check(elapsed_ms, "elapsed_ms"), 0), FEE_RISE_MS)
     return BPS.check(base_bps + floor_of(base_bps * elapsed_ms, FEE_RISE_MS), "aged fee")
+
+
+def aged_discount_bps(most_bps: int, elapsed_ms: int, rise_ms: int) -> int:
+    """Discount on collateral after `elapsed_ms`: rising linearly from 0 to `most` over `rise_ms`, rounded down, in bps.
+
+    Raises:
+        OutOfRangeError: there is no time to rise in, or the discount is above a whole.
+    """
+    BPS.check(most_bps, "most_bps")
+    MILLIS.check(elapsed_ms, "elapsed_ms")
+    MILLIS.check(rise_ms, "rise_ms")
+    if rise_ms <= 0 or most_bps > BPS_ONE:
+        raise OutOfRangeError("0 < rise, discount <= a whole", rise_ms=rise_ms, most_bps=most_bps, whole_bps=BPS_ONE)
+    return floor_of(most_bps * min(max(elapsed_ms, 0), rise_ms), rise_ms)
+
+
+@dataclass(frozen=True, slots=True)
+class CollateralSale:
+    """A sale of collateral: `amount` in atoms of the token, and the quote atoms paid for them."""
+
+    amount: int
+    paid_atoms: int
+
+
+def collateral_sale(need_atoms: int, most: int, price_q48: int, discount_bps: int) -> CollateralSale:
+    """Collateral to sell so that it brings `need_atoms`, at most `most` token atoms, at the price less the discount.
+
+    Discounted price rounded down, amount `ceil(need / price)`, payment `ceil(amount * price)`: the buyer pays at
+    least what it gets.
+
+    Raises:
+        OutOfRangeError: a discount above a whole.
+        NotPositiveError: the discounted price is zero, or a negative need.
+        MathOverflowError: the payment leaves its guard.
+    """
+    ATOMS.check(need_atoms, "need_atoms")
+    U64.check(most, "most")
+    COLLATERAL_PRICE.check(price_q48, "price_q48")
+    if BPS.check(discount_bps, "discount_bps") > BPS_ONE:
+        raise OutOfRangeError("a discount is at most a whole", discount_bps=discount_bps, whole_bps=BPS_ONE)
+    discounted_q48 = floor_of(price_q48 * (BPS_ONE - discount_bps), BPS_ONE)
+    if discounted_q48 == 0 or need_atoms < 0:
+        rule = "a discounted price is positive, a need is not negative"
+        raise NotPositiveError(rule, discounted_q48=discounted_q48, need_atoms=need_atoms)
+    amount = min(ceil_of(need_atoms << COLLATERAL_PRICE_BITS, discounted_q48), most)
+    return CollateralSale(amount, ATOMS.fit(ceil_of(amount * discounted_q48, 1 << COLLATERAL_PRICE_BITS)))
 
 
 @dataclass(frozen=True, slots=True)

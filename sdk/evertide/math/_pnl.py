@@ -1,7 +1,8 @@
-"""How a fill changes a position that has been folded to the current index."""
+"""How a fill or a transfer changes a position that has been folded to the current index."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from evertide._generated.math_constants import SIDE_BID
@@ -85,19 +86,48 @@ def apply_fill(before: Holding, side: int, size_lots: int, price_ticks: int, ato
     TICK_VALUE.check(atoms_per_lot_tick, "atoms_per_lot_tick")
     if size_lots <= 0 or price_ticks == 0:
         raise NotPositiveError("size and price of a fill are positive", size_lots=size_lots, price_ticks=price_ticks)
-    notional_atoms = fill_notional(size_lots, price_ticks, atoms_per_lot_tick)
     sign = 1 if side == SIDE_BID else -1
-    paid_atoms = sign * notional_atoms
-    after_lots = LOTS.fit(before.size_lots + sign * size_lots)
-    closed_lots = min(abs(before.size_lots), size_lots) if before.size_lots * sign < 0 else 0
-    opened_lots = size_lots - closed_lots
+    paid_atoms = sign * fill_notional(size_lots, price_ticks, atoms_per_lot_tick)
+
+    def cost(opened_lots: int) -> int:
+        return sign * fill_notional(opened_lots, price_ticks, atoms_per_lot_tick)
+
+    return _apply(before, sign * size_lots, paid_atoms, cost)
+
+
+def apply_transfer(before: Holding, change_lots: int, paid_atoms: int) -> Filled:
+    """Apply a transfer of `change` signed lots for `paid` signed atoms at any price: a buy pays, a sale is paid.
+
+    As `apply_fill`; the entry of what a flip opens is its part of what was paid, toward minus infinity.
+
+    Raises:
+        NotPositiveError: nothing is transferred.
+        OutOfRangeError: the payment has the sign of the opposite transfer.
+        MathOverflowError: size, cash or entry leaves its guard.
+    """
+    LOTS.check(change_lots, "change_lots")
+    ATOMS.check(paid_atoms, "paid_atoms")
+    if change_lots == 0:
+        raise NotPositiveError("a transfer moves at least one lot", change_lots=change_lots)
+    if paid_atoms * change_lots < 0:
+        raise OutOfRangeError("a buy pays, a sale is paid", change_lots=change_lots, paid_atoms=paid_atoms)
+    return _apply(
+        before, change_lots, paid_atoms, lambda opened_lots: floor_of(paid_atoms * opened_lots, abs(change_lots))
+    )
+
+
+def _apply(before: Holding, change_lots: int, paid_atoms: int, cost: Callable[[int], int]) -> Filled:
+    """`cost` gives the signed entry of the lots that a flip opens."""
+    after_lots = LOTS.fit(before.size_lots + change_lots)
+    closed_lots = min(abs(before.size_lots), abs(change_lots)) if before.size_lots * change_lots < 0 else 0
+    opened_lots = abs(change_lots) - closed_lots
     if closed_lots == 0:
         entry_atoms = ATOMS.fit(before.entry_atoms + paid_atoms)
     elif opened_lots == 0:
         entry_atoms = remaining_entry(before.entry_atoms, after_lots, before.size_lots)
     else:
-        entry_atoms = sign * fill_notional(opened_lots, price_ticks, atoms_per_lot_tick)
+        entry_atoms = cost(opened_lots)
     cash_atoms = ATOMS.fit(before.cash_atoms - paid_atoms)
     realised_atoms = ATOMS.fit(ATOMS.fit(entry_atoms - before.entry_atoms) - paid_atoms)
     after = Holding(after_lots, cash_atoms, entry_atoms)
-    return Filled(after, notional_atoms, closed_lots, opened_lots, realised_atoms)
+    return Filled(after, abs(paid_atoms), closed_lots, opened_lots, realised_atoms)

@@ -6,8 +6,12 @@ use evertide_math::orders::{self, OpenOrders};
 use evertide_math::{MathError, MathResult};
 
 use crate::generate::{near, Random};
-use crate::registry::{atoms, bps, lots, millis, narrow, price, tick_value, ticks, unshaped, Function, Kind};
-use Kind::{Amount, Atoms, Below, Bps, Lots, Millis, Price, Ratio16, Size, TickValue, Ticks, Usd};
+use crate::registry::{
+    atoms, bps, collateral_price, lots, millis, narrow, price, tick_value, ticks, unshaped, Function, Kind,
+};
+use Kind::{
+    Amount, Atoms, Below, Bps, CollateralPrice, Lots, Millis, Price, Ratio16, Size, TickValue, Ticks, Usd, U64,
+};
 
 pub fn functions() -> Vec<Function> {
     let mut all = margin_functions();
@@ -303,6 +307,33 @@ fn bankruptcy_functions() -> Vec<Function> {
             outputs: 1,
             shape: |v, random| v[1] = random.between(-1, 61_000),
             run: |v| Ok(vec![liquidation::aged_fee(bps(v[0])?, millis(v[1])?)?.get().into()]),
+        },
+        Function {
+            name: "aged_discount",
+            inputs: &[Bps, Millis, Millis],
+            outputs: 1,
+            shape: |v, random| {
+                v[0] = random.between(0, 10_000);
+                v[2] = random.between(0, 4_000_000);
+                v[1] = random.between(-1, v[2] + 1);
+            },
+            run: |v| Ok(vec![liquidation::aged_discount(bps(v[0])?, millis(v[1])?, millis(v[2])?)?.get().into()]),
+        },
+        Function {
+            name: "sale",
+            inputs: &[Atoms, U64, CollateralPrice, Bps],
+            outputs: 2,
+            shape: |v, random| {
+                v[0] = v[0].abs();
+                v[3] = random.between(0, 300);
+                if random.one_in(2) {
+                    v[1] = near((v[0] << 48) / v[2].max(1), random).clamp(0, u64::MAX.into());
+                }
+            },
+            run: |v| {
+                let sold = liquidation::sale(atoms(v[0])?, narrow(v[1])?, collateral_price(v[2])?, bps(v[3])?)?;
+                Ok(vec![sold.amount.into(), sold.paid.get().into()])
+            },
         },
         Function {
             name: "liquidation_fees",

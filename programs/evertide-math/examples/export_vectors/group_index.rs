@@ -10,7 +10,7 @@ use crate::generate::{near, Random};
 use crate::registry::{atoms, bps, lots, millis, narrow, optional_price, price, rate, unshaped, Function, Kind};
 use Kind::{
     Amount, Atoms, Below, Bps, CashIndex, DebtIndex, Epoch, Lots, Millis, OpenInterest, OptionalPrice, Price, Rate,
-    Remainder, SizeFactor, I64,
+    Remainder, SizeFactor, I64, U64,
 };
 
 pub fn functions() -> Vec<Function> {
@@ -38,7 +38,7 @@ fn fold_with(v: &[i128], cached: bool) -> MathResult<Vec<i128>> {
     let position = Snapshot { basis: lots(v[0])?, a: narrow(v[1])?, j: v[2], epoch: narrow(v[3])? };
     let side = SideIndex { a: narrow(v[4])?, j: v[5], j_previous: v[6], epoch: narrow(v[7])? };
     let folded = if cached { index::fold_cached(&position, &side)? } else { index::fold(&position, &side)? };
-    Ok(vec![folded.size.get().into(), folded.cash_delta.get().into(), folded.truncated.into()])
+    Ok(vec![folded.size.get().into(), folded.cash_delta.get().into(), folded.dropped_q16.into()])
 }
 
 const FOLD: &[Kind] = &[Lots, SizeFactor, CashIndex, Epoch, SizeFactor, CashIndex, CashIndex, Epoch];
@@ -47,6 +47,13 @@ fn index_functions() -> Vec<Function> {
     vec![
         Function { name: "fold", inputs: FOLD, outputs: 3, shape: own_past, run: |v| fold_with(v, false) },
         Function { name: "fold_cached", inputs: FOLD, outputs: 3, shape: own_past, run: |v| fold_with(v, true) },
+        Function {
+            name: "dropped_value",
+            inputs: &[Lots, U64, Price],
+            outputs: 1,
+            shape: |v, random| v[1] = random.between(0, 1 << index::DROPPED_BITS),
+            run: |v| Ok(vec![index::dropped_value(lots(v[0])?, narrow(v[1])?, price(v[2])?)?.get().into()]),
+        },
         Function {
             name: "accrue_funding",
             inputs: &[SizeFactor, CashIndex, SizeFactor, CashIndex, Rate, Price, Millis, Remainder],

@@ -1,6 +1,6 @@
 //! Notional, fills, order priority and bands.
 
-use evertide_math::pnl::{self, Holding};
+use evertide_math::pnl::{self, Filled, Holding};
 use evertide_math::priority::{self, OrderRank};
 use evertide_math::{bands, notional, MathResult};
 
@@ -128,6 +128,21 @@ fn fill_functions() -> Vec<Function> {
             shape: holding_fill,
             run: apply_fill,
         },
+        Function {
+            name: "apply_transfer",
+            inputs: &[Lots, Atoms, Atoms, Lots, Atoms],
+            outputs: 7,
+            shape: |v, random| {
+                if random.one_in(4) {
+                    v[3] = -v[0] + random.between(-1, 1);
+                }
+                v[4] = if random.one_in(8) { v[4] } else { v[4].abs() * v[3].signum() };
+            },
+            run: |v| {
+                let before = Holding { size: lots(v[0])?, cash: atoms(v[1])?, entry: atoms(v[2])? };
+                Ok(filled(&pnl::apply_transfer(before, lots(v[3])?, atoms(v[4])?)?))
+            },
+        },
     ]
 }
 
@@ -166,9 +181,12 @@ fn priority_functions() -> Vec<Function> {
 
 fn apply_fill(v: &[i128]) -> MathResult<Vec<i128>> {
     let before = Holding { size: lots(v[0])?, cash: atoms(v[1])?, entry: atoms(v[2])? };
-    let filled = pnl::apply_fill(before, side(v[3])?, lots(v[4])?, ticks(v[5])?, tick_value(v[6])?)?;
+    Ok(filled(&pnl::apply_fill(before, side(v[3])?, lots(v[4])?, ticks(v[5])?, tick_value(v[6])?)?))
+}
+
+fn filled(filled: &Filled) -> Vec<i128> {
     let after = filled.holding;
-    Ok([
+    [
         after.size.get(),
         after.cash.get(),
         after.entry.get(),
@@ -178,7 +196,7 @@ fn apply_fill(v: &[i128]) -> MathResult<Vec<i128>> {
         filled.realised.get(),
     ]
     .map(i128::from)
-    .to_vec())
+    .to_vec()
 }
 
 /// Prices that belong together and a small tick.
