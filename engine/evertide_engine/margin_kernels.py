@@ -31,7 +31,7 @@ from ._generated.constants import (
     WEIGHT_SCALE_BITS,
     MarginKind,
 )
-from .folding import FOLDED, KEPT, fold_cash, fold_kind, fold_size
+from .folding import FOLDED, KEPT, dropped_value, fold_cash, fold_kind, fold_size
 from .margin_status import Status
 from .prices import price_of_ticks
 from .wide import (
@@ -205,7 +205,7 @@ def order_demand(kind: Int, position: Int, size: Int, row: Int, own_bps: Int) ->
 
 @njit(cache=True)
 def folded(position: Int, row: Int) -> Int:
-    """`(status, size, cash)` of a position folded virtually against its row."""
+    """`(status, size, cash)` of a position folded virtually against its row, what it drops at the TWAP (else mark)."""
     basis, cash, snapshot = position.basis_lots, position.cash_atoms, position.a_snapshot
     side = 1 if basis < 0 else 0
     kind = fold_kind(basis, snapshot, np.int64(position.epoch), row.a[side], np.int64(row.epoch[side]))
@@ -213,15 +213,21 @@ def folded(position: Int, row: Int) -> Int:
         return (VALUED if magnitude(basis) <= LOTS_MOST else OUT_OF_GUARD), basis, cash
     if kind < 0:
         return EPOCH_MISMATCH, basis, cash
+    worth = np.int64(0)
     if kind == FOLDED:
-        size, fits = fold_size(basis, row.a[side], snapshot)
+        size, dropped, fits = fold_size(basis, row.a[side], snapshot)
         now = row.j[side]
+        if dropped != ZERO:
+            price = row.mark_price_q32 if row.twap_price_q32 == ZERO else row.twap_price_q32
+            fits = fits and price < PRICE_LIMIT
+            worth = dropped_value(basis, dropped, price)
     else:
         size, fits = np.int64(0), magnitude(basis) <= LOTS_MOST
         now = row.j_previous[side]
     change, ok = fold_cash(basis, now.high, now.low, position.j_snapshot.high, position.j_snapshot.low, snapshot)
-    total, whole = add(cash, change)
-    return (VALUED if fits and ok and whole else OUT_OF_GUARD), size, total
+    total, one = add(cash, change)
+    total, two = add(total, worth)
+    return (VALUED if fits and ok and one and two else OUT_OF_GUARD), size, total
 
 
 @njit(cache=True)

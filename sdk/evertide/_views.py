@@ -23,6 +23,7 @@ from .math import (
     Snapshot,
     balance_with_interest,
     collateral_value,
+    dropped_value,
     fold_cached,
     liquidation_price,
     notional_ceil,
@@ -100,7 +101,10 @@ def _folded(position: Position, row: MarketRow) -> tuple[int, int]:
     index = SideIndex(row.a[side], row.j[side], row.j_previous[side], row.epoch[side])
     snapshot = Snapshot(position.basis_lots, position.a_snapshot, position.j_snapshot, position.epoch)
     folded = fold_cached(snapshot, index)
-    return folded.size_lots, position.cash_atoms + folded.cash_delta_atoms
+    cash_atoms = position.cash_atoms + folded.cash_delta_atoms
+    if folded.dropped_q16:
+        cash_atoms += dropped_value(position.basis_lots, folded.dropped_q16, row.twap_price_q32 or row.mark_price_q32)
+    return folded.size_lots, cash_atoms
 
 
 def _terms(row: MarketRow, user_ratio_bps: int) -> MarginTerms:

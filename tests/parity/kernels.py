@@ -47,12 +47,12 @@ def _fold_cached(basis: int, a0: int, j0: int, e0: int, a: int, j: int, j_before
     if kind < 0:
         return None
     if kind == folding.KEPT:
-        return basis, 0
-    size, fits = folding.fold_size(S(basis), U(a), U(a0)) if kind == folding.FOLDED else (0, True)
+        return basis, 0, 0
+    size, dropped, fits = folding.fold_size(S(basis), U(a), U(a0)) if kind == folding.FOLDED else (0, 0, True)
     now = j if kind == folding.FOLDED else j_before
     cash, ok = folding.fold_cash(S(basis), *_halves(now), *_halves(j0), U(a0))
     inside = -(2**60) <= cash <= 2**60
-    return (int(size), int(cash)) if fits and ok and inside else None
+    return (int(size), int(cash), int(dropped)) if fits and ok and inside else None
 
 
 def _taker_limit(side: int, index: int, own: int, ms: int, phase: int, tick: int) -> Answer:
@@ -106,6 +106,7 @@ KERNELS: dict[str, Callable[..., Answer]] = {
     "mul_shift_ceil": _shift(wide.multiply_shift_ceil),
     "order_hash": _order_hash,
     "fold_cached": _fold_cached,
+    "dropped_value": lambda basis, dropped, price: (int(folding.dropped_value(S(basis), U(dropped), U(price))),),
     "price_from_ticks": _price_of_ticks,
     "ticks_floor": lambda price, tick: _not_negative(prices.ticks_floor(U(price), U(tick))),
     "ticks_ceil": lambda price, tick: _not_negative(prices.ticks_ceil(U(price), U(tick))),
