@@ -257,6 +257,40 @@ pub enum EvertideError {
     #[msg("the position is already folded")]
     NothingToFold = 702,
 
+    // 68xx: liquidation and bankruptcy.
+    #[msg("equity is not below the margin from which this step is allowed")]
+    AccountHealthy = 800,
+    #[msg("liquidate_orders must void the account's orders first")]
+    LiquidationNotStarted = 801,
+    #[msg("the orders are void already and equity is still below maintenance margin")]
+    LiquidationUnderWay = 802,
+    #[msg("a liquidator must belong to another authority than the account")]
+    SelfLiquidation = 803,
+    #[msg("no part of the position is open to liquidation now")]
+    NothingToLiquidate = 804,
+    #[msg("equity is below zero: positions close only through resolve_bankruptcy")]
+    UserBankrupt = 805,
+    #[msg("equity is not below zero: there is no bankruptcy")]
+    UserSolvent = 806,
+    #[msg("the backstop account is not the one of this market")]
+    NotBackstopOfMarket = 807,
+    #[msg("insurance could not carry the position on the backstop through one stress move")]
+    BackstopFull = 808,
+    #[msg("the debt is younger than its grace of 1 h and the account is not in liquidation")]
+    DebtWithinGrace = 809,
+    #[msg("there is no debt and no loss beyond the quote balance that selling collateral would pay")]
+    NothingToCure = 810,
+    #[msg("equity of the liquidator would be below its initial margin")]
+    LiquidatorMarginTooLow = 811,
+    #[msg("the liquidator's quote balance does not cover the payment")]
+    LiquidatorQuoteTooLow = 812,
+    #[msg("this market bears no part of the deficit")]
+    BankruptcyMarketWrong = 813,
+    #[msg("the liquidation would not improve the account's health")]
+    HealthNotImproved = 814,
+    #[msg("the bankrupt account still holds collateral to be sold first")]
+    CollateralRemains = 815,
+
     // 69xx: arithmetic.
     #[msg("a result does not fit its unit")]
     Overflow = 900,

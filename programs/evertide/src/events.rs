@@ -6,6 +6,10 @@
 
 use anchor_lang::prelude::*;
 
+mod way_down;
+
+pub use way_down::*;
+
 use crate::state::{CollateralTerms, ExchangeTerms, MarketTerms};
 
 /// Sequence of the exchange.
@@ -71,6 +75,14 @@ pub struct FeesCollected {
     pub pending_fees_atoms: u64,
     pub pending_insurance_atoms: u64,
     pub insurance_balance_atoms: u64,
+    /// Waived to repay the recorded deficit, before anything else.
+    pub repaid_atoms: u64,
+    pub deficit_atoms: u64,
+    /// Profit of the market's backstop account that went to the insurance fund.
+    pub backstop_atoms: u64,
+    pub backstop_sequence: u64,
+    /// Quote asset after: sum of positive balances.
+    pub total_atoms: u64,
 }
 
 /// Sequence of the user: 0.
@@ -301,6 +313,10 @@ pub struct MarketAccrued {
     pub j_short_high: i64,
     pub dust_atoms: i64,
     pub time_ms: i64,
+    /// Epoch of each side after: it rises when a side that was deleveraged to nothing starts anew.
+    pub epoch: [u32; 2],
+    /// Open interest of each side after: folding dust that nobody holds is gone.
+    pub open_interest_lots: [u64; 2],
 }
 
 /// Sequence of the quote asset.
@@ -342,4 +358,7 @@ pub struct PositionTouched {
     pub cash_atoms: i64,
     pub funding_atoms: i64,
     pub epoch: u32,
+    /// Lots closed at mark TWAP against the market, because the other side holds no position.
+    pub closed_lots: u64,
+    pub open_interest_lots: [u64; 2],
 }

@@ -59,7 +59,8 @@ pub mod evertide {
         instructions::fund_insurance(ctx, amount_atoms, tranche_atoms)
     }
 
-    /// Pays a market's pending fees, as far as its pool reaches, to the insurance fund and the treasury. Anyone.
+    /// Repays a market's recorded deficit, then pays its pending fees, as far as its pool reaches, to the insurance fund
+    /// and the treasury. Anyone.
     pub fn collect_fees(ctx: &mut Context<CollectFees>) -> Result<()> {
         instructions::collect_fees(ctx)
     }
@@ -142,6 +143,43 @@ pub mod evertide {
     /// signed amount is the return data. Anyone.
     pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
         instructions::settle_pnl(ctx)
+    }
+
+    /// Below cancel margin takes out orders that could increase risk, below maintenance margin voids them all and begins
+    /// the liquidation, at maintenance margin ends it. Anyone.
+    pub fn liquidate_orders(ctx: &mut Context<LiquidateOrders>) -> Result<()> {
+        instructions::liquidate_orders(ctx)
+    }
+
+    /// Takes over, at mark and for a fee, up to `size_max_lots` of a position of an account in liquidation.
+    pub fn liquidate_position(ctx: &mut Context<LiquidatePosition>, size_max_lots: u64) -> Result<()> {
+        instructions::liquidate_position(ctx, size_max_lots)
+    }
+
+    /// Closes up to `size_max_lots` of a position of an account in liquidation against up to 8 resting orders. Anyone.
+    pub fn liquidate_with_orders(
+        ctx: &mut Context<LiquidateWithOrders>,
+        size_max_lots: u64,
+        makers: Vec<MakerRef>,
+    ) -> Result<()> {
+        instructions::liquidate_with_orders(ctx, size_max_lots, makers)
+    }
+
+    /// Buys, with the liquidator's quote balance, collateral of an account in liquidation or of one with an old debt.
+    pub fn liquidate_collateral(ctx: &mut Context<LiquidateCollateral>, amount_max_atoms: u64) -> Result<()> {
+        instructions::liquidate_collateral(ctx, amount_max_atoms)
+    }
+
+    /// Moves a position below backstop margin to its market's backstop account; what insurance could not carry there is,
+    /// below ADL margin, deleveraged at mark. Anyone.
+    pub fn liquidate_to_backstop(ctx: &mut Context<LiquidateToBackstop>) -> Result<()> {
+        instructions::liquidate_to_backstop(ctx)
+    }
+
+    /// Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, tranche, record.
+    /// Anyone.
+    pub fn resolve_bankruptcy(ctx: &mut Context<ResolveBankruptcy>) -> Result<()> {
+        instructions::resolve_bankruptcy(ctx)
     }
 
     /// Folds a position against its market's indices. Anyone.

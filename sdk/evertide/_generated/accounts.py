@@ -269,7 +269,9 @@ class Market(Wire):
         ('padding2', 'u32'),
         ('season_ms', 'i64'),
         ('claims_atoms', 'i64'),
-        ('reserved', ("array", 'u64', 15)),
+        ('deficit_episode', 'u32'),
+        ('padding3', 'u32'),
+        ('reserved', ("array", 'u64', 14)),
     )
     version: int
     bump: int
@@ -385,9 +387,12 @@ class Market(Wire):
     padding2: int = field(default=0, repr=False)
     #: Start of that step, unix ms.
     season_ms: int
-    #: Sum of all positions' `cash_atoms` as stored: `pool = claims + pending fees + dust` when nothing is open.
+    #: Sum of all positions' `cash_atoms` as stored: `pool + deficit = claims + pending fees + dust` when nothing is open.
     claims_atoms: int
-    reserved: tuple[int, ...] = field(default=(0,) * 15, repr=False)
+    #: Number of times that a deficit was recorded after none was open: each position is paid pro rata once in each.
+    deficit_episode: int
+    padding3: int = field(default=0, repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 14, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

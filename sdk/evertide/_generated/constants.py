@@ -56,6 +56,10 @@ DAY_MS = 86_400_000
 """Milliseconds of a day: lanes and averages count days."""
 DEBT_CAP_MAX_BPS = 1_000
 """Greatest cap of debt, share of the quote vault."""
+DEBT_DISCOUNT_RISE_MS = 3_600_000
+"""Time after the grace in which the discount rises to its whole, ms."""
+DEBT_GRACE_MS = 3_600_000
+"""Time in which the owner of a debt can pay it before collateral is sold, ms."""
 DEBT_INDEX_BITS = 48
 """Fractional bits of the debt index."""
 DEBT_INDEX_ONE = 281_474_976_710_656
@@ -308,6 +312,8 @@ TAKER_PHASE_MAX_S = 60
 """Longest taker phase, seconds."""
 TAKER_PHASE_START_BPS = 5
 """Where a taker's effective limit starts: index plus (bid) or minus (ask) this."""
+TENTH_BPS_PER_BPS = 10
+"""Tenths of a basis point in one."""
 TICKS_LIMIT = 1_099_511_627_776
 """Order prices are below this many ticks."""
 TIME_LOCK_MIN_S = 259_200
@@ -345,6 +351,17 @@ class Bankruptcy(IntEnum):
     """Detected: its market is latched reduce-only until it is resolved or the account is solvent again."""
     RESOLVED = 2
     """Its market has borne its share of the deficit."""
+
+
+class BankruptcyStep(IntEnum):
+    """What `resolve_bankruptcy` did."""
+
+    CLOSED = 0
+    """The account is solvent again: the latch of its market is taken back."""
+    OPENED = 1
+    """Detected while collateral is left to be sold: its market only reduces until it is resolved."""
+    RESOLVED = 2
+    """The market has borne its share."""
 
 
 class Gate(IntEnum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from evertide._errors import AccountRuleError, ArithmeticFailure, ExchangeStateError, MarginError, MarketError, MatchingError, OracleError, OrderError, SettlementError, ProgramError
+from evertide._errors import AccountRuleError, ArithmeticFailure, ExchangeStateError, LiquidationError, MarginError, MarketError, MatchingError, OracleError, OrderError, SettlementError, ProgramError
 
 
 class NotUpgradeAuthority(ExchangeStateError):
@@ -813,6 +813,118 @@ class NothingToFold(SettlementError):
     RULE: ClassVar[str] = "the position is already folded"
 
 
+class AccountHealthy(LiquidationError):
+    """equity is not below the margin from which this step is allowed."""
+
+    CODE: ClassVar[int] = 6800
+    RULE: ClassVar[str] = "equity is not below the margin from which this step is allowed"
+
+
+class LiquidationNotStarted(LiquidationError):
+    """liquidate_orders must void the account's orders first."""
+
+    CODE: ClassVar[int] = 6801
+    RULE: ClassVar[str] = "liquidate_orders must void the account's orders first"
+
+
+class LiquidationUnderWay(LiquidationError):
+    """the orders are void already and equity is still below maintenance margin."""
+
+    CODE: ClassVar[int] = 6802
+    RULE: ClassVar[str] = "the orders are void already and equity is still below maintenance margin"
+
+
+class SelfLiquidation(LiquidationError):
+    """a liquidator must belong to another authority than the account."""
+
+    CODE: ClassVar[int] = 6803
+    RULE: ClassVar[str] = "a liquidator must belong to another authority than the account"
+
+
+class NothingToLiquidate(LiquidationError):
+    """no part of the position is open to liquidation now."""
+
+    CODE: ClassVar[int] = 6804
+    RULE: ClassVar[str] = "no part of the position is open to liquidation now"
+
+
+class UserBankrupt(LiquidationError):
+    """equity is below zero: positions close only through resolve_bankruptcy."""
+
+    CODE: ClassVar[int] = 6805
+    RULE: ClassVar[str] = "equity is below zero: positions close only through resolve_bankruptcy"
+
+
+class UserSolvent(LiquidationError):
+    """equity is not below zero: there is no bankruptcy."""
+
+    CODE: ClassVar[int] = 6806
+    RULE: ClassVar[str] = "equity is not below zero: there is no bankruptcy"
+
+
+class NotBackstopOfMarket(LiquidationError):
+    """the backstop account is not the one of this market."""
+
+    CODE: ClassVar[int] = 6807
+    RULE: ClassVar[str] = "the backstop account is not the one of this market"
+
+
+class BackstopFull(LiquidationError):
+    """insurance could not carry the position on the backstop through one stress move."""
+
+    CODE: ClassVar[int] = 6808
+    RULE: ClassVar[str] = "insurance could not carry the position on the backstop through one stress move"
+
+
+class DebtWithinGrace(LiquidationError):
+    """the debt is younger than its grace of 1 h and the account is not in liquidation."""
+
+    CODE: ClassVar[int] = 6809
+    RULE: ClassVar[str] = "the debt is younger than its grace of 1 h and the account is not in liquidation"
+
+
+class NothingToCure(LiquidationError):
+    """there is no debt and no loss beyond the quote balance that selling collateral would pay."""
+
+    CODE: ClassVar[int] = 6810
+    RULE: ClassVar[str] = "there is no debt and no loss beyond the quote balance that selling collateral would pay"
+
+
+class LiquidatorMarginTooLow(LiquidationError):
+    """equity of the liquidator would be below its initial margin."""
+
+    CODE: ClassVar[int] = 6811
+    RULE: ClassVar[str] = "equity of the liquidator would be below its initial margin"
+
+
+class LiquidatorQuoteTooLow(LiquidationError):
+    """the liquidator's quote balance does not cover the payment."""
+
+    CODE: ClassVar[int] = 6812
+    RULE: ClassVar[str] = "the liquidator's quote balance does not cover the payment"
+
+
+class BankruptcyMarketWrong(LiquidationError):
+    """this market bears no part of the deficit."""
+
+    CODE: ClassVar[int] = 6813
+    RULE: ClassVar[str] = "this market bears no part of the deficit"
+
+
+class HealthNotImproved(LiquidationError):
+    """the liquidation would not improve the account's health."""
+
+    CODE: ClassVar[int] = 6814
+    RULE: ClassVar[str] = "the liquidation would not improve the account's health"
+
+
+class CollateralRemains(LiquidationError):
+    """the bankrupt account still holds collateral to be sold first."""
+
+    CODE: ClassVar[int] = 6815
+    RULE: ClassVar[str] = "the bankrupt account still holds collateral to be sold first"
+
+
 class Overflow(ArithmeticFailure):
     """a result does not fit its unit."""
 
@@ -950,6 +1062,22 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6700: NothingToCollect,
     6701: PositionNotFound,
     6702: NothingToFold,
+    6800: AccountHealthy,
+    6801: LiquidationNotStarted,
+    6802: LiquidationUnderWay,
+    6803: SelfLiquidation,
+    6804: NothingToLiquidate,
+    6805: UserBankrupt,
+    6806: UserSolvent,
+    6807: NotBackstopOfMarket,
+    6808: BackstopFull,
+    6809: DebtWithinGrace,
+    6810: NothingToCure,
+    6811: LiquidatorMarginTooLow,
+    6812: LiquidatorQuoteTooLow,
+    6813: BankruptcyMarketWrong,
+    6814: HealthNotImproved,
+    6815: CollateralRemains,
     6900: Overflow,
     6901: OutOfRange,
     6904: EpochMismatch,

@@ -13,6 +13,145 @@ from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BankruptcyResolved(Wire):
+    """Sequence of the market. What a market bore of an account's deficit, stage by stage."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('5e56c4c36a48e3a9')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('step', 'u8'),
+        ('user', 'pubkey'),
+        ('user_sequence', 'u64'),
+        ('deficit_atoms', 'u64'),
+        ('share_atoms', 'u64'),
+        ('fees_atoms', 'u64'),
+        ('insurance_atoms', 'u64'),
+        ('deleveraged_atoms', 'i64'),
+        ('tranche_atoms', 'u64'),
+        ('recorded_atoms', 'u64'),
+        ('closed_lots', 'i64'),
+        ('price_q32', 'u64'),
+        ('user_funding_atoms', 'i64'),
+        ('settled_atoms', 'i64'),
+        ('user_cash_atoms_after', 'i64'),
+        ('user_quote_atoms_after', 'i64'),
+        ('pool_atoms', 'u64'),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+        ('market_deficit_atoms', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('a', ("array", 'u64', 2)),
+        ('j_long_low', 'u64'),
+        ('j_long_high', 'i64'),
+        ('j_short_low', 'u64'),
+        ('j_short_high', 'i64'),
+        ('epoch', ("array", 'u32', 2)),
+        ('bankruptcies_open', 'u32'),
+        ('insurance_balance_atoms', 'u64'),
+        ('insurance_tranche_atoms', 'u64'),
+        ('total_atoms', 'u64'),
+        ('debt_atoms', 'u64'),
+        ('ended', 'bool'),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    market_index: int
+    #: `BankruptcyStep`: 0 solvent again, 1 opened, 2 resolved.
+    step: int
+    user: Pubkey
+    user_sequence: int
+    #: Deficit of the account, this market's share of it, and who paid the share.
+    deficit_atoms: int
+    share_atoms: int
+    fees_atoms: int
+    insurance_atoms: int
+    deleveraged_atoms: int
+    tranche_atoms: int
+    recorded_atoms: int
+    #: Signed lots of the position that were closed, and at which price.
+    closed_lots: int
+    price_q32: int
+    user_funding_atoms: int
+    #: From the pool into the user's quote balance; negative: out of it.
+    settled_atoms: int
+    user_cash_atoms_after: int
+    user_quote_atoms_after: int
+    #: Of the market, after.
+    pool_atoms: int
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+    market_deficit_atoms: int
+    open_interest_lots: tuple[int, ...]
+    a: tuple[int, ...]
+    j_long_low: int
+    j_long_high: int
+    j_short_low: int
+    j_short_high: int
+    epoch: tuple[int, ...]
+    bankruptcies_open: int
+    #: Of the insurance fund, after.
+    insurance_balance_atoms: int
+    insurance_tranche_atoms: int
+    #: Quote asset after: positive balances and debts of all users.
+    total_atoms: int
+    debt_atoms: int
+    ended: bool
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollateralLiquidated(Wire):
+    """Sequence of the user. Collateral sold for quote."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('942a1c6848327c62')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('liquidator', 'pubkey'),
+        ('liquidator_sequence', 'u64'),
+        ('collateral_index', 'u16'),
+        ('amount_atoms', 'u64'),
+        ('paid_atoms', 'i64'),
+        ('price_q48', 'u64'),
+        ('discount_bps', 'u16'),
+        ('user_quote_atoms_after', 'i64'),
+        ('liquidator_quote_atoms_after', 'i64'),
+        ('user_collateral_atoms_after', 'u64'),
+        ('liquidator_collateral_atoms_after', 'u64'),
+        ('equity_atoms', 'i64'),
+        ('requirement_atoms', 'i64'),
+        ('total_atoms', 'u64'),
+        ('debt_atoms', 'u64'),
+        ('ended', 'bool'),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    user: Pubkey
+    liquidator: Pubkey
+    liquidator_sequence: int
+    collateral_index: int
+    #: Token atoms that moved to the liquidator.
+    amount_atoms: int
+    #: Quote atoms that moved to the user.
+    paid_atoms: int
+    #: Price before the discount, quote atoms per token atom, 48 fractional bits.
+    price_q48: int
+    discount_bps: int
+    user_quote_atoms_after: int
+    liquidator_quote_atoms_after: int
+    user_collateral_atoms_after: int
+    liquidator_collateral_atoms_after: int
+    equity_atoms: int
+    requirement_atoms: int
+    #: Quote asset after: positive balances and debts of all users.
+    total_atoms: int
+    debt_atoms: int
+    ended: bool
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollateralListed(Wire):
     """Sequence of the exchange."""
 
@@ -131,6 +270,11 @@ class FeesCollected(Wire):
         ('pending_fees_atoms', 'u64'),
         ('pending_insurance_atoms', 'u64'),
         ('insurance_balance_atoms', 'u64'),
+        ('repaid_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
+        ('backstop_atoms', 'u64'),
+        ('backstop_sequence', 'u64'),
+        ('total_atoms', 'u64'),
     )
     sequence: int
     market_index: int
@@ -142,6 +286,14 @@ class FeesCollected(Wire):
     pending_fees_atoms: int
     pending_insurance_atoms: int
     insurance_balance_atoms: int
+    #: Waived to repay the recorded deficit, before anything else.
+    repaid_atoms: int
+    deficit_atoms: int
+    #: Profit of the market's backstop account that went to the insurance fund.
+    backstop_atoms: int
+    backstop_sequence: int
+    #: Quote asset after: sum of positive balances.
+    total_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -182,6 +334,58 @@ class LimitsSet(Wire):
     market_ratio_bps: int
     user_ratio_bps: int
     notional_cap_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidationMatched(Wire):
+    """Sequence of the market. A position closed against resting orders."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('828b8250df5d50f5')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('ask', 'bool'),
+        ('user', 'pubkey'),
+        ('user_sequence', 'u64'),
+        ('user_funding_atoms', 'i64'),
+        ('user_position_lots_after', 'i64'),
+        ('user_cash_atoms_after', 'i64'),
+        ('keeper', 'pubkey'),
+        ('keeper_reward_atoms', 'u64'),
+        ('insurance_fee_atoms', 'u64'),
+        ('equity_atoms', 'i64'),
+        ('requirement_atoms', 'i64'),
+        ('pending_fees_atoms', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('slot', 'u64'),
+        ('time_ms', 'i64'),
+        ('event_hash', 'u64'),
+        ('ended', 'bool'),
+        ('fills', ("vec", Fill)),
+        ('skips', ("vec", Skip)),
+    )
+    sequence: int
+    market_index: int
+    #: The position is closed by selling.
+    ask: bool
+    user: Pubkey
+    user_sequence: int
+    user_funding_atoms: int
+    user_position_lots_after: int
+    user_cash_atoms_after: int
+    keeper: Pubkey
+    keeper_reward_atoms: int
+    insurance_fee_atoms: int
+    equity_atoms: int
+    requirement_atoms: int
+    pending_fees_atoms: int
+    open_interest_lots: tuple[int, ...]
+    slot: int
+    time_ms: int
+    event_hash: int
+    ended: bool
+    fills: tuple[Fill, ...]
+    skips: tuple[Skip, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -235,6 +439,8 @@ class MarketAccrued(Wire):
         ('j_short_high', 'i64'),
         ('dust_atoms', 'i64'),
         ('time_ms', 'i64'),
+        ('epoch', ("array", 'u32', 2)),
+        ('open_interest_lots', ("array", 'u64', 2)),
     )
     sequence: int
     market_index: int
@@ -250,6 +456,10 @@ class MarketAccrued(Wire):
     j_short_high: int
     dust_atoms: int
     time_ms: int
+    #: Epoch of each side after: it rises when a side that was deleveraged to nothing starts anew.
+    epoch: tuple[int, ...]
+    #: Open interest of each side after: folding dust that nobody holds is gone.
+    open_interest_lots: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -331,6 +541,35 @@ class OrdersCancelled(Wire):
     sequence: int
     user: Pubkey
     orders: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersLiquidated(Wire):
+    """Sequence of the user."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('7d2c91115d0fd9f8')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('rung', 'u8'),
+        ('equity_atoms', 'i64'),
+        ('requirement_atoms', 'i64'),
+        ('orders_epoch', 'u64'),
+        ('orders', ("vec", CancelledOrder)),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    user: Pubkey
+    #: `LiquidationRung`: 1 risk-increasing orders cancelled, 2 all orders void, 3 the liquidation ended.
+    rung: int
+    equity_atoms: int
+    #: What the rung compares equity with: cancel margin at rung 1, else maintenance margin.
+    requirement_atoms: int
+    #: Orders with a lower id are void.
+    orders_epoch: int
+    #: Orders taken out at rung 1.
+    orders: tuple[CancelledOrder, ...]
+    time_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -436,6 +675,71 @@ class PnlSettled(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PositionLiquidated(Wire):
+    """Sequence of the market. A position, or part of one, moved to a liquidator or to the market's backstop."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('286b5ad6601e3d80')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('backstop', 'bool'),
+        ('user', 'pubkey'),
+        ('user_sequence', 'u64'),
+        ('liquidator', 'pubkey'),
+        ('liquidator_sequence', 'u64'),
+        ('size_lots', 'i64'),
+        ('deleveraged_lots', 'u64'),
+        ('price_q32', 'u64'),
+        ('liquidator_fee_atoms', 'i64'),
+        ('insurance_fee_atoms', 'i64'),
+        ('user_funding_atoms', 'i64'),
+        ('liquidator_funding_atoms', 'i64'),
+        ('user_position_lots_after', 'i64'),
+        ('user_cash_atoms_after', 'i64'),
+        ('liquidator_position_lots_after', 'i64'),
+        ('liquidator_cash_atoms_after', 'i64'),
+        ('equity_atoms', 'i64'),
+        ('requirement_atoms', 'i64'),
+        ('pending_fees_atoms', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('ended', 'bool'),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    market_index: int
+    #: The other party is the market's backstop account.
+    backstop: bool
+    user: Pubkey
+    user_sequence: int
+    #: The liquidator's `User`, or the backstop.
+    liquidator: Pubkey
+    liquidator_sequence: int
+    #: Lots that the other party took over: positive from a long, negative from a short.
+    size_lots: int
+    #: Lots closed against the other side by deleveraging at the same price.
+    deleveraged_lots: int
+    #: Quote atoms per lot, 32 fractional bits.
+    price_q32: int
+    liquidator_fee_atoms: int
+    insurance_fee_atoms: int
+    #: Folded into the user's cash before.
+    user_funding_atoms: int
+    liquidator_funding_atoms: int
+    user_position_lots_after: int
+    user_cash_atoms_after: int
+    liquidator_position_lots_after: int
+    liquidator_cash_atoms_after: int
+    #: Equity and maintenance requirement of the account before.
+    equity_atoms: int
+    requirement_atoms: int
+    pending_fees_atoms: int
+    open_interest_lots: tuple[int, ...]
+    #: The account is above maintenance margin again.
+    ended: bool
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PositionTouched(Wire):
     """Sequence of the market."""
 
@@ -449,6 +753,8 @@ class PositionTouched(Wire):
         ('cash_atoms', 'i64'),
         ('funding_atoms', 'i64'),
         ('epoch', 'u32'),
+        ('closed_lots', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
     )
     sequence: int
     market_index: int
@@ -458,6 +764,9 @@ class PositionTouched(Wire):
     cash_atoms: int
     funding_atoms: int
     epoch: int
+    #: Lots closed at mark TWAP against the market, because the other side holds no position.
+    closed_lots: int
+    open_interest_lots: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -523,6 +832,8 @@ class Withdrawn(Wire):
 
 
 ALL: tuple[type[Wire], ...] = (
+    BankruptcyResolved,
+    CollateralLiquidated,
     CollateralListed,
     DebtAccrued,
     Deposited,
@@ -531,15 +842,18 @@ ALL: tuple[type[Wire], ...] = (
     FeesCollected,
     InsuranceFunded,
     LimitsSet,
+    LiquidationMatched,
     MarkUpdated,
     MarketAccrued,
     MarketListed,
     OracleUpdated,
     OrderModified,
     OrdersCancelled,
+    OrdersLiquidated,
     OrdersMatched,
     OrdersPlaced,
     PnlSettled,
+    PositionLiquidated,
     PositionTouched,
     UserClosed,
     UserCreated,

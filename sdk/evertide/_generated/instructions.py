@@ -90,7 +90,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'collect_fees': InstructionLayout(
         name='collect_fees',
-        summary="Pays a market's pending fees, as far as its pool reaches, to the insurance fund and the treasury. Anyone.",
+        summary="Repays a market's recorded deficit, then pays its pending fees, as far as its pool reaches, to the insurance fund and the treasury. Anyone.",
         discriminator=bytes.fromhex('a498cf631eba13b6'),
         accounts=(
             AccountSlot('market', True, False, False),
@@ -99,6 +99,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('quote', True, False, False),
             AccountSlot('quote_vault', True, False, False),
             AccountSlot('treasury_token', True, False, False),
+            AccountSlot('backstop', True, False, False),
             AccountSlot('token_program', False, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
@@ -185,6 +186,90 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('roles', ("array", 'pubkey', 4)),
         ),
     ),
+    'liquidate_collateral': InstructionLayout(
+        name='liquidate_collateral',
+        summary="Buys, with the liquidator's quote balance, collateral of an account in liquidation or of one with an old debt.",
+        discriminator=bytes.fromhex('a0c74e8d8c92a6d4'),
+        accounts=(
+            AccountSlot('liquidator_authority', False, True, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('liquidator', True, False, False),
+            AccountSlot('quote', True, False, False),
+            AccountSlot('collateral', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('amount_max_atoms', 'u64'),
+        ),
+    ),
+    'liquidate_orders': InstructionLayout(
+        name='liquidate_orders',
+        summary="Below cancel margin takes out orders that could increase risk, below maintenance margin voids them all and begins the liquidation, at maintenance margin ends it. Anyone.",
+        discriminator=bytes.fromhex('47f74a44f58c9b99'),
+        accounts=(
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'liquidate_position': InstructionLayout(
+        name='liquidate_position',
+        summary="Takes over, at mark and for a fee, up to `size_max_lots` of a position of an account in liquidation.",
+        discriminator=bytes.fromhex('bb4ae5956651dd44'),
+        accounts=(
+            AccountSlot('liquidator_authority', False, True, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('liquidator', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('size_max_lots', 'u64'),
+        ),
+    ),
+    'liquidate_to_backstop': InstructionLayout(
+        name='liquidate_to_backstop',
+        summary="Moves a position below backstop margin to its market's backstop account; what insurance could not carry there is, below ADL margin, deleveraged at mark. Anyone.",
+        discriminator=bytes.fromhex('a19250aeb9a48541'),
+        accounts=(
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('backstop', True, False, False),
+            AccountSlot('insurance', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'liquidate_with_orders': InstructionLayout(
+        name='liquidate_with_orders',
+        summary="Closes up to `size_max_lots` of a position of an account in liquidation against up to 8 resting orders. Anyone.",
+        discriminator=bytes.fromhex('df4d7aaa56f67fd5'),
+        accounts=(
+            AccountSlot('keeper', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('keeper_user', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('size_max_lots', 'u64'),
+            ('makers', ("vec", MakerRef)),
+        ),
+    ),
     'list_collateral': InstructionLayout(
         name='list_collateral',
         summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before opening.",
@@ -215,6 +300,8 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('exchange', True, False, False),
             AccountSlot('risk_cache', True, False, False),
             AccountSlot('market', True, False, False),
+            AccountSlot('backstop', True, False, False),
+            AccountSlot('backstop_orders', True, False, False),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
             AccountSlot('event_authority', False, False, False),
@@ -293,6 +380,22 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('orders', ("vec", OrderArgs)),
+        ),
+    ),
+    'resolve_bankruptcy': InstructionLayout(
+        name='resolve_bankruptcy',
+        summary="Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, tranche, record. Anyone.",
+        discriminator=bytes.fromhex('52fdbb1d661323f8'),
+        accounts=(
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('quote', True, False, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'set_limits': InstructionLayout(

@@ -743,7 +743,8 @@ class Position(Wire):
         ('reduce_only_count', 'u8'),
         ('market_plus_one', 'u16'),
         ('user_ratio_bps', 'u16'),
-        ('padding', ("bytes", 2)),
+        ('bankruptcy', 'u8'),
+        ('deficit_episode', 'u8'),
         ('atoms_per_lot_tick', 'u32'),
     )
     #: Signed lots at `a_snapshot`; the live size is basis * A / a_snapshot, toward zero.
@@ -776,7 +777,10 @@ class Position(Wire):
     market_plus_one: int
     #: User's own minimum initial ratio in this market, bps; 0 = none.
     user_ratio_bps: int
-    padding: bytes = field(default=bytes(2), repr=False)
+    #: `Bankruptcy` of this position.
+    bankruptcy: int
+    #: Low byte of the market's `deficit_episode` in which this position was last paid pro rata.
+    deficit_episode: int
     #: Copy of the market's `atoms_per_lot_tick`, which never changes: it values the open orders without the Market.
     atoms_per_lot_tick: int
 

@@ -60,6 +60,8 @@ pub struct FillFees {
     pub maker_atoms: i64,
     /// Who gets what.
     pub split: FeeSplit,
+    /// Charged to the taker beside, for the market's insurance, atoms: liquidations only.
+    pub insurance_atoms: i64,
 }
 
 /// Whose fees, and how old the taker's order is.
@@ -71,11 +73,14 @@ pub struct FeeTerms<'a> {
     pub keeper: bool,
     /// Age of the taker's order, ms.
     pub age_ms: i64,
+    /// Most that the taker can be charged; a liquidation charges no more than the equity that is left.
+    pub taker_most: Option<Atoms>,
 }
 
 /// Fees of a fill. A share that does not fit the charge is cut, never refused.
 pub fn fill_fees(terms: &FeeTerms, notional: Atoms) -> Result<FillFees> {
     let taker_fee = fee(notional, rate(i64::from(terms.taker.taker_fee_tenth_bps))?).or_refuse()?;
+    let taker_fee = terms.taker_most.map_or(taker_fee, |most| taker_fee.min(most));
     let maker_fee = fee(notional, rate(i64::from(terms.maker.maker_fee_tenth_bps))?).or_refuse()?;
     let keeper = if terms.keeper {
         let shares = &terms.exchange.terms;
@@ -98,7 +103,7 @@ pub fn fill_fees(terms: &FeeTerms, notional: Atoms) -> Result<FillFees> {
     };
     let split = split(&claims).or_refuse()?;
     let maker_atoms = if maker_fee.is_negative() { split.rebate.negate().get() } else { maker_fee.get() };
-    Ok(FillFees { taker_atoms: taker_fee.get(), maker_atoms, split })
+    Ok(FillFees { taker_atoms: taker_fee.get(), maker_atoms, split, insurance_atoms: 0 })
 }
 
 fn rate(tenth_bps: i64) -> Result<Ppm> {

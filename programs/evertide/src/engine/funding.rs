@@ -23,6 +23,7 @@ const HOURS_ONE_BY_ONE: u32 = 3;
 const RING_HOURS: i64 = 24;
 
 /// Accrues funding and the premium average up to now. The first price of a market starts its clock.
+#[inline(never)]
 pub fn accrue(market: &mut Market, now: Now) -> Result<()> {
     if market.index_price_q32 == 0 || now.ms <= market.accrued_ms {
         return Ok(());
@@ -123,6 +124,7 @@ fn fix_rate(market: &mut Market, hour_end_ms: i64) -> Result<()> {
 }
 
 /// The premium of the impact prices shown, against the present index; 0 unless both sides are shown.
+#[inline(never)]
 pub fn refresh_premium(market: &mut Market, now_ms: i64) -> Result<()> {
     if market.index_price_q32 == 0 {
         return Ok(());

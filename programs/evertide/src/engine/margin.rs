@@ -9,7 +9,7 @@ use evertide_math::collateral::{
     collateral_value, price_less_confidence, scaled_weight, stale_price, weighted_collateral,
 };
 use evertide_math::debt::balance_with_interest;
-use evertide_math::index::{fold_cached, SideIndex, Snapshot};
+use evertide_math::index::{dropped_value, fold_cached, SideIndex, Snapshot};
 use evertide_math::margin::{requirement, weighted_value, MarginKind, MarginTerms, MarginTiers, PositionInput, Tier};
 use evertide_math::notional::{notional_ceil, position_value, worse_price};
 use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX};
@@ -67,6 +67,7 @@ impl Valuation {
 }
 
 /// Values a user for one kind of test, from cached rows.
+#[inline(never)]
 pub fn value(user: &User, cache: &RiskCache, kind: MarginKind, freshness: Freshness) -> Result<Valuation> {
     let mut sum = Valuation::default();
     let quote_row = &cache.collaterals[0];
@@ -123,7 +124,13 @@ pub fn folded(position: &Position, row: &MarketRow) -> Result<(i64, i64)> {
     let side = side_of(position.basis_lots);
     let snapshot = snapshot(position)?;
     let fold = fold_cached(&snapshot, &row_side(row, side)).or_refuse()?;
-    let cash = position.cash_atoms.checked_add(fold.cash_delta.get()).or_refuse()?;
+    let mut cash = position.cash_atoms.checked_add(fold.cash_delta.get()).or_refuse()?;
+    if fold.dropped_q16 != 0 {
+        let price = if row.twap_price_q32 == 0 { row.mark_price_q32 } else { row.twap_price_q32 };
+        let price = PriceQ32::new(price).or_refuse()?;
+        cash =
+            cash.checked_add(dropped_value(snapshot.basis, fold.dropped_q16, price).or_refuse()?.get()).or_refuse()?;
+    }
     Ok((fold.size.get(), cash))
 }
 

@@ -20,6 +20,7 @@ pub fn is_computable(market: &Market, now_ms: i64) -> bool {
 }
 
 /// Computes the mark and its averages from the evidence that is alive now.
+#[inline(never)]
 pub fn refresh(market: &mut Market, now: Now) -> Result<()> {
     let elapsed = Millis::new(now.ms.saturating_sub(market.mark_ms).max(0)).or_refuse()?;
     let tick_value = AtomsPerLotTick::new(market.atoms_per_lot_tick).or_refuse()?;

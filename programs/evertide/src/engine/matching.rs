@@ -82,13 +82,25 @@ impl Rules {
         let bits = with_staleness(market.validity, rules, market.publish_time_ms, now.ms);
         let allowed = is_allowed(&rules.refused, OracleAction::Fill, bits);
         require!(allowed, EvertideError::OracleValidityForbids);
+        let reduce_only = status != MarketStatus::Active as u8 || is_closed(exchange, Gate::MatchOrders, now.ms);
+        Self::with(market, reduce_only, now)
+    }
+
+    /// The rules of a liquidation: neither a breaker's cool-down nor a gate or a pause stops one.
+    pub fn of_liquidation(market: &Market, now: Now) -> Result<Self> {
+        require!(market.status <= MarketStatus::ReduceOnly as u8, EvertideError::MarketCannotMatch);
+        let reduce_only = market.latch != 0 || market.status == MarketStatus::ReduceOnly as u8;
+        Self::with(market, reduce_only, now)
+    }
+
+    fn with(market: &Market, reduce_only: bool, now: Now) -> Result<Self> {
         Ok(Self {
             now,
             tick_value: AtomsPerLotTick::new(market.atoms_per_lot_tick).or_refuse()?,
             index: PriceQ32::new(market.index_price_q32).or_refuse()?,
             twap: PriceQ32::new(market.index_twap_q32).or_refuse()?,
             band: band(market)?,
-            reduce_only: status != MarketStatus::Active as u8 || is_closed(exchange, Gate::MatchOrders, now.ms),
+            reduce_only,
         })
     }
 
@@ -161,6 +173,11 @@ impl Taker {
             hash: order_hash(order.placed_slot, orders_key.as_array(), order.order_id),
             max_slippage_bps: terms.max_slippage_bps,
         })
+    }
+
+    /// A liquidation as taker: meets makers of an earlier slot, down to its limit.
+    pub fn of_liquidation(side: Side, limit: Ticks, now: Now) -> Self {
+        Self { side, limit, earlier_slot_only: true, placed_slot: now.slot, hash: 0, max_slippage_bps: 0 }
     }
 
     /// Whether `maker` may be maker for this taker, by age: earlier slot, or the older of two resting orders.

@@ -1,12 +1,17 @@
 //! What instructions share: load, compute with `evertide-math`, write back.
 
 pub mod average;
+pub mod bankruptcy;
 pub mod collateral_slots;
+pub mod cover;
+pub mod epoch;
 pub mod evidence;
 pub mod feed;
 pub mod fees;
 pub mod fill;
 pub mod funding;
+pub mod ladder;
+pub mod liquidation;
 pub mod load;
 pub mod margin;
 pub mod mark;
@@ -19,4 +24,6 @@ pub mod quote;
 pub mod row;
 pub mod session;
 pub mod session_fill;
+pub mod session_liquidation;
 pub mod settle;
+pub mod transfer;

@@ -65,6 +65,7 @@ pub fn find_order(orders: &Orders, order_id: u64) -> Option<usize> {
 /// Takes an order out of its slot and out of the aggregates; frees the position slot behind it when that empties.
 ///
 /// A void order has left the aggregates already: raising the epoch zeroes them.
+#[inline(never)]
 pub fn remove(user: &mut User, orders: &mut Orders, slot: usize) -> Result<CancelledOrder> {
     let order = orders.orders.get_mut(slot).ok_or(EvertideError::OrderNotFound)?;
     let removed = CancelledOrder {

@@ -1,14 +1,14 @@
 //! One position slot: finding and freeing it, folding it against its market, and counting the orders behind it.
 
 use anchor_lang::prelude::*;
-use evertide_math::index::{fold, SideIndex};
+use evertide_math::index::{dropped_value, fold, SideIndex};
 use evertide_math::pnl::remaining_entry;
-use evertide_math::{Atoms, Lots};
+use evertide_math::{Atoms, Lots, PriceQ32};
 
 use super::margin::{side_of, snapshot};
 use super::row::FLAG_ISOLATED_ONLY;
 use crate::error::{EvertideError, OrRefuse};
-use crate::state::{order_flags, Market, Order, Position, RiskCache, User};
+use crate::state::{order_flags, Bankruptcy, Market, Order, Position, RiskCache, User};
 
 /// Slot number of a market's position, if the user has one.
 #[inline(always)]
@@ -18,6 +18,7 @@ pub fn find(user: &User, market_index: u16) -> Option<usize> {
 }
 
 /// Slot number of a market's position; takes a free slot when the user has none.
+#[inline(never)]
 pub fn slot_for(user: &mut User, market: &Market) -> Result<usize> {
     let tick_value = u32::try_from(market.atoms_per_lot_tick).map_err(|_| EvertideError::OutOfRange)?;
     if let Some(slot) = find(user, market.index) {
@@ -49,12 +50,14 @@ pub fn require_isolation(user: &User, market: &Market, cache: &RiskCache) -> Res
 }
 
 /// Frees a slot that holds no size, no cash, no order and no limit of the user's own.
+#[inline(never)]
 pub fn release_if_empty(user: &mut User, slot: usize) -> Result<()> {
     let position = &user.positions[slot];
     let used = position.basis_lots != 0
         || position.cash_atoms != 0
         || position.open_order_count != 0
         || position.user_ratio_bps != 0
+        || position.bankruptcy == Bankruptcy::Open as u8
         || position.market_plus_one == 0;
     if !used {
         user.positions[slot] = bytemuck::Zeroable::zeroed();
@@ -74,16 +77,23 @@ pub fn market_side(market: &Market, side: usize) -> SideIndex {
     }
 }
 
+/// The price at which lots without a counterparty close against their market: the 5-minute TWAP of the mark.
+pub fn closing_price(market: &Market) -> Result<PriceQ32> {
+    let price = if market.mark_twap_q32 == 0 { market.index_price_q32 } else { market.mark_twap_q32 };
+    PriceQ32::new(price).or_refuse()
+}
+
 /// What folding did to a position.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct FoldOutcome {
-    /// Cash received since the last fold, atoms; negative when paid.
+    /// Cash received since the last fold, atoms; negative when paid: funding, and what deleveraging paid for lots.
     pub funding_atoms: i64,
     /// Anything about the position changed.
     pub changed: bool,
 }
 
 /// Brings a position to the market's indices: size, cash, entry and snapshot.
+#[inline(never)]
 pub fn fold_position(position: &mut Position, market: &mut Market) -> Result<FoldOutcome> {
     if position.basis_lots == 0 {
         return Ok(FoldOutcome::default());
@@ -95,14 +105,19 @@ pub fn fold_position(position: &mut Position, market: &mut Market) -> Result<Fol
     }
     let before = Lots::new(position.basis_lots).or_refuse()?;
     let folded = fold(&snapshot(position)?, &index).or_refuse()?;
-    let funding_atoms = folded.cash_delta.get();
+    let mut funding_atoms = folded.cash_delta.get();
+    if folded.dropped_q16 != 0 {
+        let part = dropped_value(before, folded.dropped_q16, closing_price(market)?).or_refuse()?;
+        funding_atoms = funding_atoms.checked_add(part.get()).or_refuse()?;
+    }
     add_cash(position, market, funding_atoms)?;
-    position.funding_atoms = position.funding_atoms.checked_add(funding_atoms).or_refuse()?;
-    if folded.size != before {
+    if folded.size == before {
+        position.funding_atoms = position.funding_atoms.checked_add(funding_atoms).or_refuse()?;
+    } else {
         let entry = Atoms::new(position.entry_atoms).or_refuse()?;
         position.entry_atoms = remaining_entry(entry, folded.size, before).or_refuse()?.get();
     }
-    if folded.truncated {
+    if folded.dropped_q16 != 0 {
         market.dust_lots[side] = market.dust_lots[side].checked_add(1).or_refuse()?;
     }
     if position.epoch != index.epoch {
@@ -123,13 +138,15 @@ pub fn add_cash(position: &mut Position, market: &mut Market, amount_atoms: i64)
 }
 
 /// What of the pool belongs to nobody, atoms. Exact while no position is open: claims are stored, not folded.
+#[inline(never)]
 pub fn count_dust(market: &mut Market) -> Result<()> {
     if market.open_interest_lots != [0; 2] || market.position_count != [0; 2] || market.stale_count != [0; 2] {
         return Ok(());
     }
     let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
-    let pool = i64::try_from(market.pool_atoms).map_err(|_| EvertideError::Overflow)?;
-    market.dust_atoms = pool.checked_sub(owed).or_refuse()?;
+    let backed = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
+    let backed = i64::try_from(backed).map_err(|_| EvertideError::Overflow)?;
+    market.dust_atoms = backed.checked_sub(owed).or_refuse()?;
     Ok(())
 }
 

@@ -21,6 +21,7 @@ pub fn require_quote(collateral: &Collateral) -> Result<()> {
 }
 
 /// Adds the interest since the user was last touched to its debt; returns it in atoms.
+#[inline(never)]
 pub fn accrue_interest(user: &mut User, quote: &mut Collateral) -> Result<u64> {
     let before = Atoms::new(user.quote_atoms).or_refuse()?;
     let after = balance_with_interest(before, user.debt_index_q48, quote.debt_index_q48).or_refuse()?;
@@ -36,6 +37,7 @@ pub fn accrue_interest(user: &mut User, quote: &mut Collateral) -> Result<u64> {
 
 /// Adds a signed amount to the user's quote balance and keeps the totals of balances and debts. Interest is accrued
 /// first, so that the amount meets the whole debt.
+#[inline(never)]
 pub fn change_balance(user: &mut User, quote: &mut Collateral, amount_atoms: i64, now_ms: i64) -> Result<()> {
     accrue_interest(user, quote)?;
     roll_average(quote, now_ms)?;

@@ -17,6 +17,7 @@ pub const FLAG_ISOLATED_ONLY: u16 = 1;
 
 /// Copies the market into its row. The mark is clamped to its radius around the index, so that a row never holds a
 /// mark that an index update has left behind.
+#[inline(never)]
 pub fn write_market_row(market: &Market, cache: &mut RiskCache, now: Now) -> Result<()> {
     let row = market_row_mut(cache, market.index)?;
     row.index_price_q32 = market.index_price_q32;

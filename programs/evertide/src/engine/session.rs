@@ -3,9 +3,11 @@
 use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::margin::MarginKind;
+use evertide_math::PriceQ32;
 
 use super::fees;
 use super::fill::{margin_holds, Exposure};
+use super::liquidation::Rates;
 use super::load::Pair;
 use super::matching::{nothing_filled, refusal, PriorityGuard, Rules, SkipReason, Taker};
 use super::orders::{find_order, is_ask, is_reduce_only, reduce_size, remove};
@@ -22,10 +24,10 @@ pub struct Session<'a> {
     pub cache: &'a RiskCache,
     pub market: &'a mut Market,
     pub taker_user: &'a mut User,
-    pub taker_orders: &'a mut Orders,
+    /// None when the taker is a liquidation: it has no order.
+    pub taker_orders: Option<&'a mut Orders>,
     pub taker_user_key: Address,
     pub taker_orders_key: Address,
-    pub taker_order_id: u64,
     /// Whether a keeper's account is there to be credited.
     pub keeper: bool,
     pub rules: Rules,
@@ -46,7 +48,21 @@ pub(super) struct State {
     pub(super) last_reason: Option<SkipReason>,
     /// A self-trade rule took an order out: the match has done something without a fill.
     pub(super) self_trade: bool,
+    /// What a liquidation may charge, and what is left of the account's equity.
+    pub(super) liquidation: Option<Liquidation>,
     pub(super) outcome: Outcome,
+}
+
+/// A taker that is a position in liquidation.
+#[derive(Clone, Copy, Debug)]
+pub struct Liquidation {
+    pub rates: Rates,
+    /// Price at which the account is valued.
+    pub mark: PriceQ32,
+    /// Equity left after the fills so far, atoms.
+    pub equity: i64,
+    /// Most lots.
+    pub lots: u64,
 }
 
 /// What the event tells.
@@ -55,6 +71,8 @@ pub struct Outcome {
     pub fills: Vec<Fill>,
     pub skips: Vec<Skip>,
     pub keeper_atoms: u64,
+    /// Insurance fees of a liquidation.
+    pub insurance_atoms: u64,
     pub notional_atoms: u64,
     pub taker_funding_atoms: i64,
     pub taker_position_lots: i64,
@@ -114,6 +132,7 @@ impl<'a> Session<'a> {
             guard: PriorityGuard::default(),
             last_reason: None,
             self_trade: false,
+            liquidation: None,
             outcome,
         };
         Ok(Self {
@@ -121,10 +140,9 @@ impl<'a> Session<'a> {
             cache,
             market,
             taker_user,
-            taker_orders,
+            taker_orders: Some(taker_orders),
             taker_user_key,
             taker_orders_key,
-            taker_order_id: parts.taker_order_id,
             keeper: parts.keeper,
             rules,
             state,
@@ -137,6 +155,7 @@ impl<'a> Session<'a> {
     }
 
     /// Offers one maker's order to the taker: fills it, or passes it over with a reason.
+    #[inline(never)]
     pub fn offer(&mut self, pair: &mut Pair, order_id: u64) -> Result<()> {
         let maker = *pair.user.address();
         let orders_key = *pair.orders.address();
@@ -172,13 +191,17 @@ impl<'a> Session<'a> {
     }
 
     /// Offers the taker an order of its own account: only the self-trade rule can apply.
+    #[inline(never)]
     pub fn offer_own(&mut self, order_id: u64) -> Result<()> {
         let mut skip = Skip { maker: self.taker_user_key, order_id, ..Skip::default() };
         skip.maker_sequence = self.taker_user.sequence;
-        let Some(slot) = find_order(self.taker_orders, order_id) else {
+        let Some(orders) = self.taker_orders.as_ref() else {
+            return self.pass_over(skip, SkipReason::SelfTrade);
+        };
+        let Some(slot) = find_order(orders, order_id) else {
             return self.pass_over(skip, SkipReason::Missing);
         };
-        let order = self.taker_orders.orders[slot];
+        let order = orders.orders[slot];
         let key = self.taker_orders_key;
         let reason = self.admit(&order, &key, self.taker_user.orders_epoch)?;
         if let Some(reason) = reason {
@@ -205,13 +228,17 @@ impl<'a> Session<'a> {
     }
 
     /// Applies the taker's self-trade rule to two orders of one authority. Returns whether the maker's was taken out.
+    /// A liquidation has no rule: it passes the maker over.
     fn self_trade(&mut self, pair: Option<&mut Pair>, slot: usize, maker: &Order) -> Result<bool> {
+        let Some(taker_orders) = self.taker_orders.as_mut() else {
+            return Ok(false);
+        };
         self.state.self_trade = true;
         let rule = self.state.order.self_trade;
         let shared = self.state.left_lots.min(maker.size_lots);
         let (from_taker, from_maker) = if rule == SelfTradeRule::CancelNewest as u8 {
             // The maker is always the older of the two.
-            (self.taker_orders.orders[self.state.order_slot].size_lots, 0)
+            (taker_orders.orders[self.state.order_slot].size_lots, 0)
         } else if rule == SelfTradeRule::CancelOldest as u8 {
             (0, maker.size_lots)
         } else {
@@ -219,23 +246,44 @@ impl<'a> Session<'a> {
         };
         match pair {
             Some(pair) => reduce_size(&mut pair.user, &mut pair.orders, slot, from_maker)?,
-            None => reduce_size(self.taker_user, self.taker_orders, slot, from_maker)?,
+            None => reduce_size(self.taker_user, taker_orders, slot, from_maker)?,
         }
         if from_taker != 0 {
-            reduce_size(self.taker_user, self.taker_orders, self.state.order_slot, from_taker)?;
+            reduce_size(self.taker_user, taker_orders, self.state.order_slot, from_taker)?;
             self.state.left_lots = self.state.left_lots.saturating_sub(from_taker);
         }
         Ok(from_maker == maker.size_lots)
     }
 
     /// Ends the match: the taker's margin, its order, the market's counters. A match that did nothing fails.
+    #[inline(never)]
     pub fn finish(mut self) -> Result<Outcome> {
         let filled = !self.state.outcome.fills.is_empty();
         if !filled && !self.state.self_trade {
             return Err(nothing_filled(self.state.last_reason).into());
         }
+        let position = &self.taker_user.positions[self.state.position_slot];
+        self.state.outcome.taker_position_lots = position.basis_lots;
+        self.state.outcome.taker_cash_atoms = position.cash_atoms;
+        if self.state.liquidation.is_none() {
+            self.finish_order()?;
+        }
+        if filled {
+            let notional = self.state.outcome.notional_atoms;
+            fees::add_volume(self.taker_user, notional, self.rules.now.ms)?;
+            self.market.volume_atoms = self.market.volume_atoms.saturating_add(notional);
+            self.market.last_fill_ms = self.rules.now.ms;
+        }
+        Ok(self.state.outcome)
+    }
+
+    /// What holds for a taker with an order: all or nothing, margin after the fills, a finished order leaves its slot.
+    fn finish_order(&mut self) -> Result<()> {
         let slot = self.state.order_slot;
-        let order = self.taker_orders.orders[slot];
+        let Some(orders) = self.taker_orders.as_mut() else {
+            return Ok(());
+        };
+        let order = orders.orders[slot];
         if self.state.order.time_in_force == TimeInForce::FillOrKill as u8 {
             let done = order.filled_lots.saturating_sub(self.state.order.filled_lots);
             require_cmp!(done, ==, self.state.order.size_lots, EvertideError::FillOrKillNotFilled);
@@ -246,21 +294,12 @@ impl<'a> Session<'a> {
             let verdict = margin_holds(self.taker_user, self.cache, self.market, exposure, kind, now_ms)?;
             verdict.require(EvertideError::TakerMarginTooLow)?;
         }
-        let position = &self.taker_user.positions[self.state.position_slot];
-        let held_lots = position.basis_lots;
-        self.state.outcome.taker_position_lots = held_lots;
-        self.state.outcome.taker_cash_atoms = position.cash_atoms;
         self.state.outcome.taker_remaining_lots = order.size_lots;
+        let held_lots = self.state.outcome.taker_position_lots;
         if order.order_id != 0 && (order.size_lots == 0 || (is_reduce_only(&order) && held_lots == 0)) {
-            remove(self.taker_user, self.taker_orders, slot)?;
+            remove(self.taker_user, orders, slot)?;
         }
-        if filled {
-            let notional = self.state.outcome.notional_atoms;
-            fees::add_volume(self.taker_user, notional, self.rules.now.ms)?;
-            self.market.volume_atoms = self.market.volume_atoms.saturating_add(notional);
-            self.market.last_fill_ms = self.rules.now.ms;
-        }
-        Ok(self.state.outcome)
+        Ok(())
     }
 }
 

@@ -2,8 +2,9 @@
 
 use anchor_lang::prelude::*;
 use evertide_math::margin::MarginKind;
+use evertide_math::notional::position_value;
 use evertide_math::pnl::Filled;
-use evertide_math::{Lots, Side, Ticks};
+use evertide_math::{Atoms, Lots, Side, Ticks};
 
 use super::fees::{self, fill_fees, FeeTerms, FillFees};
 use super::fill::{self, margin_holds, preview, Exposure, FillTerms, OpenInterest};
@@ -12,7 +13,8 @@ use super::margin::side_of;
 use super::matching::{roll_hash, SkipReason};
 use super::orders::{fill_order, is_ask, is_reduce_only, remove};
 use super::position::{add_cash, market_side};
-use super::session::{opposing_lots, Session};
+use super::session::{opposing_lots, Liquidation, Session};
+use super::transfer::keep_insurance_fee;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::Fill;
 use crate::require_cmp;
@@ -49,7 +51,9 @@ impl Session<'_> {
             return Ok(Some(reason));
         }
         let maker_tier = *fees::tier_of(self.exchange, &pair.user, self.rules.now.ms)?;
-        let charge = self.charge(&maker_tier, &made)?;
+        let Some(charge) = self.charge(&maker_tier, &made, &taken)? else {
+            return Ok(Some(SkipReason::Margin));
+        };
         fill::write(&mut pair.user.positions[at], self.market, &made, charge.maker_atoms)?;
         fill_order(&mut pair.user, &mut pair.orders, slot, at, lots)?;
         let exposure = Exposure { side: taker_side.opposite(), increases: !made.opened.is_zero(), worst: price };
@@ -67,15 +71,39 @@ impl Session<'_> {
         Ok(None)
     }
 
-    fn charge(&self, maker_tier: &FeeTier, made: &Filled) -> Result<FillFees> {
+    /// Fees of a fill. `None`: the fill would leave an account in liquidation below zero.
+    fn charge(&self, maker_tier: &FeeTier, made: &Filled, taken: &Filled) -> Result<Option<FillFees>> {
+        let mut taker_most = None;
+        if let Some(liquidation) = &self.state.liquidation {
+            let left = self.equity_after(liquidation, taken)?;
+            if left < 0 {
+                return Ok(None);
+            }
+            taker_most = Some(Atoms::new(left).or_refuse()?);
+        }
         let terms = FeeTerms {
             exchange: self.exchange,
             taker: &self.state.tier,
             maker: maker_tier,
             keeper: self.keeper,
             age_ms: self.rules.now.ms.saturating_sub(self.state.order.placed_ms),
+            taker_most,
         };
-        fill_fees(&terms, made.notional)
+        let mut charge = fill_fees(&terms, made.notional)?;
+        if let (Some(liquidation), Some(most)) = (&self.state.liquidation, taker_most) {
+            let wanted = made.notional.ratio_floor(liquidation.rates.insurance).or_refuse()?.get();
+            charge.insurance_atoms = wanted.min(most.get().saturating_sub(charge.taker_atoms));
+        }
+        Ok(Some(charge))
+    }
+
+    /// Equity of the account in liquidation after a fill at its price, before fees.
+    fn equity_after(&self, liquidation: &Liquidation, taken: &Filled) -> Result<i64> {
+        let before = &self.taker_user.positions[self.state.position_slot];
+        let size = Lots::new(before.basis_lots).or_refuse()?;
+        let held = position_value(size, Atoms::new(before.cash_atoms).or_refuse()?, liquidation.mark).or_refuse()?;
+        let after = position_value(taken.holding.size, taken.holding.cash, liquidation.mark).or_refuse()?;
+        liquidation.equity.checked_add(after.minus(held).or_refuse()?.get()).or_refuse()
     }
 
     /// Limits that a fill must respect: the maker is passed over, the taker's own limit fails the match.
@@ -110,8 +138,18 @@ impl Session<'_> {
     /// Writes the taker's part of a fill.
     fn take(&mut self, taken: &Filled, charge: &FillFees, lots: u64, price: Ticks) -> Result<()> {
         let at = self.state.position_slot;
-        fill::write(&mut self.taker_user.positions[at], self.market, taken, charge.taker_atoms)?;
-        fill_order(self.taker_user, self.taker_orders, self.state.order_slot, at, lots)?;
+        let charged = charge.taker_atoms.checked_add(charge.insurance_atoms).or_refuse()?;
+        if let Some(mut liquidation) = self.state.liquidation {
+            liquidation.equity = self.equity_after(&liquidation, taken)?.checked_sub(charged).or_refuse()?;
+            self.state.liquidation = Some(liquidation);
+        }
+        fill::write(&mut self.taker_user.positions[at], self.market, taken, charged)?;
+        if let Some(orders) = self.taker_orders.as_mut() {
+            fill_order(self.taker_user, orders, self.state.order_slot, at, lots)?;
+        }
+        let insurance = charge.insurance_atoms.unsigned_abs();
+        self.state.outcome.insurance_atoms = self.state.outcome.insurance_atoms.checked_add(insurance).or_refuse()?;
+        keep_insurance_fee(self.market, insurance)?;
         self.state.left_lots = self.state.left_lots.checked_sub(lots).or_refuse()?;
         self.widen_exposure(price, !taken.opened.is_zero());
         let notional = taken.notional.magnitude();

@@ -5,7 +5,7 @@ use evertide_math::debt::{max_new_debt, DebtLimits};
 use evertide_math::margin::MarginKind;
 use evertide_math::notional::{position_value, realised, worse_price};
 use evertide_math::oracle::{is_allowed, OracleAction};
-use evertide_math::settle::{settle, SettleInput};
+use evertide_math::settle::{pro_rata, settle, SettleInput};
 use evertide_math::{Atoms, Bps, Lots, PriceQ32};
 
 use super::margin::{collateral_total, market_row, Freshness};
@@ -13,7 +13,7 @@ use super::oracle::with_staleness;
 use super::position::add_cash;
 use crate::error::OrRefuse;
 use crate::guards::Now;
-use crate::state::{Collateral, Exchange, Market, RiskCache, User};
+use crate::state::{Collateral, Exchange, Market, Position, RiskCache, User};
 
 /// What a settlement of one position depends on; `None` when the price does not allow one now.
 pub fn plan(
@@ -73,14 +73,36 @@ fn debt_room(exchange: &Exchange, cache: &RiskCache, user: &User, quote: &Collat
     Ok(room.min(under_cap))
 }
 
+/// While a deficit is recorded, a profit is paid by the part of all claims that the pool backs, once in each episode.
+fn pro_rated(market: &Market, position: &Position, input: &SettleInput) -> Result<SettleInput> {
+    if market.deficit_atoms == 0 || input.value.is_negative() {
+        return Ok(*input);
+    }
+    if position.deficit_episode == episode(market) {
+        return Ok(SettleInput { value: Atoms::ZERO, ..*input });
+    }
+    let claims = input.pool.plus(Atoms::from_unsigned(market.deficit_atoms).or_refuse()?).or_refuse()?;
+    let profit = input.value.min(input.realised).max(Atoms::ZERO).min(claims);
+    Ok(SettleInput { value: pro_rata(profit, input.pool, claims).or_refuse()?, ..*input })
+}
+
+/// Low byte of the number of the deficit that is open; never 0, which means none.
+fn episode(market: &Market) -> u8 {
+    (market.deficit_episode as u8).max(1)
+}
+
 /// Moves cash and pool; returns the signed amount that goes into the quote balance.
 pub fn apply(market: &mut Market, user: &mut User, slot: usize, plan: &Option<SettleInput>) -> Result<i64> {
     let Some(input) = plan else {
         return Ok(0);
     };
     let position = &mut user.positions[slot];
+    let input = &pro_rated(market, position, input)?;
     let settled = settle(input, Atoms::new(position.cash_atoms).or_refuse()?).or_refuse()?;
     add_cash(position, market, settled.amount.negate().get())?;
     market.pool_atoms = settled.pool.magnitude();
+    if market.deficit_atoms != 0 && settled.amount.get() > 0 {
+        position.deficit_episode = episode(market);
+    }
     Ok(settled.amount.get())
 }

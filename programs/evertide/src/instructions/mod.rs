@@ -4,8 +4,10 @@ pub mod admin;
 pub mod guard;
 pub mod keeper;
 pub mod trader;
+pub mod way_down;
 
 pub use admin::*;
 pub use guard::*;
 pub use keeper::*;
 pub use trader::*;
+pub use way_down::*;

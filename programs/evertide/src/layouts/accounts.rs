@@ -122,7 +122,9 @@ fn market() -> Layout {
             padding2: u32,
             season_ms: i64,
             claims_atoms: i64,
-            reserved: [u64; 15],
+            deficit_episode: u32,
+            padding3: u32,
+            reserved: [u64; 14],
         }
     )
 }

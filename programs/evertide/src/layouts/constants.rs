@@ -3,9 +3,13 @@
 use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, oracle, units};
 
 use super::Constant;
-use crate::engine::{margin as valuation, oracle as prices, quote};
+use crate::engine::{
+    bankruptcy::BankruptcyStep, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote,
+};
 use crate::guards::{bounds, clock, gate, timelock, Gate};
-use crate::instructions::{admin::list_collateral, guard::assert_health, trader::deposit, trader::set_limits};
+use crate::instructions::{
+    admin::list_collateral, guard::assert_health, trader::deposit, trader::set_limits, way_down::liquidate_collateral,
+};
 use crate::state::*;
 
 macro_rules! constants {
@@ -56,6 +60,16 @@ fn kinds() -> Vec<Constant> {
         GATE_PLACE_ORDERS = Gate::PlaceOrders, "Bit number in gates_closed: orders that are not reduce-only.";
         GATE_MATCH_ORDERS = Gate::MatchOrders, "Bit number in gates_closed: fills that increase a position.";
         GATE_OPEN_LANE = Gate::OpenLane, "Bit number in gates_closed: withdrawals through the open lane.";
+        LIQUIDATION_RUNG_CANCEL = LiquidationRung::Cancel, "OrdersLiquidated.rung: risk-increasing orders taken out.";
+        LIQUIDATION_RUNG_VOID = LiquidationRung::Void, "OrdersLiquidated.rung: all orders void.";
+        LIQUIDATION_RUNG_ENDED = LiquidationRung::Ended, "OrdersLiquidated.rung: the liquidation ended.";
+        BANKRUPTCY_STEP_CLOSED = BankruptcyStep::Closed, "BankruptcyResolved.step: solvent again.";
+        BANKRUPTCY_STEP_OPENED = BankruptcyStep::Opened, "BankruptcyResolved.step: detected, collateral left.";
+        BANKRUPTCY_STEP_RESOLVED = BankruptcyStep::Resolved, "BankruptcyResolved.step: the market bore its share.";
+        BANKRUPTCY_OPEN = Bankruptcy::Open, "Position.bankruptcy: its market is latched reduce-only.";
+        BANKRUPTCY_RESOLVED = Bankruptcy::Resolved, "Position.bankruptcy: its market has borne its share.";
+        DEBT_GRACE_MS = liquidate_collateral::DEBT_GRACE_MS, "Grace of a debt before collateral is sold, ms.";
+        DEBT_DISCOUNT_RISE_MS = liquidate_collateral::DEBT_DISCOUNT_RISE_MS, "Rise of the discount after it, ms.";
         HEALTH_INITIAL = assert_health::HEALTH_INITIAL, "Kind of assert_health: initial margin.";
         HEALTH_MAINTENANCE = assert_health::HEALTH_MAINTENANCE, "Kind of assert_health: maintenance margin.";
     }

@@ -205,7 +205,8 @@ fn position() -> Layout {
             reduce_only_count: u8,
             market_plus_one: u16,
             user_ratio_bps: u16,
-            padding: [u8; 2],
+            bankruptcy: u8,
+            deficit_episode: u8,
             atoms_per_lot_tick: u32,
         }
     )

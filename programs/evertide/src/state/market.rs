@@ -248,9 +248,12 @@ pub struct Market {
     pub padding2: u32,
     /// Start of that step, unix ms.
     pub season_ms: i64,
-    /// Sum of all positions' `cash_atoms` as stored: `pool = claims + pending fees + dust` when nothing is open.
+    /// Sum of all positions' `cash_atoms` as stored: `pool + deficit = claims + pending fees + dust` when nothing is open.
     pub claims_atoms: i64,
-    pub reserved: [u64; 15],
+    /// Number of times that a deficit was recorded after none was open: each position is paid pro rata once in each.
+    pub deficit_episode: u32,
+    pub padding3: u32,
+    pub reserved: [u64; 14],
 }
 
 const _: () = assert!(core::mem::size_of::<OracleRules>() == 96);

@@ -53,9 +53,23 @@ pub struct Position {
     pub market_plus_one: u16,
     /// User's own minimum initial ratio in this market, bps; 0 = none.
     pub user_ratio_bps: u16,
-    pub padding: [u8; 2],
+    /// `Bankruptcy` of this position.
+    pub bankruptcy: u8,
+    /// Low byte of the market's `deficit_episode` in which this position was last paid pro rata.
+    pub deficit_episode: u8,
     /// Copy of the market's `atoms_per_lot_tick`, which never changes: it values the open orders without the Market.
     pub atoms_per_lot_tick: u32,
+}
+
+/// What a bankruptcy has done to a position.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Bankruptcy {
+    None = 0,
+    /// Detected: its market is latched reduce-only until it is resolved or the account is solvent again.
+    Open = 1,
+    /// Its market has borne its share of the deficit.
+    Resolved = 2,
 }
 
 /// Seeds: `user, authority, sub_id (u16 LE)`. Written by its owner and by keepers.

@@ -5,10 +5,11 @@ use evertide_math::index::INDEX_ONE;
 
 use crate::engine::row::{write_market_row, write_market_terms};
 use crate::error::{EvertideError, OrRefuse};
-use crate::events::MarketListed;
-use crate::guards::{bounds, gate, nonce, now, role};
+use crate::events::{MarketListed, UserCreated};
+use crate::guards::{bounds, gate, nonce, now, role, Now};
+use crate::instructions::trader::create_user::{initialize_orders, initialize_user};
 use crate::require_cmp;
-use crate::state::{Exchange, Market, MarketTerms, RiskCache, LAYOUT_VERSION, MARKETS_MAX};
+use crate::state::{Exchange, Market, MarketTerms, Orders, RiskCache, User, LAYOUT_VERSION, MARKETS_MAX};
 
 /// Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end.
 pub const SEASON_STEPS: u32 = 7;
@@ -24,6 +25,12 @@ pub struct ListMarket {
     pub risk_cache: Account<RiskCache>,
     #[account(init, payer = root, seeds = [b"market", &exchange.market_count.to_le_bytes()], bump)]
     pub market: Account<Market>,
+    /// The market's backstop: a `User` whose authority is the market's address, so that nobody signs for it.
+    #[account(init, payer = root, seeds = [b"user", market.address().as_ref(), &0u16.to_le_bytes()], bump)]
+    pub backstop: Account<User>,
+    /// The backstop's orders: it never places any.
+    #[account(init, payer = root, seeds = [b"orders", backstop.address().as_ref()], bump)]
+    pub backstop_orders: Account<Orders>,
     pub system_program: Program<System>,
     /// The sysvar of this transaction's instructions.
     pub instructions: Sysvar<SysvarInstructions>,
@@ -62,6 +69,17 @@ pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<
     let sequence = exchange.sequence;
     exchange.sequence = sequence.checked_add(1).or_refuse()?;
     let market = *ctx.accounts.market.address();
+    let (bump, orders_bump) = (ctx.bumps.backstop, ctx.bumps.backstop_orders);
+    let backstop = create_backstop(&mut ctx.accounts, bump, orders_bump, now);
+    emit_cpi!(backstop);
     emit_cpi!(MarketListed { sequence, market_index: index, market, atoms_per_lot_tick, terms });
     Ok(())
+}
+
+fn create_backstop(accounts: &mut ListMarket, bump: u8, orders_bump: u8, now: Now) -> UserCreated {
+    let authority = *accounts.market.address();
+    let user = *accounts.backstop.address();
+    initialize_user(&mut accounts.backstop, authority, 0, bump, now);
+    initialize_orders(&mut accounts.backstop_orders, user, orders_bump, now);
+    UserCreated { sequence: 0, user, authority, sub_id: 0, created_ms: now.ms }
 }

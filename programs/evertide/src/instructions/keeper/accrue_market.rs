@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use crate::engine::epoch::reset_sides;
 use crate::engine::position::count_dust;
 use crate::engine::row::write_market_row;
 use crate::engine::{evidence, funding, mark};
@@ -34,6 +35,7 @@ pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
         mark::refresh(market, now)?;
     }
     funding::refresh_premium(market, now.ms)?;
+    reset_sides(market)?;
     count_dust(market)?;
     write_market_row(market, &mut accounts.risk_cache, now)?;
     let sequence = market.sequence;
@@ -53,6 +55,8 @@ pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
         j_short_high: market.j[1].high,
         dust_atoms: market.dust_atoms,
         time_ms: now.ms,
+        epoch: market.epoch,
+        open_interest_lots: market.open_interest_lots,
     };
     emit_cpi!(event);
     Ok(())

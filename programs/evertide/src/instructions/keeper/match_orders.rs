@@ -77,32 +77,39 @@ pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers:
         }
     }
     let outcome = session.finish()?;
-    let paid = reward_keeper(accounts, outcome.keeper_atoms)?;
+    let (market, keeper_user) = (&mut accounts.market, &mut accounts.keeper_user);
+    let paid = reward(market, keeper_user, &accounts.risk_cache, &accounts.exchange, outcome.keeper_atoms)?;
     let event = event(accounts, taker_order_id, outcome, paid, now)?;
     emit_cpi!(event);
     Ok(())
 }
 
-fn load_pairs(remaining: &[AccountView]) -> Result<Vec<load::Pair>> {
+/// The pairs of a match, each loaded once.
+#[inline(never)]
+pub fn load_pairs(remaining: &[AccountView]) -> Result<Vec<load::Pair>> {
     let count = remaining.len() >> 1;
     require!(remaining.len() & 1 == 0 && count <= MAKERS_MAX, EvertideError::RemainingAccountInvalid);
     (0..count).map(|at| load::pair_mut(remaining, at)).collect()
 }
 
 /// Credits the keeper's share to its position in this market; without a slot for one it stays in the pending fees.
-fn reward_keeper(accounts: &mut MatchOrders, reward_atoms: u64) -> Result<u64> {
+#[inline(never)]
+pub fn reward(
+    market: &mut Market,
+    keeper_user: &mut Option<Account<User>>,
+    cache: &RiskCache,
+    exchange: &Exchange,
+    reward_atoms: u64,
+) -> Result<u64> {
     if reward_atoms == 0 {
         return Ok(0);
     }
-    let market = &mut accounts.market;
-    let slot = match accounts.keeper_user.as_mut() {
-        Some(keeper) if require_isolation(keeper, market, &accounts.risk_cache).is_ok() => {
-            slot_for(keeper, market).ok()
-        }
+    let slot = match keeper_user.as_mut() {
+        Some(keeper) if require_isolation(keeper, market, cache).is_ok() => slot_for(keeper, market).ok(),
         _ => None,
     };
-    let (Some(keeper), Some(slot)) = (accounts.keeper_user.as_mut(), slot) else {
-        keep_protocol_part(market, &accounts.exchange, reward_atoms)?;
+    let (Some(keeper), Some(slot)) = (keeper_user.as_mut(), slot) else {
+        keep_protocol_part(market, exchange, reward_atoms)?;
         return Ok(0);
     };
     let credited = i64::try_from(reward_atoms).map_err(|_| EvertideError::Overflow)?;

@@ -8,7 +8,7 @@ use evertide_math::debt::DEBT_INDEX_ONE;
 
 use crate::events::UserCreated;
 use crate::guards::gate::{require_gate, Gate};
-use crate::guards::now;
+use crate::guards::{now, Now};
 use crate::state::{Exchange, Orders, User, LAYOUT_VERSION};
 
 #[event_cpi]
@@ -32,22 +32,30 @@ pub fn create_user(ctx: &mut Context<CreateUser>, sub_id: u16) -> Result<()> {
     require_gate(&ctx.accounts.exchange, Gate::CreateUser, now.ms)?;
     let address = *ctx.accounts.user.address();
     let authority = *ctx.accounts.authority.address();
-    let user = &mut ctx.accounts.user;
+    initialize_user(&mut ctx.accounts.user, authority, sub_id, ctx.bumps.user, now);
+    initialize_orders(&mut ctx.accounts.orders, address, ctx.bumps.orders, now);
+    emit_cpi!(UserCreated { sequence: 0, user: address, authority, sub_id, created_ms: now.ms });
+    Ok(())
+}
+
+/// Fills a new sub-account.
+pub fn initialize_user(user: &mut User, authority: Address, sub_id: u16, bump: u8, now: Now) {
     user.version = LAYOUT_VERSION;
-    user.bump = ctx.bumps.user;
+    user.bump = bump;
     user.sub_id = sub_id;
     user.authority = authority;
     user.debt_index_q48 = DEBT_INDEX_ONE;
     user.created_ms = now.ms;
     user.volume_updated_ms = now.ms;
     user.sequence = 1;
-    let orders = &mut ctx.accounts.orders;
+}
+
+/// Fills a new orders account.
+pub fn initialize_orders(orders: &mut Orders, user: Address, bump: u8, now: Now) {
     orders.version = LAYOUT_VERSION;
-    orders.bump = ctx.bumps.orders;
-    orders.user = address;
+    orders.bump = bump;
+    orders.user = user;
     orders.next_order_id = 1;
     // No signed order from before the account existed can be replayed on it.
     orders.nonce_base_ms = now.ms;
-    emit_cpi!(UserCreated { sequence: 0, user: address, authority, sub_id, created_ms: now.ms });
-    Ok(())
 }
