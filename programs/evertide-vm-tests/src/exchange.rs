@@ -9,6 +9,7 @@ use crate::{
     terms::{exchange_terms, market_terms, quote_terms, sol_terms, PRICES, USD},
     token::{amount, mint_account, token_account},
     traders::Trader,
+    way_down::backstop,
     world::{key, World},
 };
 
@@ -84,8 +85,15 @@ impl World {
     }
 
     pub fn list_market(&self, index: u16, terms: &MarketTerms) -> Call {
-        let accounts =
-            [("root", self.root), ("exchange", exchange()), ("risk_cache", risk_cache()), ("market", market(index))];
+        let own = backstop(index);
+        let accounts = [
+            ("root", self.root),
+            ("exchange", exchange()),
+            ("risk_cache", risk_cache()),
+            ("market", market(index)),
+            ("backstop", own.user),
+            ("backstop_orders", own.orders),
+        ];
         Call::new("list_market", &state::bytes(terms), &accounts)
     }
 
@@ -128,6 +136,7 @@ impl World {
                 ("quote", collateral(0)),
                 ("quote_vault", vault(0)),
                 ("treasury_token", key("treasury token")),
+                ("backstop", backstop(index).user),
             ],
         )
     }
@@ -239,7 +248,7 @@ impl World {
     }
 }
 
-fn pair_ref(pairs: &mut Vec<(Address, bool)>, trader: &Trader, order_id: u64, writable: bool) -> MakerRef {
+pub(crate) fn pair_ref(pairs: &mut Vec<(Address, bool)>, trader: &Trader, order_id: u64, writable: bool) -> MakerRef {
     let row = pairs.iter().position(|(address, _)| *address == trader.user).unwrap_or_else(|| {
         pairs.extend([(trader.user, writable), (trader.orders, writable)]);
         pairs.len() - 2

@@ -13,5 +13,6 @@ pub mod state;
 pub mod terms;
 pub mod token;
 pub mod traders;
+pub mod way_down;
 pub mod wide;
 pub mod world;
