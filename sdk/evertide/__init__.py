@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     from ._pda import PROGRAM_ID as PROGRAM_ID
     from ._pda import TOKEN_PROGRAM_ID as TOKEN_PROGRAM_ID
     from ._pda import associated_token_address as associated_token_address
+    from ._pda import backstop_address as backstop_address
     from ._pda import collateral_address as collateral_address
     from ._pda import event_authority_address as event_authority_address
     from ._pda import exchange_address as exchange_address
@@ -120,9 +121,9 @@ _NAMES = {
     "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live "
     "new_client_order_id rests",
     "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
-    "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address collateral_address event_authority_address "
-    "exchange_address insurance_address market_address orders_address program_data_address risk_cache_address "
-    "to_address user_address vault_address",
+    "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address collateral_address "
+    "event_authority_address exchange_address insurance_address market_address orders_address program_data_address "
+    "risk_cache_address to_address user_address vault_address",
     "_program": "program",
     "_reading": "Book Level decode symbol",
     "_refresh": "Feeds",

@@ -19,6 +19,7 @@ from solders.pubkey import Pubkey
 
 from . import _lookup_tables as tables
 from ._client_keeper import KeeperWrites
+from ._client_liquidation import LiquidationWrites
 from ._client_trader import TraderWrites
 from ._errors import SignerMissing
 from ._outcome import Confirmed, Outcome, SendOptions, Simulation
@@ -28,7 +29,7 @@ from ._rpc import RpcClient
 from ._sender import Sender
 
 
-class EvertideClient(TraderWrites, KeeperWrites):
+class EvertideClient(TraderWrites, KeeperWrites, LiquidationWrites):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

@@ -16,13 +16,23 @@ from solders.pubkey import Pubkey
 
 from ._base58 import decode as decode_base58
 from ._errors import EventGap
-from ._pda import PROGRAM_ID
+from ._pda import PROGRAM_ID, backstop_address
 from ._wire import Wire
 
 EVENT_TAG = bytes.fromhex("e445a52e51cb9a1d")
 
 # Streams that are not named by a field of the event.
-_MARKET_EVENTS = {"FeesCollected", "OrdersMatched", "MarkUpdated", "MarketAccrued", "PnlSettled", "PositionTouched"}
+_MARKET_EVENTS = {
+    "BankruptcyResolved",
+    "FeesCollected",
+    "LiquidationMatched",
+    "MarkUpdated",
+    "MarketAccrued",
+    "OrdersMatched",
+    "PnlSettled",
+    "PositionLiquidated",
+    "PositionTouched",
+}
 _USER_EVENTS = {
     "UserCreated",
     "UserClosed",
@@ -32,6 +42,8 @@ _USER_EVENTS = {
     "OrdersPlaced",
     "OrdersCancelled",
     "OrderModified",
+    "OrdersLiquidated",
+    "CollateralLiquidated",
 }
 _EXCHANGE_EVENTS = {"ExchangeInitialized", "CollateralListed", "MarketListed", "ExchangeOpened"}
 
@@ -82,10 +94,11 @@ def transaction_events(transaction: Mapping[str, Any], program_id: Pubkey = PROG
     return found
 
 
-def streams(event: Any) -> list[tuple[str, int]]:
+def streams(event: Any, program_id: Pubkey = PROGRAM_ID) -> list[tuple[str, int]]:
     """Every stream that an event advances with its sequence number there.
 
-    A match advances its market and each user in it; a settlement its market and its user.
+    A match advances its market and each user in it; a settlement its market and its user; a liquidation its market,
+    the account and the liquidator. A collection of fees advances the market's backstop when it takes its profit.
     """
     name = type(event).__name__
     found: list[tuple[str, int]] = []
@@ -101,20 +114,32 @@ def streams(event: Any) -> list[tuple[str, int]]:
         found.append(("collateral 0", event.sequence))
     elif name == "InsuranceFunded":
         found.append(("insurance", event.sequence))
+    return found + _other_streams(name, event, program_id)
+
+
+def _other_streams(name: str, event: Any, program_id: Pubkey) -> list[tuple[str, int]]:
+    """Streams beside the one of the event's first field."""
+    found: list[tuple[str, int]] = []
     if name == "OrdersMatched":
         found.append((f"user {event.taker}", event.taker_sequence))
-        found += list(dict.fromkeys((f"user {fill.maker}", fill.maker_sequence) for fill in event.fills))
-    elif name in ("PnlSettled", "PositionTouched"):
+    elif name in _MARKET_EVENTS and hasattr(event, "user_sequence"):
         found.append((f"user {event.user}", event.user_sequence))
+    elif name == "FeesCollected" and event.backstop_atoms > 0:
+        found.append((f"user {backstop_address(event.market_index, program_id)}", event.backstop_sequence))
+    if name in ("OrdersMatched", "LiquidationMatched"):
+        found += list(dict.fromkeys((f"user {fill.maker}", fill.maker_sequence) for fill in event.fills))
+    elif name in ("PositionLiquidated", "CollateralLiquidated"):
+        found.append((f"user {event.liquidator}", event.liquidator_sequence))
     return found
 
 
 class SequenceChecker:
     """Follows the sequence number of every stream. Feed it events in the order in which they happened."""
 
-    def __init__(self, expected: Mapping[str, int] | None = None) -> None:
+    def __init__(self, expected: Mapping[str, int] | None = None, *, program_id: Pubkey = PROGRAM_ID) -> None:
         """`expected` gives the next number of streams that did not start here, as read from accounts."""
         self._next = dict(expected or {})
+        self._program_id = program_id
 
     @property
     def expected(self) -> dict[str, int]:
@@ -124,7 +149,7 @@ class SequenceChecker:
     def check(self, event: Any) -> None:
         """Raises `EventGap` when a number was skipped or came twice; the checker then follows the number found."""
         gap: EventGap | None = None
-        for stream, sequence in streams(event):
+        for stream, sequence in streams(event, self._program_id):
             awaited = self._next.get(stream, sequence)
             self._next[stream] = sequence + 1
             if sequence != awaited and gap is None:

@@ -86,6 +86,11 @@ def orders_address(user: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
     return _find((constants.SEED_ORDERS, bytes(user)), program_id)[0]
 
 
+def backstop_address(market_index: int, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
+    """The `User` that is the backstop of a market: its authority is the market's address, for which nobody signs."""
+    return user_address(market_address(market_index, program_id), 0, program_id)
+
+
 def event_authority_address(program_id: Pubkey = PROGRAM_ID) -> Pubkey:
     """The address that signs the program's events."""
     return _find((b"__event_authority",), program_id)[0]

@@ -17,6 +17,15 @@ from ._keeper import (
     update_mark,
     update_oracle,
 )
+from ._liquidation import (
+    NO_LIMIT,
+    liquidate_collateral,
+    liquidate_orders,
+    liquidate_position,
+    liquidate_to_backstop,
+    liquidate_with_orders,
+    resolve_bankruptcy,
+)
 from ._trader import (
     WHOLE_ACCOUNT,
     cancel_orders,
@@ -30,6 +39,7 @@ from ._trader import (
 )
 
 __all__ = [
+    "NO_LIMIT",
     "WHOLE_ACCOUNT",
     "accrue_debt",
     "accrue_market",
@@ -42,12 +52,18 @@ __all__ = [
     "deposit",
     "fund_insurance",
     "initialize_exchange",
+    "liquidate_collateral",
+    "liquidate_orders",
+    "liquidate_position",
+    "liquidate_to_backstop",
+    "liquidate_with_orders",
     "list_collateral",
     "list_market",
     "match_orders",
     "modify_order",
     "open_exchange",
     "place_orders",
+    "resolve_bankruptcy",
     "set_limits",
     "settle_pnl",
     "touch_position",

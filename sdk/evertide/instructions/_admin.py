@@ -11,10 +11,12 @@ from evertide._assemble import assemble
 from evertide._generated.types import CollateralTerms, ExchangeTerms, MarketTerms
 from evertide._pda import (
     PROGRAM_ID,
+    backstop_address,
     collateral_address,
     exchange_address,
     insurance_address,
     market_address,
+    orders_address,
     program_data_address,
     risk_cache_address,
     vault_address,
@@ -57,12 +59,15 @@ def list_collateral(
 
 
 def list_market(*, root: Pubkey, index: int, terms: MarketTerms, program_id: Pubkey = PROGRAM_ID) -> Instruction:
-    """List a perpetual. `index` must be the number listed so far."""
+    """List a perpetual and create its backstop account. `index` must be the number listed so far."""
+    backstop = backstop_address(index, program_id)
     accounts = {
         "root": root,
         "exchange": exchange_address(program_id),
         "risk_cache": risk_cache_address(program_id),
         "market": market_address(index, program_id),
+        "backstop": backstop,
+        "backstop_orders": orders_address(backstop, program_id),
     }
     return assemble("list_market", program_id, accounts, {"terms": terms})
 
@@ -95,7 +100,9 @@ def fund_insurance(
 
 
 def collect_fees(*, market_index: int, treasury_token: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Instruction:
-    """Move a market's pending fees to the treasury and the insurance fund, as far as its pool reaches. Anyone."""
+    """Repay a market's recorded deficit from its pending fees, then pay them to the insurance fund and the treasury,
+    as far as its pool reaches; the profit of a backstop that holds nothing goes to the fund too. Anyone.
+    """
     accounts = {
         "market": market_address(market_index, program_id),
         "exchange": exchange_address(program_id),
@@ -103,5 +110,6 @@ def collect_fees(*, market_index: int, treasury_token: Pubkey, program_id: Pubke
         "quote": collateral_address(0, program_id),
         "quote_vault": vault_address(0, program_id),
         "treasury_token": treasury_token,
+        "backstop": backstop_address(market_index, program_id),
     }
     return assemble("collect_fees", program_id, accounts)

@@ -9,12 +9,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
-from evertide import EventGap, Fill, SequenceChecker, decode_event, events, transaction_events
+from evertide import EventGap, Fill, SequenceChecker, backstop_address, decode_event, events, transaction_events
 from evertide._base58 import decode as decode_base58
 from evertide._base58 import encode as encode_base58
 from evertide._events import EVENT_TAG, streams
 from evertide._pda import PROGRAM_ID
-from evertide.events import ALL, Deposited, OrdersMatched, UserClosed, UserCreated
+from evertide.events import (
+    ALL,
+    BankruptcyResolved,
+    CollateralLiquidated,
+    Deposited,
+    FeesCollected,
+    LiquidationMatched,
+    OrdersLiquidated,
+    OrdersMatched,
+    PositionLiquidated,
+    UserClosed,
+    UserCreated,
+)
 
 ALICE, BOB, CAROL = (Pubkey(bytes([n]) * 32) for n in (1, 2, 3))
 STRANGER = Pubkey(bytes([9]) * 32)
@@ -167,6 +179,35 @@ def test_a_match_advances_its_market_and_every_user_in_it() -> None:
     assert checker.expected == {"market 4": 11, f"user {ALICE}": 2, f"user {BOB}": 5, f"user {CAROL}": 9}
     with pytest.raises(EventGap, match=f"events of user {BOB}"):
         checker.check(matched(11, 2, {BOB: 6}))
+
+
+def example(cls: type[Any], **change: Any) -> Any:
+    return cls(**{**{name: _anything(kind) for name, kind in cls.WIRE}, **change})
+
+
+def test_the_way_down_advances_everybody_in_it() -> None:
+    parties = {"market_index": 4, "user": ALICE, "liquidator": BOB}
+    moved = example(PositionLiquidated, **{**parties, "sequence": 1, "user_sequence": 2, "liquidator_sequence": 3})
+    assert streams(moved) == [("market 4", 1), (f"user {ALICE}", 2), (f"user {BOB}", 3)]
+    fill = example(Fill, maker=CAROL, maker_sequence=9)
+    closed = example(LiquidationMatched, sequence=1, market_index=4, user=ALICE, user_sequence=2, fills=(fill, fill))
+    assert streams(closed) == [("market 4", 1), (f"user {ALICE}", 2), (f"user {CAROL}", 9)]
+    sold = example(CollateralLiquidated, sequence=1, user=ALICE, liquidator=BOB, liquidator_sequence=3)
+    assert streams(sold) == [(f"user {ALICE}", 1), (f"user {BOB}", 3)]
+    borne = example(BankruptcyResolved, sequence=1, market_index=4, user=ALICE, user_sequence=2)
+    assert streams(borne) == [("market 4", 1), (f"user {ALICE}", 2)]
+    assert streams(example(OrdersLiquidated, sequence=1, user=ALICE)) == [(f"user {ALICE}", 1)]
+
+
+def test_a_collection_advances_the_backstop_only_when_it_takes_its_profit() -> None:
+    given = {"sequence": 5, "market_index": 4, "backstop_sequence": 6}
+    assert streams(example(FeesCollected, **given, backstop_atoms=0)) == [("market 4", 5)]
+    taken = example(FeesCollected, **given, backstop_atoms=1)
+    assert streams(taken) == [("market 4", 5), (f"user {backstop_address(4)}", 6)]
+    assert streams(taken, STRANGER)[1] == (f"user {backstop_address(4, STRANGER)}", 6)
+    checker = SequenceChecker({f"user {backstop_address(4, STRANGER)}": 5}, program_id=STRANGER)
+    with pytest.raises(EventGap, match="sequence 6 follows where 5 was expected"):
+        checker.check(taken)
 
 
 def test_a_user_that_was_closed_and_created_again_starts_at_zero() -> None:

@@ -129,6 +129,24 @@ CALLS: dict[str, dict[str, Any]] = {
     "accrue_debt": {},
     "settle_pnl": {"market_index": 1, "user": USER},
     "touch_position": {"market_index": 1, "user": USER},
+    "liquidate_orders": {"user": USER},
+    "liquidate_position": {
+        "authority": KEY,
+        "liquidator": OTHER,
+        "market_index": 1,
+        "user": USER,
+        "size_max_lots": 9,
+    },
+    "liquidate_with_orders": {
+        "keeper": KEY,
+        "market_index": 1,
+        "user": USER,
+        "makers": [(OTHER, 4), (TOKEN, 5), (OTHER, 6)],
+        "keeper_user": MINT,
+    },
+    "liquidate_collateral": {"authority": KEY, "liquidator": OTHER, "user": USER, "collateral_index": 1},
+    "liquidate_to_backstop": {"market_index": 1, "user": USER},
+    "resolve_bankruptcy": {"market_index": 1, "user": USER},
     "assert_health": {"user": USER, "minimum_excess_atoms": -5, "maintenance": True},
     "assert_sequence": {"user": USER, "sequence": 77},
     "view_health": {"user": USER},
@@ -188,6 +206,12 @@ ARGS: dict[str, list[Any]] = {
         3,
         [MakerRef(account=0, order_id=4), MakerRef(account=1, order_id=5), MakerRef(account=0, order_id=6)],
     ],
+    "liquidate_position": [9],
+    "liquidate_with_orders": [
+        2**64 - 1,
+        [MakerRef(account=0, order_id=4), MakerRef(account=1, order_id=5), MakerRef(account=0, order_id=6)],
+    ],
+    "liquidate_collateral": [2**64 - 1],
     "update_oracle": [LocalPrice(price=0, confidence=0, publish_time_ms=0)],
     "update_mark": [
         EvidenceArgs(refs=(MakerRef(account=0, order_id=4),)),
@@ -217,14 +241,27 @@ def _idl_args(anchor: Any, name: str) -> Any:
     return next(entry for entry in anchor.idl.instructions if entry.name == name).args
 
 
-def test_makers_of_one_user_share_a_pair_of_accounts() -> None:
-    made = build("match_orders")
-    fixed = len(layout("match_orders").accounts)
+@pytest.mark.parametrize("name", ["match_orders", "liquidate_with_orders"])
+def test_makers_of_one_user_share_a_pair_of_accounts(name: str) -> None:
+    made = build(name)
+    fixed = len(layout(name).accounts)
     pairs = [meta.pubkey for meta in made.accounts[fixed:]]
     assert pairs == [OTHER, evertide.orders_address(OTHER), TOKEN, evertide.orders_address(TOKEN)]
     assert all(meta.is_writable and not meta.is_signer for meta in made.accounts[fixed:])
     shown = build("update_mark").accounts[len(layout("update_mark").accounts) :]
     assert not any(meta.is_writable for meta in shown)
+
+
+def test_a_market_comes_with_its_backstop() -> None:
+    backstop = evertide.backstop_address(1)
+    assert backstop == evertide.user_address(evertide.market_address(1), 0)
+    for name in ("collect_fees", "liquidate_to_backstop"):
+        assert backstop in [meta.pubkey for meta in build(name).accounts if meta.is_writable]
+    listed = evertide.backstop_address(2)
+    keys = [meta.pubkey for meta in build("list_market").accounts]
+    assert keys[4:6] == [listed, evertide.orders_address(listed)]
+    other = instructions.liquidate_to_backstop(market_index=1, user=USER, backstop=listed)
+    assert listed in [meta.pubkey for meta in other.accounts]
 
 
 def test_each_distinct_market_is_given_once_in_order_of_appearance() -> None:
@@ -269,6 +306,23 @@ def test_only_a_local_price_makes_the_oracle_sign() -> None:
             lambda: instructions.match_orders(keeper=KEY, market_index=0, taker_user=USER, taker_order_id=1, makers=[]),
             UnitOutOfRange,
             "number of makers 0",
+        ),
+        (
+            lambda: instructions.liquidate_with_orders(keeper=KEY, market_index=0, user=USER, makers=[]),
+            UnitOutOfRange,
+            "number of makers 0",
+        ),
+        (
+            lambda: instructions.liquidate_with_orders(keeper=KEY, market_index=0, user=USER, makers=[(OTHER, 1)] * 9),
+            UnitOutOfRange,
+            "greatest value 8",
+        ),
+        (
+            lambda: instructions.liquidate_position(
+                authority=KEY, liquidator=OTHER, market_index=0, user=USER, size_max_lots=0.5
+            ),
+            FloatRefused,
+            "size_max_lots",
         ),
     ],
 )
