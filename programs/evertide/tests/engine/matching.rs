@@ -161,7 +161,8 @@ fn a_reducing_fill_needs_maintenance_or_a_fair_price_with_equity() {
 fn shares_never_exceed_nine_tenths_of_the_charge_and_the_split_is_whole() {
     let exchange = exchange();
     let tiers = &exchange.terms.fee_tiers;
-    let terms = FeeTerms { exchange: &exchange, taker: &tiers[0], maker: &tiers[0], keeper: true, age_ms: 0 };
+    let terms =
+        FeeTerms { exchange: &exchange, taker: &tiers[0], maker: &tiers[0], keeper: true, age_ms: 0, taker_most: None };
     for notional in [1, 9_999, 1_000_000, 123_456_789_012] {
         let fees = fill_fees(&terms, Atoms::new(notional).unwrap()).unwrap();
         let split = &fees.split;
