@@ -130,6 +130,11 @@ pub fn check_collateral_terms(terms: &CollateralTerms, quote: bool, local: bool)
     }
     require_cmp!(terms.user_cap_atoms, <=, terms.deposit_cap_atoms, out);
     require_cmp!(terms.liquidation_discount_bps, <=, DISCOUNT_MAX_BPS, out);
+    if !quote {
+        // A sale at the whole discount must not lower equity: it brings at least what the collateral counted.
+        let room = WHOLE_BPS.saturating_sub(terms.weight_maintenance_bps);
+        require_cmp!(terms.liquidation_discount_bps, <=, room, out);
+    }
     Ok(())
 }
 

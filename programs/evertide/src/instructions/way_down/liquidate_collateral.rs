@@ -4,7 +4,7 @@
 use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::collateral::stale_price;
-use evertide_math::liquidation::{aged_discount, sale, FULL_AFTER_MS};
+use evertide_math::liquidation::{aged_discount, sale, Sale, FULL_AFTER_MS};
 use evertide_math::margin::MarginKind;
 use evertide_math::{Atoms, Bps, CollateralPriceQ48, Millis};
 
@@ -74,7 +74,12 @@ pub fn liquidate_collateral(ctx: &mut Context<LiquidateCollateral>, amount_max_a
     let terms = terms(accounts, &before, now)?;
     let most = amount_max_atoms.min(collateral_atoms(&accounts.user, index));
     require_cmp!(most, >, 0_u64, EvertideError::InsufficientBalance);
-    let sold = sale(terms.need, most, terms.price, terms.discount).or_refuse()?;
+    let sold = if terms.price.is_zero() {
+        // Worth nothing, it must not stand between a bankrupt account and its resolution.
+        Sale { amount: most, paid: Atoms::ZERO }
+    } else {
+        sale(terms.need, most, terms.price, terms.discount).or_refuse()?
+    };
 
     // 1. Tokens one way, quote the other; the totals of the asset do not change.
     let (user, liquidator, quote) = (&mut accounts.user, &mut accounts.liquidator, &mut accounts.quote);
@@ -146,6 +151,7 @@ fn terms(accounts: &LiquidateCollateral, ladder: &Ladder, now: Now) -> Result<Te
         require_fresh(row.updated_ms, row.validity, now.ms)?;
         spot
     };
+    require!(!price.is_zero() || ladder.equity < 0, EvertideError::OraclePriceNotPositive);
     let elapsed = Millis::new(now.ms.saturating_sub(since_ms).max(0)).or_refuse()?;
     let discount = aged_discount(most, elapsed, Millis::new(rise_ms).or_refuse()?).or_refuse()?;
     Ok(Terms { need: Atoms::new(owed).or_refuse()?.negate(), price, discount })

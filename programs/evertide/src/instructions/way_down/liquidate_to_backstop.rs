@@ -12,7 +12,8 @@ use crate::engine::epoch::reset_sides;
 use crate::engine::funding;
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{close_step, elapsed, require_below, require_liquidatable, row_mark, Rates};
-use crate::engine::position::{find, fold_position, slot_for};
+use crate::engine::margin::side_of;
+use crate::engine::position::{find, fold_position, market_side, slot_for};
 use crate::engine::row::write_market_row;
 use crate::engine::transfer::close_against_side;
 use crate::error::{EvertideError, OrRefuse};
@@ -62,8 +63,18 @@ pub fn require_backstop(market: &Account<Market>, backstop: &User) -> Result<()>
 }
 
 /// Lots that the backstop can take: one stress move of all it then holds stays within its equity and the insurance.
-fn room_lots(accounts: &LiquidateToBackstop, held_lots: i64, lots: u64, mark: PriceQ32, now: Now) -> Result<u64> {
+fn room_lots(
+    accounts: &LiquidateToBackstop,
+    side: usize,
+    held_lots: i64,
+    lots: u64,
+    mark: PriceQ32,
+    now: Now,
+) -> Result<u64> {
     let market = &accounts.market;
+    if market_side(market, side).is_drain_only() {
+        return Ok(0);
+    }
     let ladder = Ladder::of(&accounts.backstop, &accounts.risk_cache, now.ms)?;
     let cover = market_room(&accounts.insurance, market, now);
     let budget = ladder.equity.max(0).unsigned_abs().saturating_add(cover);
@@ -86,7 +97,7 @@ fn transfer(accounts: &mut LiquidateToBackstop, now: Now) -> Result<(Moved, u64)
     let taker_slot = slot_for(&mut accounts.backstop, &accounts.market)?;
     let taker_fold = fold_position(&mut accounts.backstop.positions[taker_slot], &mut accounts.market)?;
     let backstop_held = accounts.backstop.positions[taker_slot].basis_lots;
-    let room = room_lots(accounts, backstop_held, held.unsigned_abs(), price, now)?;
+    let room = room_lots(accounts, side_of(held), backstop_held, held.unsigned_abs(), price, now)?;
     let rest = held.unsigned_abs().saturating_sub(room);
     let deleveraged = if before.equity < before.auto_deleverage { rest } else { 0 };
     require_cmp!(room.saturating_add(deleveraged), >, 0_u64, EvertideError::BackstopFull);
