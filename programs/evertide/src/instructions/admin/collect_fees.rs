@@ -89,8 +89,10 @@ pub fn collect_fees(ctx: &mut Context<CollectFees>) -> Result<()> {
     let left = market.pending_insurance_atoms.checked_sub(paid.insurance).or_refuse()?;
     market.pending_insurance_atoms = left.min(market.pending_fees_atoms);
     accounts.quote.interest_atoms = 0;
-    let profit = i64::try_from(paid.backstop).map_err(|_| EvertideError::Overflow)?;
-    change_balance(&mut accounts.backstop, &mut accounts.quote, profit.saturating_neg(), now.ms)?;
+    if paid.backstop > 0 {
+        let profit = i64::try_from(paid.backstop).map_err(|_| EvertideError::Overflow)?;
+        change_balance(&mut accounts.backstop, &mut accounts.quote, profit.saturating_neg(), now.ms)?;
+    }
 
     // 2. Into the fund, which stays in the vault, and to the treasury, which leaves it.
     let fund = paid.insurance.checked_add(paid.interest).or_refuse()?.checked_add(paid.backstop).or_refuse()?;
