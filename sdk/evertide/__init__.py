@@ -42,6 +42,11 @@ if TYPE_CHECKING:
     from ._generated.constants import SkipReason as SkipReason
     from ._generated.constants import TimeInForce as TimeInForce
     from ._generated.types import *  # noqa: F403
+    from ._ladder import Ladder as Ladder
+    from ._ladder import LadderRung as LadderRung
+    from ._ladder import LiquidationView as LiquidationView
+    from ._ladder import ladder as ladder
+    from ._ladder import liquidation_view as liquidation_view
     from ._layouts import decode_many as decode_many
     from ._layouts import dtype as dtype
     from ._lookup_tables import create_lookup_table as create_lookup_table
@@ -106,6 +111,9 @@ if TYPE_CHECKING:
     from ._views import position_view as position_view
     from ._views import position_views as position_views
     from ._views import valuation as valuation
+    from ._what_if import Health as Health
+    from ._what_if import WhatIf as WhatIf
+    from ._what_if import max_liquidatable as max_liquidatable
 
 __version__ = "0.1.0"
 
@@ -116,6 +124,7 @@ _NAMES = {
     "_events": "LandedEvent SequenceChecker decode_event transaction_events",
     "_failure": "program_error",
     "_feed": "follow",
+    "_ladder": "Ladder LadderRung LiquidationView ladder liquidation_view",
     "_layouts": "decode_many dtype",
     "_lookup_tables": "create_lookup_table exchange_addresses extend_lookup_table fetch_lookup_table",
     "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live "
@@ -132,6 +141,7 @@ _NAMES = {
     "_units": "atoms_to_token atoms_to_usdc bps_to_ratio e9_to_ratio lots_to_size price_q32_to_decimal price_to_ticks "
     "size_to_lots ticks_to_price to_decimal token_to_atoms usdc_to_atoms",
     "_views": "PositionView Valuation position_view position_views valuation",
+    "_what_if": "Health WhatIf max_liquidatable",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
 _MODULES = ("errors", "events", "instructions", "math", "sync")

@@ -14,6 +14,7 @@ from ._errors import AccountMismatch, AccountNotFound, UnknownCollateral, Unknow
 from ._events import LandedEvent, SequenceChecker
 from ._feed import PAGE, events_of, follow, new_signatures
 from ._generated.accounts import ALL, Collateral, Exchange, Insurance, Market, Orders, RiskCache, User
+from ._ladder import Ladder, LiquidationView, ladder, liquidation_view
 from ._layouts import account_class, decode_many, offset_of
 from ._orders import is_ask, is_live, rests
 from ._pda import (
@@ -27,6 +28,7 @@ from ._pda import (
     risk_cache_address,
 )
 from ._rpc import AccountInfo, RpcClient, memcmp
+from ._what_if import WhatIf
 from ._wire import Wire
 
 Account = TypeVar("Account", bound=Wire)
@@ -194,6 +196,41 @@ class Reading:
             raise AccountNotFound("Clock", CLOCK_ADDRESS)
         fields = _CLOCK.unpack_from(info.data)
         return int(fields[0]), int(fields[4]) * 1000
+
+    async def valued(self, user: Pubkey) -> tuple[User, RiskCache, int]:
+        """A sub-account, the risk cache and chain time in unix ms, all of one slot."""
+        addresses = [user, risk_cache_address(self.program_id), CLOCK_ADDRESS]
+        account, cache, clock = await self.rpc.get_accounts(addresses)
+        for name, address, info in zip(("User", "RiskCache", "Clock"), addresses, (account, cache, clock), strict=True):
+            if info is None:
+                raise AccountNotFound(name, address)
+        assert account is not None and cache is not None and clock is not None
+        now_ms = int(_CLOCK.unpack_from(clock.data)[4]) * 1000
+        return self._decoded(User, account), self._decoded(RiskCache, cache), now_ms
+
+    async def ladder(self, user: Pubkey) -> Ladder:
+        """Where a sub-account stands against the margins of its way down."""
+        account, cache, now_ms = await self.valued(user)
+        return ladder(account, cache, now_ms=now_ms)
+
+    async def liquidation_view(self, market: int | str, user: Pubkey) -> LiquidationView | None:
+        """What may be liquidated of a user's position now, and for which fees; None when it holds none there."""
+        listed = await self.market(market)
+        account, cache, now_ms = await self.valued(user)
+        return liquidation_view(account, cache, listed, now_ms=now_ms)
+
+    async def what_if(self, user: Pubkey) -> WhatIf:
+        """A copy of a sub-account to try moves of prices, orders, fills, deposits and withdrawals on."""
+        exchange, markets, collaterals = await asyncio.gather(self.exchange(), self.markets(), self.collaterals())
+        account, cache, now_ms = await self.valued(user)
+        return WhatIf(
+            user=account,
+            cache=cache,
+            exchange=exchange,
+            markets={market.index: market for market in markets},
+            collaterals=collaterals,
+            now_ms=now_ms,
+        )
 
     async def book(self, market: int | str) -> Book:
         """The book of a market, put together from all resting orders. Reads every `Orders` and `User` account."""

@@ -29,6 +29,7 @@ from .math import (
     notional_ceil,
     position_margin,
     price_less_confidence,
+    remaining_entry,
     scaled_weight,
     signed_value_floor,
     stale_price,
@@ -55,6 +56,13 @@ class PositionView:
     unrealised_atoms: int
     #: Mark at which the whole account would meet maintenance exactly, all else equal; None when there is none.
     liquidation_price_q32: int | None
+
+    @property
+    def liquidation_distance_bps(self) -> int | None:
+        """How far the mark is from the liquidation price, in bps of the mark, rounded down; 0 below maintenance."""
+        if self.liquidation_price_q32 is None:
+            return None
+        return abs(self.liquidation_price_q32 - self.mark_price_q32) * 10_000 // self.mark_price_q32
 
     def size(self, *, lot_size_e9: int) -> Decimal:
         """Live size in whole base units."""
@@ -149,10 +157,15 @@ def _collateral_part(row: CollateralRow, amount_atoms: int, kind: MarginKind, no
     return weighted_collateral(worth_atoms, weight_bps)
 
 
+def _with_interest(user: User, cache: RiskCache) -> int:
+    """Quote balance with the interest owed on it."""
+    debt_index = max(cache.collaterals[0].debt_index_q48, user.debt_index_q48)
+    return balance_with_interest(user.quote_atoms, user.debt_index_q48, debt_index)
+
+
 def valuation(user: User, cache: RiskCache, kind: MarginKind, *, now_ms: int) -> Valuation:
     """Value a sub-account for one kind of test, as the program does. Raises `evertide.math.MathError` out of guard."""
-    debt_index = max(cache.collaterals[0].debt_index_q48, user.debt_index_q48)
-    quote_atoms = balance_with_interest(user.quote_atoms, user.debt_index_q48, debt_index)
+    quote_atoms = _with_interest(user, cache)
     collateral_atoms = sum(
         _collateral_part(cache.collaterals[slot.collateral_index], slot.amount_atoms, kind, now_ms)
         for slot in user.collaterals
@@ -199,7 +212,7 @@ def position_views(user: User, cache: RiskCache, *, now_ms: int) -> tuple[Positi
             continue
         row = _row(cache, position)
         size_lots, cash_atoms = _folded(position, row)
-        entry_atoms = position.entry_atoms if size_lots else 0
+        entry_atoms = remaining_entry(position.entry_atoms, size_lots, position.basis_lots)
         mark = row.mark_price_q32
         value_atoms = signed_value_floor(size_lots, mark) if size_lots else 0
         edge = _liquidation_price(size_lots, row, excess_atoms) if size_lots else None

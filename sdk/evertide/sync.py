@@ -137,6 +137,7 @@ class EvertideClient:
     fund_insurance = _blocking(_client.EvertideClient.fund_insurance)
     initialize_exchange = _blocking(_client.EvertideClient.initialize_exchange)
     insurance = _blocking(_client.EvertideClient.insurance)
+    ladder = _blocking(_client.EvertideClient.ladder)
     liquidate_collateral = _blocking(_client.EvertideClient.liquidate_collateral)
     liquidate_collateral_instructions = _blocking(_client.EvertideClient.liquidate_collateral_instructions)
     liquidate_orders = _blocking(_client.EvertideClient.liquidate_orders)
@@ -144,6 +145,7 @@ class EvertideClient:
     liquidate_position_instructions = _blocking(_client.EvertideClient.liquidate_position_instructions)
     liquidate_to_backstop = _blocking(_client.EvertideClient.liquidate_to_backstop)
     liquidate_with_orders = _blocking(_client.EvertideClient.liquidate_with_orders)
+    liquidation_view = _blocking(_client.EvertideClient.liquidation_view)
     list_collateral = _blocking(_client.EvertideClient.list_collateral)
     list_market = _blocking(_client.EvertideClient.list_market)
     market = _blocking(_client.EvertideClient.market)
@@ -169,8 +171,10 @@ class EvertideClient:
     use_lookup_table = _blocking(_client.EvertideClient.use_lookup_table)
     user = _blocking(_client.EvertideClient.user)
     users_of = _blocking(_client.EvertideClient.users_of)
+    valued = _blocking(_client.EvertideClient.valued)
     view_health = _blocking(_client.EvertideClient.view_health)
     view_market = _blocking(_client.EvertideClient.view_market)
+    what_if = _blocking(_client.EvertideClient.what_if)
     withdraw = _blocking(_client.EvertideClient.withdraw)
 
 
