@@ -12,6 +12,7 @@ from evertide_engine.book import OPERATION, Book, Code
 from evertide_engine.crossing import scan
 from evertide_engine.decode import decode_users, key_words
 from evertide_engine.layouts import DISCRIMINATORS, ORDERS, RISK_CACHE, USER
+from evertide_engine.liquidation import RiskColumns, liquidations
 from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import MarketColumns
 
@@ -95,6 +96,70 @@ def margin_case(bandwidth: float) -> Line:
         floor_seconds=moved / bandwidth,
         plain_seconds=plain * USERS_VALUED / len(sample),
     )
+
+
+def leveraged(cache: np.ndarray) -> np.ndarray:
+    """Users with three positions near their entry, margined so that about one in a hundred is below cancel margin."""
+    generator = np.random.default_rng(5)
+    users = crowd(USERS_VALUED)
+    marks = (cache["markets"]["mark_price_q32"][0] >> np.uint64(32)).astype(np.int64)
+    for place in range(3):
+        position = users["positions"][:, place]
+        entry = generator.normal(1.0, 0.01, USERS_VALUED)
+        cost = position["basis_lots"] * marks[position["market_plus_one"] - 1]
+        position["cash_atoms"] = (-cost * entry).astype(np.int64)
+    users["quote_atoms"] = 0
+    found = value(users, cache[0], MarginKind.CANCEL, NOW_MS)
+    wanted = found.requirement_atoms * generator.lognormal(2.0, 0.86, USERS_VALUED)
+    users["quote_atoms"] = np.maximum(wanted.astype(np.int64) - found.equity_atoms, 0)
+    return users
+
+
+def liquidation_case(bandwidth: float) -> Line:
+    """The accounts below cancel margin out of 100,000 after all prices have moved, the worst first."""
+    cache = prices()
+    users = leveraged(cache)
+    columns = RiskColumns(users, cache[0])
+    plain_cache = RiskCache.decode(cache.tobytes())
+    sample = [User.decode(record.tobytes()) for record in users[:50]]
+    kind = math.MarginKind.CANCEL
+    plain = best_seconds(lambda: [valuation(user, plain_cache, kind, now_ms=NOW_MS) for user in sample], repeats=2)
+    below = len(liquidations(users, cache[0], NOW_MS, columns).rows)
+    # Lots, cash and side of three positions, two balances and three flags; whole accounts of those that are found.
+    moved = USERS_VALUED * (3 * 17 + 2 * 8 + 3) + below * (288 + 3 * 104)
+    return Line(
+        name=f"liquidation scan {USERS_VALUED:,} users, {below:,} below",
+        count=USERS_VALUED,
+        unit="users",
+        seconds=best_seconds(lambda: liquidations(users, cache[0], NOW_MS, columns)),
+        floor_seconds=moved / bandwidth,
+        plain_seconds=plain * USERS_VALUED / len(sample),
+    )
+
+
+def columns_case(bandwidth: float) -> Line:
+    """The columns of the liquidation scan made anew, as after a change of A."""
+    cache = prices()
+    users = leveraged(cache)
+    columns = RiskColumns(users, cache[0])
+    sample = [User.decode(record.tobytes()) for record in users[:50]]
+    held = [position for user in sample for position in user.positions if position.market_plus_one]
+    side = math.SideIndex()
+    plain = best_seconds(lambda: [folded(position, side) for position in held], repeats=2)
+    return Line(
+        name=f"risk columns of {USERS_VALUED:,} users",
+        count=USERS_VALUED,
+        unit="users",
+        seconds=best_seconds(lambda: columns.rebuild(users, cache[0])),
+        floor_seconds=USERS_VALUED * (288 + 3 * 104 + 3 * 17 + 2 * 8 + 3) / bandwidth,
+        plain_seconds=plain * USERS_VALUED / len(sample),
+    )
+
+
+def folded(position: Any, side: math.SideIndex) -> math.Folded:
+    """One position folded by the SDK."""
+    snapshot = math.Snapshot(position.basis_lots, position.a_snapshot, position.j_snapshot, position.epoch)
+    return math.fold_cached(snapshot, side)
 
 
 def crossing_case(bandwidth: float) -> Line:
@@ -211,4 +276,4 @@ def book_case(bandwidth: float) -> Line:
     )
 
 
-CASES = (decode_case, crossing_case, margin_case, book_case)
+CASES = (decode_case, crossing_case, margin_case, columns_case, liquidation_case, book_case)

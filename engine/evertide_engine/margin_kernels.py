@@ -325,12 +325,12 @@ def balance_with_interest(balance: Int, snapshot: Int, index: Int) -> Int:
 
 
 @njit(cache=True)
-def value_user(kind: Int, user: Int, cache: Int, now_ms: Int, out: Int, worths: Int) -> Int:
-    """Value one user into `out` (equity, requirement, quote, collateral, losses, notional); its status."""
+def credit_part(kind: Int, user: Int, cache: Int, now_ms: Int) -> Int:
+    """`(status, quote, quote and collateral, collateral)` of a user in atoms: all of its equity but the positions."""
     index = max(cache.collaterals[0].debt_index_q48, user.debt_index_q48)
     quote, ok = balance_with_interest(user.quote_atoms, user.debt_index_q48, index)
     status = VALUED if ok else OUT_OF_GUARD
-    equity, demanded, losses, notional, collateral = quote, np.int64(0), np.int64(0), np.int64(0), np.int64(0)
+    equity, collateral = quote, np.int64(0)
     left = np.int64(user.collateral_count)
     for at in range(SLOTS):
         asset = np.int64(user.collaterals[at].collateral_index)
@@ -344,6 +344,14 @@ def value_user(kind: Int, user: Int, cache: Int, now_ms: Int, out: Int, worths: 
         collateral, one = add(collateral, part)
         equity, two = add(equity, part)
         status = status if (one and two) or status != VALUED else OUT_OF_GUARD
+    return status, quote, equity, collateral
+
+
+@njit(cache=True)
+def value_user(kind: Int, user: Int, cache: Int, now_ms: Int, out: Int, worths: Int) -> Int:
+    """Value one user into `out` (equity, requirement, quote, collateral, losses, notional); its status."""
+    status, quote, equity, collateral = credit_part(kind, user, cache, now_ms)
+    demanded, losses, notional = np.int64(0), np.int64(0), np.int64(0)
     left = np.int64(user.position_count)
     for at in range(POSITIONS):
         worths[at] = 0

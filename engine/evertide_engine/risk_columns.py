@@ -1,0 +1,127 @@
+"""What the search for accounts to liquidate reads of each user: a few numbers, kept between changes of the account.
+
+A `User` account is 1,664 bytes, of which a price move concerns some 20 for each position. Those are kept as floats in
+blocks of 64 users, folded to the size factor A of the risk cache once for each change of A. Nothing is decided by them:
+they tell which accounts are far from the line beyond any error of rounding, and all others are valued exactly.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._generated.constants import MARKETS_MAX, POSITIONS_MAX, USER_COLLATERALS_MAX
+from .decode import Records
+from .errors import ShapeError
+from .risk_columns_kernels import BLOCK, SIDES, compact_rows
+
+
+class Columns(NamedTuple):
+    """The numbers, in quote atoms, lots and token atoms; the arrays of slots have shape `(blocks, slot, BLOCK)`."""
+
+    lots: NDArray[np.float64]
+    """Signed size of each position, the fraction of a lot that a fold drops included."""
+    cash: NDArray[np.float64]
+    """Cash of each position, with the cash index of its side as it was when the columns were made."""
+    side: NDArray[np.uint8]
+    """`1 + 2 * market + (1 for a short)`, 0 for a position of no size."""
+    amount: NDArray[np.float64]
+    """Amount of each asset but the quote."""
+    asset: NDArray[np.uint8]
+    """Index of the asset."""
+    free: NDArray[np.float64]
+    """Quote balance where it is not negative."""
+    debt: NDArray[np.float64]
+    """Owed quote over the debt index at its snapshot."""
+    positions: NDArray[np.uint8]
+    """Position slots in use."""
+    assets: NDArray[np.uint8]
+    """Asset slots in use."""
+    exact: NDArray[np.uint8]
+    """1 where the user is always valued exactly: it is in liquidation, or no column can tell it within the bound."""
+
+
+def _empty(capacity: int) -> Columns:
+    blocks = capacity // BLOCK
+    slots, assets = (blocks, POSITIONS_MAX, BLOCK), (blocks, USER_COLLATERALS_MAX, BLOCK)
+    flags = np.zeros((3, capacity), np.uint8)
+    return Columns(
+        np.zeros(slots),
+        np.zeros(slots),
+        np.zeros(slots, np.uint8),
+        np.zeros(assets),
+        np.zeros(assets, np.uint8),
+        np.zeros(capacity),
+        np.zeros(capacity),
+        flags[0],
+        flags[1],
+        flags[2],
+    )
+
+
+class RiskColumns:
+    """Columns of a `USER` array, row by row; `update` after every change of a row."""
+
+    def __init__(self, users: Records, cache: Any) -> None:
+        """Columns of all `users` against one `RISK_CACHE` record."""
+        self.columns = _empty(0)
+        self.count = 0
+        """Users that the columns hold."""
+        self.j_high = np.zeros(SIDES, np.int64)
+        self.j_low = np.zeros(SIDES, np.uint64)
+        """Cash index of each side that `Columns.cash` has been folded to, in two words."""
+        self._factors: list[NDArray[Any]] = []
+        self._debt_index_q48 = 0
+        self.rebuild(users, cache)
+
+    def rebuild(self, users: Records, cache: Any) -> None:
+        """Make every row anew, folded to the A, J and epochs of `cache`."""
+        rows = cache["markets"]
+        self.j_high[1:], self.j_low[1:] = rows["j"]["high"].reshape(-1), rows["j"]["low"].reshape(-1)
+        self._factors = [part.copy() for part in self._factors_of(cache)]
+        self._debt_index_q48 = int(cache["collaterals"]["debt_index_q48"][0])
+        self.count = 0
+        self.update(users, np.empty(0, np.int64), cache)
+
+    def update(self, users: Records, rows: NDArray[np.integer[Any]], cache: Any) -> None:
+        """Take in rows whose account changed, and those that `users` has got since; all rows if A or an epoch moved.
+
+        Raises:
+            ShapeError: a row that `users` does not have.
+        """
+        if not self.follows(cache):
+            self.rebuild(users, cache)
+            return
+        changed = np.asarray(rows, np.int64)
+        if changed.size and not 0 <= int(changed.min()) <= int(changed.max()) < len(users):
+            raise ShapeError("users, by their changed rows", len(users), int(changed.max()) + 1)
+        new = np.arange(min(self.count, len(users)), len(users))
+        self._reserve(len(users))
+        self.count = len(users)
+        compact_rows(users, np.concatenate([changed, new]), cache, self.j_high, self.j_low, self.columns)
+
+    def follows(self, cache: Any) -> bool:
+        """Whether the columns still belong to `cache`: no A and no epoch moved, and no debt index fell."""
+        same = all(np.array_equal(old, new) for old, new in zip(self._factors, self._factors_of(cache), strict=True))
+        return same and int(cache["collaterals"]["debt_index_q48"][0]) >= self._debt_index_q48
+
+    @staticmethod
+    def _factors_of(cache: Any) -> list[NDArray[Any]]:
+        rows = cache["markets"]
+        return [rows["a"], rows["epoch"], rows["j_previous"]]
+
+    def _reserve(self, count: int) -> None:
+        held = len(self.columns.free)
+        if count <= held:
+            return
+        capacity = -(-max(count, 2 * held) // BLOCK) * BLOCK
+        grown = _empty(capacity)
+        for name in Columns._fields:
+            old: NDArray[Any] = getattr(self.columns, name)
+            getattr(grown, name)[: len(old)] = old
+        self.columns = grown
+
+
+__all__ = ["BLOCK", "MARKETS_MAX", "Columns", "RiskColumns"]
