@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "config": "Settings of this command line.",
     "guard": "Checks that fail a transaction when they do not hold.",
     "keeper": "Run keepers, or one step of one of them.",
+    "liquidate": "The way down: liquidate accounts, move them to the backstop, resolve bankruptcies.",
     "localnet": "A local validator with the program, markets and funded traders.",
     "market": "Markets: prices, book, funding.",
     "order": "Place, cancel, modify, list orders.",

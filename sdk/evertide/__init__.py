@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from ._program import program as program
     from ._reading import Book as Book
     from ._reading import Level as Level
+    from ._reading import Resting as Resting
     from ._reading import decode as decode
     from ._reading import symbol as symbol
     from ._refresh import Feeds as Feeds
@@ -134,7 +135,7 @@ _NAMES = {
     "event_authority_address exchange_address insurance_address market_address orders_address program_data_address "
     "risk_cache_address to_address user_address vault_address",
     "_program": "program",
-    "_reading": "Book Level decode symbol",
+    "_reading": "Book Level Resting decode symbol",
     "_refresh": "Feeds",
     "_rpc": "AccountInfo RpcClient memcmp",
     "_sender": "Sender",

@@ -188,8 +188,10 @@ class TraderWrites(Writing):
 
     async def _of_ids(self, user: Pubkey, ids: Sequence[int]) -> dict[int, Order]:
         wanted = {client_id for client_id in ids if client_id}
-        account = await self.orders(user)
-        return {o.client_order_id: o for o in account.orders if o.order_id and o.client_order_id in wanted}
+        account, epoch = await self.orders(user), (await self.user(user)).orders_epoch
+        # What a liquidation voided keeps its slot for a while, and its id may be used again.
+        live = [order for order in account.orders if order.order_id and order.order_id >= epoch]
+        return {order.client_order_id: order for order in live if order.client_order_id in wanted}
 
     async def _resting(self, user: Pubkey, args: Sequence[OrderArgs]) -> tuple[Order, ...] | None:
         """The open orders that are exactly what was asked; None unless all are there."""

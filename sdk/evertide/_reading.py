@@ -14,9 +14,11 @@ from ._errors import AccountMismatch, AccountNotFound, UnknownCollateral, Unknow
 from ._events import LandedEvent, SequenceChecker
 from ._feed import PAGE, events_of, follow, new_signatures
 from ._generated.accounts import ALL, Collateral, Exchange, Insurance, Market, Orders, RiskCache, User
+from ._generated.constants import MAKERS_MAX
+from ._generated.types import Order
 from ._ladder import Ladder, LiquidationView, ladder, liquidation_view
 from ._layouts import account_class, decode_many, offset_of
-from ._orders import is_ask, is_live, rests
+from ._orders import Side, is_ask, is_live, rests
 from ._pda import (
     CLOCK_ADDRESS,
     PROGRAM_ID,
@@ -30,6 +32,7 @@ from ._pda import (
 from ._rpc import AccountInfo, RpcClient, memcmp
 from ._what_if import WhatIf
 from ._wire import Wire
+from .math import OrderRank, order_hash
 
 Account = TypeVar("Account", bound=Wire)
 
@@ -47,6 +50,16 @@ class Level:
     price_ticks: int
     size_lots: int
     order_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resting:
+    """One order of the book: whose `User` it belongs to, and what is left of it."""
+
+    user: Pubkey
+    order_id: int
+    price_ticks: int
+    size_lots: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,24 +248,47 @@ class Reading:
     async def book(self, market: int | str) -> Book:
         """The book of a market, put together from all resting orders. Reads every `Orders` and `User` account."""
         listed = await self.market(market)
+        sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+        for _, order in (await self._resting_orders(listed.index))[0]:
+            level = sides[is_ask(order)].setdefault(order.price_ticks, [0, 0])
+            level[0] += order.size_lots
+            level[1] += 1
+        bids = tuple(Level(price, *sides[0][price]) for price in sorted(sides[0], reverse=True))
+        asks = tuple(Level(price, *sides[1][price]) for price in sorted(sides[1]))
+        return Book(listed.index, bids, asks)
+
+    async def best_orders(self, market: int | str, side: Side, *, limit: int = MAKERS_MAX) -> list[Resting]:
+        """The first orders of one side by priority (price, slot of placing, hash) that may be makers in the next slot.
+
+        What `match_orders` and `liquidate_with_orders` take as makers. Reads every `Orders` and `User` account.
+        """
+        listed = await self.market(market)
+        orders, slot = await self._resting_orders(listed.index)
+        ask = side == "ask"
+        ranked = []
+        for user, order in orders:
+            if is_ask(order) == ask and order.placed_slot <= slot:
+                digest = order_hash(order.placed_slot, bytes(orders_address(user, self.program_id)), order.order_id)
+                key = OrderRank(order.price_ticks, order.placed_slot, digest).key(int(ask))
+                ranked.append((key, Resting(user, order.order_id, order.price_ticks, order.size_lots)))
+        return [found for _, found in sorted(ranked, key=lambda entry: entry[0])[:limit]]
+
+    async def _resting_orders(self, market_index: int) -> tuple[list[tuple[Pubkey, Order]], int]:
+        """Every order of a market that rests, with its `User`; and the slot at which that was."""
         orders, users, clock = await asyncio.gather(
             self.fetch_all("Orders"), self.fetch_arrays("User"), self.chain_clock()
         )
         slot, now_ms = clock
         epochs = {address: int(epoch) for address, epoch in zip(users[0], users[1]["orders_epoch"], strict=True)}
-        sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+        found = []
         for account in orders:
             epoch = epochs.get(account.user, 0)
             for order in account.orders:
-                if order.market_index != listed.index or not rests(order, now_ms=now_ms):
+                if order.market_index != market_index or not rests(order, now_ms=now_ms):
                     continue
                 if is_live(order, orders_epoch=epoch, now_ms=now_ms, slot=slot):
-                    level = sides[is_ask(order)].setdefault(order.price_ticks, [0, 0])
-                    level[0] += order.size_lots
-                    level[1] += 1
-        bids = tuple(Level(price, *sides[0][price]) for price in sorted(sides[0], reverse=True))
-        asks = tuple(Level(price, *sides[1][price]) for price in sorted(sides[1]))
-        return Book(listed.index, bids, asks)
+                    found.append((account.user, order))
+        return found, slot
 
     async def event_history(
         self, address: Pubkey | None = None, *, until: str | None = None, page: int = PAGE

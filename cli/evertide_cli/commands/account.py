@@ -11,6 +11,8 @@ from evertide_cli.output import show
 from evertide_cli.session import Session, address, run, symbol_of
 
 if TYPE_CHECKING:
+    from solders.pubkey import Pubkey
+
     from evertide import Collateral, User
 
 app = group("Trading accounts: create, deposit, withdraw, limits, health.")
@@ -163,13 +165,28 @@ def show_account(context: typer.Context, owner: str = OWNER) -> None:
 
 
 @app.command("health")
-def health(context: typer.Context, owner: str = OWNER) -> None:
-    """Equity, requirements, free collateral and liquidation prices, computed by the program."""
+def health(
+    context: typer.Context,
+    owner: str = OWNER,
+    what_if: list[str] = typer.Option(
+        [],
+        "--what-if",
+        help="A change to value instead: BTC-PERP=-10%, BTC-PERP=36000, collateral:1=-20%, deposit:USDC=1000, "
+        "withdraw:SOL=2, order:BTC-PERP:buy=0.5@39000, fill:BTC-PERP:sell=0.5@39000; repeat for more.",
+    ),
+) -> None:
+    """Equity, requirements, free collateral and liquidation prices, computed by the program.
+
+    With --what-if: the same and the margins of the way down, now and after the changes, nothing being sent.
+    """
 
     async def body(session: Session) -> None:
         from evertide import atoms_to_usdc, price_q32_to_decimal
 
         where = session.user_of(owner)
+        if what_if:
+            await show_what_if(session, where, what_if)
+            return
         view = await session.client.view_health(where)
         if session.settings.as_json:
             show({"address": str(where), "health": view}, as_json=True)
@@ -198,6 +215,29 @@ def health(context: typer.Context, owner: str = OWNER) -> None:
             show(lines, as_json=False, title="liquidation prices")
 
     run(context, body)
+
+
+async def show_what_if(session: Session, where: Pubkey, words: list[str]) -> None:
+    """An account's valuation now and after the changes."""
+    from evertide_cli.what_if import apply, position_rows, rows
+
+    async def asset_index(name: str) -> int:
+        return (await session.collateral(name)).index
+
+    start = await session.client.what_if(where)
+    before, changed = start.health(), await apply(start, words, asset_index)
+    after = changed.health()
+    if session.settings.as_json:
+        sides = {"now": before, "what_if": after}
+        body = {
+            name: {"health": side, "free_collateral_atoms": side.free_collateral_atoms, "rung": side.ladder.rung.value}
+            for name, side in sides.items()
+        }
+        show({"address": str(where), "changes": words, **body}, as_json=True)
+        return
+    show(rows(before, after), as_json=False, title=str(where))
+    if after.positions:
+        show(position_rows(after, changed.markets), as_json=False, title="positions, what if")
 
 
 @app.command("settle")

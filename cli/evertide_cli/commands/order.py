@@ -202,9 +202,12 @@ def list_orders(
 
 
 async def _rows(session: Session, owner: str | None) -> list[dict[str, Any]]:
-    orders = await session.orders(session.user_of(owner))
+    where = session.user_of(owner)
+    orders, user = await session.orders(where), await session.user(where)
     markets = await session.markets()
-    return [order_row(order, markets[order.market_index]) for order in orders.orders if order.order_id]
+    # What a liquidation voided keeps its slot until that is needed.
+    live = [order for order in orders.orders if order.order_id and order.order_id >= user.orders_epoch]
+    return [order_row(order, markets[order.market_index]) for order in live]
 
 
 async def _order(session: Session, user: Any, order_id: int) -> Order:

@@ -11,7 +11,7 @@ from evertide_cli.output import show, table, watch
 from evertide_cli.session import Session, run, symbol_of
 
 if TYPE_CHECKING:
-    from evertide import Market, Position
+    from evertide import Market, Position, PositionView
 
 app = group("Positions: list, fold, settle.")
 
@@ -24,7 +24,7 @@ def list_positions(
     owner: str = OWNER,
     live: bool = typer.Option(False, "--watch", help="Show again every second."),
 ) -> None:
-    """Open positions with entry, mark and profit. Sizes are as of the last fold."""
+    """Open positions, folded to now: entry, mark, profit, liquidation price and how far the mark is from it."""
     settings = settings_of(context)
 
     def read() -> list[dict[str, Any]]:
@@ -37,27 +37,31 @@ def list_positions(
 
 
 async def _rows(session: Session, owner: str | None) -> list[dict[str, Any]]:
-    user = await session.user(session.user_of(owner))
+    from evertide import position_views
+
     markets = await session.markets()
-    return [position_row(item, markets[item.market_plus_one - 1]) for item in user.positions if item.market_plus_one]
+    user, cache, now_ms = await session.client.valued(session.user_of(owner))
+    stored = {item.market_plus_one - 1: item for item in user.positions if item.market_plus_one}
+    views = position_views(user, cache, now_ms=now_ms)
+    return [position_row(view, stored[view.market_index], markets[view.market_index]) for view in views]
 
 
-def position_row(position: Position, market: Market) -> dict[str, Any]:
+def position_row(view: PositionView, position: Position, market: Market) -> dict[str, Any]:
     """One position for people and programs. Unrealised: size * mark - entry, rounded down."""
-    from evertide import atoms_to_usdc, lots_to_size, price_q32_to_decimal
+    from evertide import atoms_to_usdc, bps_to_ratio, price_q32_to_decimal
 
-    size = position.basis_lots * market.a[position.basis_lots < 0] // position.a_snapshot if position.a_snapshot else 0
-    if position.basis_lots < 0 and position.a_snapshot:
-        size = -(-position.basis_lots * market.a[1] // position.a_snapshot)
-    value = size * market.mark_price_q32 >> 32
-    entry = abs(position.entry_atoms) * 10**9 // (abs(size) * market.terms.lot_size_e9) if size else 0
+    lot = market.terms.lot_size_e9
+    edge, distance = view.liquidation_price_q32, view.liquidation_distance_bps
     return {
         "market": symbol_of(market),
-        "size": lots_to_size(size, lot_size_e9=market.terms.lot_size_e9),
-        "entry_price": atoms_to_usdc(entry),
-        "mark_price": price_q32_to_decimal(market.mark_price_q32, lot_size_e9=market.terms.lot_size_e9),
-        "unrealised_usd": atoms_to_usdc(value - position.entry_atoms) if size else atoms_to_usdc(0),
-        "unsettled_cash_usd": atoms_to_usdc(position.cash_atoms),
+        "size": view.size(lot_size_e9=lot),
+        "entry_price": view.entry_price(lot_size_e9=lot) or atoms_to_usdc(0),
+        "mark_price": price_q32_to_decimal(view.mark_price_q32, lot_size_e9=lot),
+        "unrealised_usd": atoms_to_usdc(view.unrealised_atoms),
+        "liquidation_price": None if edge is None else price_q32_to_decimal(edge, lot_size_e9=lot),
+        "distance_percent": None if distance is None else bps_to_ratio(distance) * 100,
+        "distance_bps": distance,
+        "unsettled_cash_usd": atoms_to_usdc(view.cash_atoms),
         "funding_usd": atoms_to_usdc(position.funding_atoms),
         "open_orders": position.open_order_count,
     }
