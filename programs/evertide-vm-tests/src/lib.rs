@@ -9,6 +9,7 @@ pub mod hits;
 pub mod idl;
 pub mod machine;
 pub mod runner;
+pub mod soundness;
 pub mod state;
 pub mod terms;
 pub mod token;

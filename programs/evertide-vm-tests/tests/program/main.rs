@@ -14,9 +14,12 @@ mod compute_page;
 mod coverage;
 mod create_user;
 mod deposit;
+mod downfall;
 mod guards;
 mod initialize_exchange;
 mod insurance;
+mod liquidate_orders;
+mod liquidate_position;
 mod list_collateral;
 mod list_market;
 mod match_orders;
@@ -49,6 +52,8 @@ fn all() -> Vec<Case> {
         accruals::tests(),
         insurance::tests(),
         guards::tests(),
+        liquidate_orders::tests(),
+        liquidate_position::tests(),
         compute::tests(),
         security::tests(),
         attacks::tests(),
