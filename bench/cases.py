@@ -115,26 +115,37 @@ def leveraged(cache: np.ndarray) -> np.ndarray:
     return users
 
 
-def liquidation_case(bandwidth: float) -> Line:
-    """The accounts below cancel margin out of 100,000 after all prices have moved, the worst first."""
-    cache = prices()
-    users = leveraged(cache)
+def liquidation_line(bandwidth: float, users: np.ndarray, cache: np.ndarray, most: int | None) -> Line:
+    """A liquidation scan of users after all prices have moved, of all accounts below the line or of the worst."""
     columns = RiskColumns(users, cache[0])
     plain_cache = RiskCache.decode(cache.tobytes())
     sample = [User.decode(record.tobytes()) for record in users[:50]]
     kind = math.MarginKind.CANCEL
     plain = best_seconds(lambda: [valuation(user, plain_cache, kind, now_ms=NOW_MS) for user in sample], repeats=2)
     below = len(liquidations(users, cache[0], NOW_MS, columns).rows)
-    # Lots, cash and side of three positions, two balances and three flags; whole accounts of those that are found.
-    moved = USERS_VALUED * (3 * 17 + 2 * 8 + 3) + below * (288 + 3 * 104)
+    # Lots, cash and side of three positions, two balances and three flags; whole accounts of those that are ranked.
+    ranked = below if most is None else min(below, most)
+    moved = USERS_VALUED * (3 * 17 + 2 * 8 + 3) + ranked * (288 + 3 * 104)
+    name = f"all {below:,} to liquidate" if most is None else f"worst {ranked:,} of {below:,} to liquidate"
     return Line(
-        name=f"liquidation scan {USERS_VALUED:,} users, {below:,} below",
+        name=f"{name}, {USERS_VALUED:,} users",
         count=USERS_VALUED,
         unit="users",
-        seconds=best_seconds(lambda: liquidations(users, cache[0], NOW_MS, columns)),
+        seconds=best_seconds(lambda: liquidations(users, cache[0], NOW_MS, columns, most=most)),
         floor_seconds=moved / bandwidth,
         plain_seconds=plain * USERS_VALUED / len(sample),
     )
+
+
+def liquidation_case(bandwidth: float) -> Line:
+    """One account in a hundred is below."""
+    cache = prices()
+    return liquidation_line(bandwidth, leveraged(cache), cache, None)
+
+
+def crash_case(bandwidth: float) -> Line:
+    """One account in three is below, nearly all of them bankrupt; the worst thousand are asked for."""
+    return liquidation_line(bandwidth, crowd(USERS_VALUED), prices(), 1_000)
 
 
 def columns_case(bandwidth: float) -> Line:
@@ -276,4 +287,4 @@ def book_case(bandwidth: float) -> Line:
     )
 
 
-CASES = (decode_case, crossing_case, margin_case, columns_case, liquidation_case, book_case)
+CASES = (decode_case, crossing_case, margin_case, columns_case, liquidation_case, crash_case, book_case)

@@ -61,11 +61,11 @@ def bandwidth_bytes_per_second() -> float:
 
 def table(lines: list[Line], bandwidth: float) -> str:
     """The measurements as text."""
-    head = f"{'what':<42}{'time ms':>10}{'rate /s':>14}{'floor ms':>10}{'x floor':>9}{'x plain Python':>16}"
+    head = f"{'what':<50}{'time ms':>10}{'rate /s':>14}{'floor ms':>10}{'x floor':>9}{'x plain Python':>16}"
     rows = [f"memory bandwidth, copy of {COPY_BYTES >> 20} MiB: {bandwidth / 1e9:.1f} GB/s", "", head]
     for line in lines:
         rows.append(
-            f"{line.name:<42}{line.seconds * 1e3:>10.2f}{line.per_second:>14,.0f}{line.floor_seconds * 1e3:>10.2f}"
+            f"{line.name:<50}{line.seconds * 1e3:>10.2f}{line.per_second:>14,.0f}{line.floor_seconds * 1e3:>10.2f}"
             f"{line.over_floor:>9.1f}{line.over_plain:>16,.0f}"
         )
     return "\n".join(rows)

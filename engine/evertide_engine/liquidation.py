@@ -19,10 +19,11 @@ from numpy.typing import NDArray
 
 from ._generated.constants import MAX_DEBT_INDEX
 from .decode import Records
-from .liquidation_kernels import LADDER, ladder_rows, uncertain_rows
+from .errors import ShapeError
+from .liquidation_kernels import LADDER, ladder_rows, shortfalls, uncertain_rows
 from .margin_status import Status
 from .risk_columns import RiskColumns
-from .risk_columns_kernels import ASSET_ROWS, ASSET_WIDTH, SIDES, WIDTH, asset_coefficients, side_coefficients
+from .risk_columns_kernels import ASSET_ROWS, ASSET_WIDTH, SIDES, STARTED, WIDTH, asset_coefficients, side_coefficients
 
 
 class Rung(IntEnum):
@@ -69,36 +70,61 @@ class Liquidations:
         return found
 
 
-def liquidations(users: Records, cache: Any, now_ms: int, columns: RiskColumns | None = None) -> Liquidations:
+def liquidations(
+    users: Records, cache: Any, now_ms: int, columns: RiskColumns | None = None, *, most: int | None = None
+) -> Liquidations:
     """Find and rank the accounts of a `USER` array below cancel margin, by one `RISK_CACHE` record, at chain time.
 
     `columns` are those of `users`, kept up to date with `RiskColumns.update`; without them they are made anew, which
-    takes longer than the search. They are made anew as well when A or an epoch of the cache moved.
+    takes longer than the search. They are made anew as well when A or an epoch of the cache moved. With `most` only
+    the `most` worst are ranked, the same ones as without: in a crash the rest need not be valued.
+
+    Raises:
+        ShapeError: `most` is negative.
     """
+    if most is not None and most < 0:
+        raise ShapeError("accounts to rank", most, 0)
     if columns is None:
         columns = RiskColumns(users, cache)
     elif columns.count != len(users) or not columns.follows(cache):
         columns.update(users, np.empty(0, np.int64), cache)
-    rows = _uncertain(columns, cache, now_ms)
+    rows = _candidates(columns, cache, now_ms, most)
     out, statuses = np.empty((len(rows), LADDER), np.int64), np.empty(len(rows), np.uint8)
     ladder_rows(users, rows, cache, now_ms, out, statuses)
-    return _ranked(users, rows, out, statuses)
+    return _ranked(users, rows, out, statuses, most)
 
 
-def _uncertain(columns: RiskColumns, cache: Any, now_ms: int) -> NDArray[np.int64]:
+def _candidates(columns: RiskColumns, cache: Any, now_ms: int, most: int | None) -> NDArray[np.int64]:
+    """Rows that have to be valued."""
     sides, assets = np.empty((SIDES, WIDTH)), np.empty((ASSET_ROWS, ASSET_WIDTH))
     side_coefficients(cache, columns.j_high, columns.j_low, sides)
     asset_coefficients(cache, now_ms, assets)
     index = int(cache["collaterals"]["debt_index_q48"][0])
-    found = np.empty(columns.count, np.int64)
     # An index beyond its guard: whoever owes anything is valued exactly.
     debt_index = float(index) if index <= MAX_DEBT_INDEX else float("nan")
-    number = uncertain_rows(columns.count, columns.columns, sides, assets, debt_index, found)
-    return found[:number]
+    found = np.empty(columns.count, np.int64)
+    given = columns.columns
+    rows = found[: uncertain_rows(columns.count, given, sides, assets, debt_index, found)]
+    if most is None or len(rows) <= most:
+        return rows
+    low, high = np.empty(len(rows)), np.empty(len(rows))
+    shortfalls(rows, given, sides, assets, debt_index, low, high)
+    sure = low[low > 0]
+    if len(sure) < max(most, 1):
+        return rows
+    # `most` accounts certainly miss maintenance by at least this much; less than it is not among the worst.
+    line = np.partition(sure, len(sure) - max(most, 1))[len(sure) - max(most, 1)]
+    passed = (high < line) & ((low > 0) | (given.care[rows] != STARTED))
+    kept: NDArray[np.int64] = rows[~passed]
+    return kept
 
 
 def _ranked(
-    users: Records, rows: NDArray[np.int64], ladder: NDArray[np.int64], statuses: NDArray[np.uint8]
+    users: Records,
+    rows: NDArray[np.int64],
+    ladder: NDArray[np.int64],
+    statuses: NDArray[np.uint8],
+    most: int | None,
 ) -> Liquidations:
     valued, equity = statuses == Status.VALUED, ladder[:, 0]
     short = valued & (equity < ladder[:, 1])
@@ -106,7 +132,7 @@ def _ranked(
     recovered = started[users["liquidation_start_ms"][started] != 0]
     chosen = np.flatnonzero(short)
     # Stable, and rows rise: equal shortfalls stay in the order of their rows.
-    chosen = chosen[np.argsort(equity[chosen] - ladder[chosen, 2], kind="stable")]
+    chosen = chosen[np.argsort(equity[chosen] - ladder[chosen, 2], kind="stable")][:most]
     steps = ladder[chosen]
     missed = steps[:, :1] < steps[:, 1:]
     rung = missed.sum(axis=1, dtype=np.uint8) + (steps[:, 0] < 0).astype(np.uint8)

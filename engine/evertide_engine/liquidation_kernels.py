@@ -26,13 +26,18 @@ from .risk_columns_kernels import (
     ASSET_SLACK,
     BETA,
     BLOCK,
+    EXACT,
     FALL,
     FULL,
+    LEAST,
+    LEAST_SLACK,
     PRICE,
     REACH,
     ROUNDED_ATOMS,
+    ROUNDED_WEIGHT,
     SLACK,
     SPREAD,
+    TOLD,
     UNIT,
     WORTH,
 )
@@ -58,6 +63,16 @@ def add_positions(slot: Int, block: Int, columns: Int, sides: Int, excess: Int, 
         demanded = notional * (sides[side, ALPHA] + sides[side, BETA] * notional) + sides[side, SLACK]
         excess[place] += lots * sides[side, WORTH] + cash - demanded
         size[place] += held * sides[side, SPREAD] + abs(cash) + demanded
+
+
+@njit(cache=True)
+def add_position_gaps(slot: Int, block: Int, columns: Int, sides: Int, gap: Int) -> None:
+    """Add how far the bound of one position slot can lie from equity less the requirement at maintenance."""
+    for place in range(BLOCK):
+        side = columns.side[block, slot, place]
+        notional = abs(columns.lots[block, slot, place]) * sides[side, PRICE] + 1.0
+        demanded = notional * (sides[side, ALPHA] + sides[side, BETA] * notional) + sides[side, SLACK]
+        gap[place] += demanded + sides[side, LEAST_SLACK] - notional * sides[side, LEAST]
 
 
 @njit(cache=True)
@@ -94,6 +109,42 @@ def bound_block(block: Int, columns: Int, sides: Int, assets: Int, debt_index: I
 
 
 @njit(cache=True)
+def gap_block(block: Int, columns: Int, sides: Int, assets: Int, gap: Int) -> None:
+    """Fill `gap`: equity less requirement at maintenance is at most `excess + gap + PART_ERROR * (size + gap)`."""
+    first = block * BLOCK
+    positions: Int = 0
+    held: Int = 0
+    for place in range(BLOCK):
+        gap[place] = 2.0 * ROUNDED_ATOMS if columns.debt[first + place] != 0.0 else 0.0
+        positions = max(positions, np.int64(columns.positions[first + place]))
+        held = max(held, np.int64(columns.assets[first + place]))
+    for slot in range(positions):
+        add_position_gaps(slot, block, columns, sides, gap)
+    for slot in range(held):
+        for place in range(BLOCK):
+            asset = columns.asset[block, slot, place]
+            worth = columns.amount[block, slot, place] * assets[asset, UNIT]
+            gap[place] += worth * ROUNDED_WEIGHT + 2.0 * assets[asset, ASSET_SLACK]
+
+
+@njit(cache=True)
+def shortfalls(rows: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, least: Int, most: Int) -> None:
+    """Least and most that each of rising `rows` lacks to maintenance, in atoms; NaN where the columns cannot tell."""
+    excess, size, gap, block = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), -1
+    for at in range(rows.shape[0]):
+        row = rows[at]
+        if row // BLOCK != block:
+            block = row // BLOCK
+            bound_block(block, columns, sides, assets, debt_index, excess, size)
+            gap_block(block, columns, sides, assets, gap)
+        place = row % BLOCK
+        whole = size[place] + gap[place]
+        told = whole < SIZE_LIMIT and columns.care[row] != EXACT
+        least[at] = -excess[place] - gap[place] - PART_ERROR * whole if told else np.nan
+        most[at] = -excess[place] + PART_ERROR * size[place] if told else np.nan
+
+
+@njit(cache=True)
 def uncertain_rows(count: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, out: Int) -> Int:
     """Write the rows that are not certainly at or above cancel margin into `out`; their number."""
     found, excess, size = 0, np.empty(BLOCK), np.empty(BLOCK)
@@ -103,7 +154,7 @@ def uncertain_rows(count: Int, columns: Int, sides: Int, assets: Int, debt_index
         for place in range(min(BLOCK, count - first)):
             far = (excess[place] >= size[place] * PART_ERROR) & (size[place] < SIZE_LIMIT)
             out[found] = first + place
-            found += 0 if far & (columns.exact[first + place] == 0) else 1
+            found += 0 if far & (columns.care[first + place] == TOLD) else 1
     return found
 
 

@@ -39,8 +39,8 @@ class Columns(NamedTuple):
     """Position slots in use."""
     assets: NDArray[np.uint8]
     """Asset slots in use."""
-    exact: NDArray[np.uint8]
-    """1 where the user is always valued exactly: it is in liquidation, or no column can tell it within the bound."""
+    care: NDArray[np.uint8]
+    """`TOLD` by the columns, `EXACT` where only the valuation can tell, `STARTED` where a liquidation is under way."""
 
 
 def _empty(capacity: int) -> Columns:

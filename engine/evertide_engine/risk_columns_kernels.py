@@ -13,6 +13,7 @@ from ._generated.constants import (
     COLLATERAL_STALE_MS,
     COLLATERALS_MAX,
     INDEX_BITS,
+    MAINTENANCE_FRACTION_BPS,
     MARKETS_MAX,
     PRICE_BITS,
 )
@@ -39,18 +40,24 @@ ASSET_ROWS = int(COLLATERALS_MAX)
 CASH_MOST = 1 << 58
 """Cash and cash index beyond this, in atoms, are left to the exact valuation, where their sum could pass its guard."""
 
-WORTH, PRICE, SPREAD, ALPHA, BETA, SLACK, WIDTH = 0, 1, 2, 3, 4, 5, 8
-"""Coefficients of a side: value, notional and rounding of one lot, the requirement's bound, slack of one position."""
+TOLD, EXACT, STARTED = 0, 1, 2
+"""What the columns say of a user: enough; nothing; enough, but it is in liquidation and may have recovered."""
+WORTH, PRICE, SPREAD, ALPHA, BETA, SLACK, LEAST, LEAST_SLACK, WIDTH = 0, 1, 2, 3, 4, 5, 6, 7, 8
+"""Coefficients of a side: value, notional and rounding of one lot, the requirement's bound, slack of one position; and
+the least ratio at maintenance, with the slack of what is more than the value and less than the requirement."""
 UNIT, FULL, FALL, REACH, ASSET_SLACK, ASSET_WIDTH = 0, 1, 2, 3, 4, 8
 """Coefficients of an asset: value of an atom, weight at nothing, its fall over the scale, one over that, slack."""
 ROUNDED_ATOMS = 8.0
 """Atoms that the roundings of one position or asset can take: two folds, value, notional and requirement."""
+ROUNDED_WEIGHT = 0.000_203
+"""Part of a value that roundings of its weight can take: a weight is a whole bp, and so is what it falls by."""
 NEVER = np.nan
 """Makes every bound that it enters uncertain, so that the user is valued exactly."""
 
 PRICE_ONE, TOKEN_ONE = float(1 << PRICE_BITS), float(1 << COLLATERAL_PRICE_BITS)
 FACTOR_ONE, WORD = float(1 << INDEX_BITS), float(1 << 64)
 CANCEL_FRACTION = CANCEL_FRACTION_BPS / BPS_ONE
+MAINTENANCE_FRACTION = MAINTENANCE_FRACTION_BPS / BPS_ONE
 
 
 @njit(cache=True)
@@ -97,7 +104,6 @@ def compact_rows(users: Int, rows: Int, cache: Int, j_high: Int, j_low: Int, col
         row = rows[at]
         user, block, place = users[row], row // BLOCK, row % BLOCK
         free, debt, told = compact_quote(user, index)
-        told = told and user.liquidation_start_ms == 0
         used, left = 0, np.int64(user.collateral_count)
         for slot in range(SLOTS):
             asset = np.int64(user.collaterals[slot].collateral_index)
@@ -125,7 +131,8 @@ def compact_rows(users: Int, rows: Int, cache: Int, j_high: Int, j_low: Int, col
             columns.side[block, slot, place] = 0
             columns.lots[block, slot, place], columns.cash[block, slot, place] = 0.0, 0.0
         columns.positions[row] = used
-        columns.free[row], columns.debt[row], columns.exact[row] = free, debt, 0 if told else 1
+        columns.free[row], columns.debt[row] = free, debt
+        columns.care[row] = EXACT if not told else STARTED if user.liquidation_start_ms != 0 else TOLD
 
 
 @njit(cache=True)
@@ -168,20 +175,24 @@ def side_coefficients(cache: Int, j_high: Int, j_low: Int, out: Int) -> None:
     for market in range(MARKETS):
         row = cache.markets[market]
         alpha, beta, ok = requirement_line(row)
+        least = MAINTENANCE_FRACTION * np.float64(row.tier_ratio_bps[0]) / BPS_ONE
         ok = ok and row.mark_price_q32 != ZERO and row.mark_price_q32 < PRICE_LIMIT
         mark = np.float64(row.mark_price_q32) / PRICE_ONE
         twap = mark if row.twap_price_q32 == ZERO else np.float64(row.twap_price_q32) / PRICE_ONE
         for short in range(2):
             side, now = 1 + 2 * market + short, row.j[short]
             move = cash_index_move(now, j_high[side], j_low[side], row.a[short])
-            slack, fine = ROUNDED_ATOMS, ok and cash_index_in_guard(now.high, now.low)
+            slack, cut, fine = ROUNDED_ATOMS, 0.0, ok and cash_index_in_guard(now.high, now.low)
             if row.a[short] != WHOLE:
                 # A dropped fraction of a lot counts at the TWAP, in steps of 2^-16; the columns hold it at the mark.
+                cut = mark
                 slack += abs(twap - mark) + (twap + mark) / (1 << 15)
                 fine = fine and row.twap_price_q32 < PRICE_LIMIT
             out[side, WORTH], out[side, PRICE] = mark + move if fine else NEVER, mark
             out[side, SPREAD], out[side, SLACK] = mark + abs(move), slack
             out[side, ALPHA], out[side, BETA] = alpha, beta
+            # The notional of whole lots: the fraction that is dropped requires nothing.
+            out[side, LEAST], out[side, LEAST_SLACK] = least, slack + (1.0 + cut) * least
 
 
 @njit(cache=True)

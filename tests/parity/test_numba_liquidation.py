@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evertide_engine.errors import ShapeError
-from evertide_engine.liquidation import Liquidations, RiskColumns, Rung, liquidations
+from evertide_engine.liquidation import Liquidations, RiskColumns, Rung, _candidates, liquidations
 from evertide_engine.liquidation_kernels import PART_ERROR, bound_block
 from evertide_engine.margin import MarginKind, Status, value
 from evertide_engine.risk_columns_kernels import (
@@ -23,6 +23,7 @@ from evertide_engine.risk_columns_kernels import (
     ASSET_WIDTH,
     BETA,
     BLOCK,
+    EXACT,
     SIDES,
     SLACK,
     WIDTH,
@@ -60,12 +61,24 @@ def assert_all_found(found: Liquidations, users: Any, cache: Any) -> None:
         assert getattr(found, name).tolist() == list(demanded), name
 
 
+def assert_the_worst_are_the_first(users: Any, cache: Any, columns: RiskColumns, numbers: tuple[int, ...]) -> None:
+    """Asked for the worst alone, the search gives the first of the ranking; what else it reports stays whole."""
+    every = liquidations(users, cache[0], NOW_MS, columns)
+    for most in numbers:
+        found = liquidations(users, cache[0], NOW_MS, columns, most=most)
+        for name in ("rows", "rung", "equity_atoms", "requirement_atoms", "cancel_requirement_atoms"):
+            assert getattr(found, name).tolist() == getattr(every, name)[:most].tolist(), (name, most)
+        for name in ("recovered_rows", "unvalued_rows"):
+            assert getattr(found, name).tolist() == getattr(every, name).tolist(), (name, most)
+
+
 @settings(max_examples=300, deadline=None)
 @given(crowd=st.lists(any_users(), min_size=1, max_size=4), cache=caches(), later=caches())
 def test_whatever_is_stored_the_search_finds_what_valuing_all_finds(crowd: Any, cache: Any, later: Any) -> None:
     users = np.concatenate(crowd)
     columns = RiskColumns(users, cache[0])
     assert_all_found(liquidations(users, cache[0], NOW_MS, columns), users, cache)
+    assert_the_worst_are_the_first(users, cache, columns, (0, 1, 2))
     assert_all_found(liquidations(users, later[0], NOW_MS, columns), users, later)
     assert_all_found(liquidations(users, cache[0], NOW_MS), users, cache)
 
@@ -83,6 +96,22 @@ def test_accounts_within_an_atom_of_the_line_are_told_apart(seed: int) -> None:
     assert set(found.rung.tolist()) == set(Rung) and len(found.recovered_rows) and not len(found.unvalued_rows)
     assert (found.at_least(Rung.BANKRUPT) == found.rows[found.equity_atoms < 0]).all()
     assert (np.diff(found.shortfall_atoms) <= 0).all()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_in_a_crash_the_worst_alone_are_the_first_of_all(seed: int) -> None:
+    """Half of the accounts are below, many in liquidation, shortfalls lie within atoms of each other."""
+    generator = np.random.default_rng(400 + seed)
+    cache = exchange(generator)
+    users = traders(generator, 3_000, cache)
+    toward_the_line(generator, users, cache, 0.3)
+    users["quote_atoms"][generator.random(3_000) < 0.5] -= 10**9 * generator.integers(0, 20)
+    users["liquidation_start_ms"] = np.where(generator.random(3_000) < 0.3, 1, 0)
+    columns = RiskColumns(users, cache[0])
+    move_index(cache, generator)
+    assert_the_worst_are_the_first(users, cache, columns, (0, 1, 7, 60, 500, 5_000))
+    valued = len(_candidates(columns, cache[0], NOW_MS, 60))
+    assert valued < len(_candidates(columns, cache[0], NOW_MS, None)) // 2
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -136,7 +165,7 @@ def test_the_bound_never_passes_the_excess_and_stays_near_it(seed: int) -> None:
     move_index(cache, generator)
     excess, size = bounds(columns, cache)
     exact = value(users, cache[0], MarginKind.CANCEL, NOW_MS)
-    told = (columns.columns.exact[:4_000] == 0) & (exact.status == Status.VALUED)
+    told = (columns.columns.care[:4_000] != EXACT) & (exact.status == Status.VALUED)
     assert told.mean() > 0.8
     for row in np.flatnonzero(told):
         least = F(float(excess[row])) - F(PART_ERROR) * F(float(size[row]))
@@ -160,7 +189,7 @@ def test_the_floats_stay_within_the_error_that_is_claimed() -> None:
     side_coefficients(cache[0], columns.j_high, columns.j_low, sides)
     index = int(cache["collaterals"]["debt_index_q48"][0, 0])
     checked = 0
-    for row in np.flatnonzero(columns.columns.exact[:400] == 0):
+    for row in np.flatnonzero(columns.columns.care[:400] != EXACT):
         user, quote = users[row], int(users["quote_atoms"][row])
         demanded = F(quote) if quote >= 0 else F(quote * index, int(user["debt_index_q48"])) - 8
         for position in user["positions"][: int(user["position_count"])]:
@@ -200,6 +229,8 @@ def test_a_row_that_is_not_there_is_refused() -> None:
     columns = RiskColumns(users, cache[0])
     with pytest.raises(ShapeError, match="found 10 entries, needed 11"):
         columns.update(users, np.array([3, 10]), cache[0])
+    with pytest.raises(ShapeError, match="found -1 entries, needed 0"):
+        liquidations(users, cache[0], NOW_MS, columns, most=-1)
     assert len(liquidations(users[:0], cache[0], NOW_MS).rows) == 0
     columns.update(users, NOTHING, cache[0])
     assert columns.count == 10
