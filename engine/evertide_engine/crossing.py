@@ -105,14 +105,29 @@ class RestingOrder:
 
 
 def resting(
-    orders: Records, keys: NDArray[np.uint64], users: Records, markets: MarketColumns, now_ms: int, slot: int
+    orders: Records,
+    keys: NDArray[np.uint64],
+    users: Records,
+    markets: MarketColumns,
+    now_ms: int,
+    slot: int,
+    *,
+    blocked: NDArray[np.bool_] | None = None,
+    worst_ticks: NDArray[np.int64] | None = None,
 ) -> dict[tuple[int, int], list[RestingOrder]]:
-    """Orders that rest now by `(market index, side)`, side 0 bid and 1 ask, in priority. Arrays as for `scan`."""
+    """Orders that rest now by `(market index, side)`, side 0 bid and 1 ask, in priority. Arrays as for `scan`.
+
+    `worst_ticks`, shape `(MARKETS_MAX, 2)`: lowest bid and highest ask that are wanted; None: all.
+    """
     books: dict[tuple[int, int], list[RestingOrder]] = {}
     if len(orders) == 0:
         return books
-    refs, roles, _ = _classify(orders, users, markets, now_ms, slot, None)
+    refs, roles, _ = _classify(orders, users, markets, now_ms, slot, blocked)
     refs = refs[roles & MAKER != 0]
+    if worst_ticks is not None:
+        market, side, price, _ = _sort_columns(orders["orders"][refs // ORDERS_MAX, refs % ORDERS_MAX])
+        worst = worst_ticks[market, side]
+        refs = refs[np.where(side == ASK, price <= worst, price >= worst)]
     account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
     picked = orders["orders"][account, at]
     market, side, price, placed = _sort_columns(picked)

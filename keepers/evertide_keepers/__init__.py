@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from .replaying import replay as replay
     from .runner import warm_up as warm_up
     from .settings import AccrualSettings as AccrualSettings
+    from .settings import BankruptcySettings as BankruptcySettings
+    from .settings import CollateralSettings as CollateralSettings
+    from .settings import LiquidatorSettings as LiquidatorSettings
     from .settings import MarkSettings as MarkSettings
     from .settings import MatcherSettings as MatcherSettings
     from .settings import OracleSettings as OracleSettings
@@ -51,6 +54,9 @@ _PLACES = {
     "ReplayReport": "replaying",
     "replay": "replaying",
     "AccrualSettings": "settings",
+    "BankruptcySettings": "settings",
+    "CollateralSettings": "settings",
+    "LiquidatorSettings": "settings",
     "MarkSettings": "settings",
     "MatcherSettings": "settings",
     "OracleSettings": "settings",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from evertide import LocalPrice, instructions
+from evertide import LocalPrice, OrderArgs, by_market, instructions
+
+Builder = Callable[[Pubkey, Pubkey, dict[str, Any]], Instruction]
 
 FIRST_LANE = ""
 """Actions of this lane are sent before all others."""
@@ -17,20 +19,23 @@ FIRST_LANE = ""
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One instruction to send.
+    """One transaction to send.
 
     `key` names the work (for backing off and for never doing it twice), `lane` what must not run at the same time:
-    actions of one lane are sent one after the other.
+    actions of one lane are sent one after the other. `ahead` are instructions, each a name and arguments, that go in
+    front of it in the same transaction.
     """
 
     name: str
     key: str
     lane: str
     arguments: dict[str, Any]
+    ahead: list[list[Any]] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
         """As JSON; `Action(**plain)` gives it back."""
-        return {"name": self.name, "key": self.key, "lane": self.lane, "arguments": self.arguments}
+        plain = {"name": self.name, "key": self.key, "lane": self.lane, "arguments": self.arguments}
+        return {**plain, "ahead": self.ahead} if self.ahead else plain
 
 
 def _refs(refs: list[list[Any]]) -> list[tuple[Pubkey, int]]:
@@ -79,21 +84,92 @@ def _accrue_debt(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) 
     return instructions.accrue_debt(program_id=program_id)
 
 
-def _settle_pnl(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+def _liquidate_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+    return instructions.liquidate_orders(user=Pubkey.from_string(arguments["user"]), program_id=program_id)
+
+
+def _liquidate_position(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+    return instructions.liquidate_position(
+        authority=keeper,
+        liquidator=Pubkey.from_string(arguments["liquidator"]),
+        market_index=arguments["market_index"],
+        user=Pubkey.from_string(arguments["user"]),
+        size_max_lots=arguments["size_max_lots"],
+        program_id=program_id,
+    )
+
+
+def _liquidate_with_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+    keeper_user = arguments.get("keeper_user")
+    return instructions.liquidate_with_orders(
+        keeper=keeper,
+        market_index=arguments["market_index"],
+        user=Pubkey.from_string(arguments["user"]),
+        makers=_refs(arguments["makers"]),
+        size_max_lots=arguments["size_max_lots"],
+        keeper_user=None if keeper_user is None else Pubkey.from_string(keeper_user),
+        program_id=program_id,
+    )
+
+
+def _liquidate_collateral(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+    return instructions.liquidate_collateral(
+        authority=keeper,
+        liquidator=Pubkey.from_string(arguments["liquidator"]),
+        user=Pubkey.from_string(arguments["user"]),
+        collateral_index=arguments["collateral_index"],
+        amount_max_atoms=arguments["amount_max_atoms"],
+        program_id=program_id,
+    )
+
+
+def _in_market(name: str) -> Builder:
+    """Builder of an instruction that takes a user and a market's index, and nothing else."""
+    found = getattr(instructions, name)
+
+    def built(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+        user = Pubkey.from_string(arguments["user"])
+        made: Instruction = found(market_index=arguments["market_index"], user=user, program_id=program_id)
+        return made
+
+    return built
+
+
+def _place_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
     user = Pubkey.from_string(arguments["user"])
-    return instructions.settle_pnl(market_index=arguments["market_index"], user=user, program_id=program_id)
+    orders = [OrderArgs(**order) for order in arguments["orders"]]
+    return instructions.place_orders(signer=keeper, user=user, orders=orders, program_id=program_id)
 
 
-_BUILDERS: dict[str, Callable[[Pubkey, Pubkey, dict[str, Any]], Instruction]] = {
+def _cancel_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+    return instructions.cancel_orders(
+        signer=keeper,
+        user=Pubkey.from_string(arguments["user"]),
+        selector=by_market(arguments["market_index"]),
+        program_id=program_id,
+    )
+
+
+_BUILDERS: dict[str, Builder] = {
     "match_orders": _match_orders,
     "update_mark": _update_mark,
     "update_oracle": _update_oracle,
     "accrue_market": _accrue_market,
     "accrue_debt": _accrue_debt,
-    "settle_pnl": _settle_pnl,
+    "settle_pnl": _in_market("settle_pnl"),
+    "liquidate_orders": _liquidate_orders,
+    "liquidate_position": _liquidate_position,
+    "liquidate_with_orders": _liquidate_with_orders,
+    "liquidate_collateral": _liquidate_collateral,
+    "liquidate_to_backstop": _in_market("liquidate_to_backstop"),
+    "resolve_bankruptcy": _in_market("resolve_bankruptcy"),
+    "touch_position": _in_market("touch_position"),
+    "place_orders": _place_orders,
+    "cancel_orders": _cancel_orders,
 }
 
 
-def build(action: Action, keeper: Pubkey, program_id: Pubkey) -> Instruction:
-    """The instruction of an action, with `keeper` as its payer."""
-    return _BUILDERS[action.name](keeper, program_id, action.arguments)
+def build(action: Action, keeper: Pubkey, program_id: Pubkey) -> list[Instruction]:
+    """The instructions of an action's transaction, with `keeper` as its payer."""
+    steps = [*action.ahead, [action.name, action.arguments]]
+    return [_BUILDERS[name](keeper, program_id, arguments) for name, arguments in steps]

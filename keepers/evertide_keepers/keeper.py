@@ -10,10 +10,19 @@ from typing import Any
 
 from evertide import OracleKind
 
-from . import accrual, mark, matcher, oracle, settler
+from . import accrual, bankruptcy, collateral, liquidator, mark, matcher, oracle, settler
 from .actions import Action
 from .memory import Memory
-from .settings import AccrualSettings, MarkSettings, MatcherSettings, OracleSettings, SettlerSettings
+from .settings import (
+    AccrualSettings,
+    BankruptcySettings,
+    CollateralSettings,
+    LiquidatorSettings,
+    MarkSettings,
+    MatcherSettings,
+    OracleSettings,
+    SettlerSettings,
+)
 from .sources import Source
 from .spine import Blame, Spine
 from .state import State
@@ -56,6 +65,9 @@ KINDS: dict[str, Kind] = {
     "mark": Kind(mark.plan, MarkSettings()),
     "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed),
     "settler": Kind(settler.plan, SettlerSettings()),
+    "liquidator": Kind(liquidator.plan, LiquidatorSettings(), liquidator.blamed),
+    "collateral": Kind(collateral.plan, CollateralSettings()),
+    "bankruptcy": Kind(bankruptcy.plan, BankruptcySettings()),
 }
 
 

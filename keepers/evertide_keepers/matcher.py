@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
@@ -81,18 +83,26 @@ def _action(state: State, match: Match, settings: MatcherSettings) -> Action:
 
 
 def _renewals(state: State, memory: Memory, matches: list[Match], settings: MatcherSettings) -> list[Action]:
-    """`accrue_market` for the rows that valuing a party of these matches reads and that are too old."""
-    if state.risk_cache is None or not matches:
+    """Renewals for what valuing a party of these matches reads."""
+    if not matches:
         return []
-    now_ms = state.time.unix_ms
     parties = {match.taker_row for match in matches} | {fill.maker_row for match in matches for fill in match.fills}
     held = state.users["positions"]["market_plus_one"][sorted(parties)].astype(np.int64).ravel() - 1
     read = np.union1d(held[held >= 0], [match.market_index for match in matches])
-    rows = state.risk_cache["markets"]
+    return renewals(state, memory, read.tolist(), settings.row_age_ms)
+
+
+def renewals(state: State, memory: Memory, markets: Iterable[int], row_age_ms: int) -> list[Action]:
+    """`accrue_market` for the rows of some markets that are too old, before everything else."""
+    if state.risk_cache is None:
+        return []
+    now_ms, rows = state.time.unix_ms, state.risk_cache["markets"]
     actions: list[Action] = []
-    for index in read[read < MARKETS_MAX].tolist():
+    for index in sorted(markets):
+        if index >= MARKETS_MAX:
+            continue
         key = f"renewal:{index}"
-        stale = now_ms - int(rows[index]["updated_ms"]) >= settings.row_age_ms
+        stale = now_ms - int(rows[index]["updated_ms"]) >= row_age_ms
         if stale and not memory.is_blocked(key, now_ms):
             actions.append(Action("accrue_market", key, FIRST_LANE, {"market_index": index}))
     return actions

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 BACKOFF_FIRST_MS = 2_000
 BACKOFF_MOST_MS = 60_000
 KEPT_MOST = 65_536
+SETTLED_MS = 30_000
+"""What was confirmed is not done again for this long, though the node may still show what was there before."""
 
 
 @dataclass(slots=True)
@@ -20,6 +22,11 @@ class Memory:
     def is_blocked(self, key: str, now_ms: int) -> bool:
         """Whether a key is to be left alone now."""
         return now_ms < self.blocked_until_ms.get(key, -1)
+
+    def is_free(self, key: str, now_ms: int) -> bool:
+        """Whether work that can be done but once is neither blocked nor done already."""
+        since_ms = self.since_done_ms(key, now_ms)
+        return not self.is_blocked(key, now_ms) and (since_ms is None or since_ms >= SETTLED_MS)
 
     def is_waiting(self, now_ms: int) -> bool:
         """Whether anything is being left alone now: work that failed and will be tried again."""

@@ -23,9 +23,18 @@ from .spine import Spine
 if TYPE_CHECKING:
     from evertide import EvertideClient
 
-# Between two steps, in wall time; a hint of the feed wakes the matcher early.
-PAUSE_MS = {"oracle": 400, "accrual": 1_000, "mark": 1_000, "matcher": 200, "settler": 5_000}
-WOKEN_BY_HINTS = ("matcher",)
+# Between two steps, in wall time; a hint of the feed wakes some early.
+PAUSE_MS = {
+    "oracle": 400,
+    "accrual": 1_000,
+    "mark": 1_000,
+    "matcher": 200,
+    "settler": 5_000,
+    "liquidator": 200,
+    "collateral": 1_000,
+    "bankruptcy": 400,
+}
+WOKEN_BY_HINTS = ("matcher", "liquidator", "bankruptcy")
 TROUBLE_FIRST_S = 0.5
 TROUBLE_MOST_S = 15.0
 
@@ -143,4 +152,4 @@ def run_until_signalled(config: KeeperConfig) -> int:
     return 0
 
 
-__all__ = ["make_source", "require_jit", "run", "run_until_signalled"]
+__all__ = ["make_source", "require_jit", "run", "run_until_signalled", "warm_up"]

@@ -64,3 +64,66 @@ class SettlerSettings:
     """Least time between two settlements of one position."""
     settlements_max: int = 32
     """Most settlements of one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiquidatorSettings:
+    """Liquidations: against resting orders without capital, with an account of one's own, to the backstop."""
+
+    liquidator_user: str | None = None
+    """The `User` that takes positions over; the keeper's key must be its owner or delegate. It is the keeper's alone:
+    its positions are sold again. None: no own capital."""
+    keeper_user: str | None = None
+    """The `User` that earns the keeper's share of a closing against orders."""
+    minimum_profit_atoms: int = 500_000
+    """Least profit of a takeover: the fee less what selling again costs."""
+    market_notional_max_atoms: int = 50_000_000_000
+    """Most notional held in one market."""
+    total_notional_max_atoms: int = 150_000_000_000
+    """Most notional held in all markets together."""
+    inventory_target_atoms: int = 0
+    """Notional in one market above which what is held is sold again."""
+    exit_slippage_bps: int = 50
+    """Worst price of such a sale, from the index."""
+    minimum_close_atoms: int = 10_000_000
+    """Least notional worth a transaction while more of a position opens to liquidation."""
+    backstop_wait_ms: int = 0
+    """Time from a liquidation's beginning in which the backstop is left out."""
+    row_age_ms: int = 5_000
+    """Rows older than this are renewed before own capital is used."""
+    accounts_max: int = 256
+    """Most accounts looked at in one step, the largest shortfalls first."""
+    actions_max: int = 32
+    """Most liquidations of one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollateralSettings:
+    """Purchases of collateral from accounts in liquidation and from debts that outlived their grace."""
+
+    liquidator_user: str | None = None
+    """The `User` that pays quote and receives collateral; the keeper's key must be its owner or delegate."""
+    minimum_discount_bps: int = 50
+    """Least discount to the oracle's price."""
+    minimum_profit_atoms: int = 100_000
+    """Least discount in atoms of a whole purchase."""
+    quote_budget_atoms: int = 50_000_000_000
+    """Most quote spent in one step."""
+    accounts_max: int = 256
+    """Most accounts looked at in one step, the largest shortfalls first."""
+    purchases_max: int = 16
+    """Most purchases of one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BankruptcySettings:
+    """Bankruptcies, and the folding of positions that keep a side from starting anew."""
+
+    liquidator_user: str | None = None
+    """The `User` that buys a bankrupt account's collateral in the same transaction. None: others sell it first."""
+    quote_budget_atoms: int = 50_000_000_000
+    """Most quote spent on collateral in one step."""
+    accounts_max: int = 64
+    """Most accounts resolved in one step."""
+    touches_max: int = 32
+    """Most positions folded in one step."""

@@ -91,14 +91,15 @@ class Spine:
 
     async def _send(self, keeper: str, action: Action, memory: Memory, blame: Blame) -> Result:
         """Send one action and take its end in: memory, journal, health, accounts to read again."""
-        instruction = build(action, self.client.address(), self.client.program_id)
+        steps = build(action, self.client.address(), self.client.program_id)
         try:
-            confirmed = (await self.client.try_send([instruction], options=self.options)).unwrap()
+            confirmed = (await self.client.try_send(steps, options=self.options)).unwrap()
             result = Result(action, confirmed.signature, confirmed.slot, None)
         except EvertideError as error:
             result = Result(action, getattr(error, "signature", None), None, error)
         # Written or not: what is there now decides, not what was meant to happen.
-        self.feed.mark_dirty(meta.pubkey for meta in instruction.accounts if self._is_read(meta.pubkey))
+        metas = [meta.pubkey for step in steps for meta in step.accounts]
+        self.feed.mark_dirty(address for address in metas if self._is_read(address))
         error_name = None if result.error is None else type(result.error).__name__
         keys = [action.key] if error_name is None else blame(action, error_name)
         now_ms = self.state.time.unix_ms

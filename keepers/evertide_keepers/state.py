@@ -24,11 +24,13 @@ from evertide_engine.layouts import (
     ORDERS,
     USER,
 )
+from evertide_engine.liquidation import Liquidations, liquidations
+from evertide_engine.risk_columns import RiskColumns
 
 from .clock import ChainTime
 
 NAME_BY_DISCRIMINATOR = {value: name for name, value in DISCRIMINATORS.items()}
-READ = ("Exchange", "RiskCache", "Market", "Collateral", "User", "Orders")
+READ = ("Exchange", "RiskCache", "Insurance", "Market", "Collateral", "User", "Orders")
 NO_USER_EPOCH = np.uint64((1 << 64) - 1)
 FIRST_CAPACITY = 64
 
@@ -58,8 +60,11 @@ class State:
         self.time = ChainTime(0, 0)
         self.exchange: Any = None
         self.risk_cache: Any = None
+        self.insurance: Any = None
         self.markets = np.zeros(MARKETS_MAX, MARKET)
         self.market_known = np.zeros(MARKETS_MAX, np.bool_)
+        self.market_keys: dict[int, bytes] = {}
+        """Address of each market by index; it is also the authority of the market's backstop account."""
         self.collaterals = np.zeros(COLLATERALS_MAX, COLLATERAL)
         self.collateral_known = np.zeros(COLLATERALS_MAX, np.bool_)
         self.prices: dict[str, Price] = {}
@@ -77,6 +82,8 @@ class State:
         self._versions: dict[bytes, int] = {}
         self._names: dict[bytes, str] = {}
         self._raw: dict[bytes, bytes] = {}
+        self._columns: RiskColumns | None = None
+        self._changed_rows: set[int] = set()
 
     @property
     def users(self) -> NDArray[np.void]:
@@ -108,6 +115,17 @@ class State:
     def listed_markets(self) -> NDArray[np.void]:
         """Records of the markets that exist, by index."""
         return self.markets[self.market_known]
+
+    def liquidations(self) -> Liquidations:
+        """Accounts below cancel margin by the risk cache as it is now. There must be one."""
+        users = self.users
+        changed = np.array(sorted(self._changed_rows), np.int64)
+        if self._columns is None:
+            self._columns = RiskColumns(users, self.risk_cache)
+        else:
+            self._columns.update(users, changed, self.risk_cache)
+        self._changed_rows.clear()
+        return liquidations(users, self.risk_cache, self.time.unix_ms, self._columns)
 
     def apply(self, changes: Iterable[Change]) -> list[Change]:
         """Take readings in; returns those that changed something, in the order given."""
@@ -143,13 +161,17 @@ class State:
             self.exchange = records[-1]
         elif name == "RiskCache":
             self.risk_cache = records[-1]
+        elif name == "Insurance":
+            self.insurance = records[-1]
         elif name == "Market":
+            self.market_keys.update(zip(records["index"].tolist(), (change.address for change in batch), strict=True))
             self.markets[records["index"]], self.market_known[records["index"]] = records, True
         elif name == "Collateral":
             self.collaterals[records["index"]], self.collateral_known[records["index"]] = records, True
         elif name == "User":
             rows = [self._row(change.address) for change in batch]
             self._users[rows] = records
+            self._changed_rows.update(rows)
         else:
             owners = [bytes(owner) for owner in records["user"]]
             rows = [self._row(owner) for owner in owners]
@@ -180,6 +202,7 @@ class State:
         self._users["orders_epoch"][row] = NO_USER_EPOCH
         self._orders[row] = np.zeros((), ORDERS)
         self._row_of[user_key] = row
+        self._changed_rows.add(row)
         return row
 
     def _forget(self, address: bytes) -> None:
@@ -192,6 +215,7 @@ class State:
         if name == "User":
             self._users[row] = np.zeros((), USER)
             self._users["orders_epoch"][row] = NO_USER_EPOCH
+            self._changed_rows.add(row)
         else:
             self._orders[row] = np.zeros((), ORDERS)
             self.orders_keys[row] = b""

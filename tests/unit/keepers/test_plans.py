@@ -266,5 +266,5 @@ def test_every_action_becomes_the_instruction_of_its_name() -> None:
     assert names == {"update_oracle", "accrue_market", "accrue_debt", "match_orders", "update_mark", "settle_pnl"}
     for action in actions:
         assert Action(**action.plain()) == action
-        instruction = build(action, kw.address(77), program)
+        (instruction,) = build(action, kw.address(77), program)
         assert instruction.program_id == program and len(bytes(instruction.data)) >= 8

@@ -1,0 +1,204 @@
+"""A liquidator's own account: what it holds, how much more it may hold, and how it sells again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from solders.pubkey import Pubkey
+
+from evertide import MATCH_DEADLINE_SLOTS, OrderKind, SelfTradeRule, TimeInForce
+from evertide.math import liquidation_fees, market_order_limit, notional_ceil, notional_floor
+from evertide_engine.margin import MarginKind, Status, value
+from evertide_engine.markets import band_ticks
+
+from .actions import Action
+from .closing import ASK, BID, PRICE_BITS, Terms
+from .ladder import Account, Holding, folded
+from .memory import Memory
+from .settings import LiquidatorSettings
+from .state import State
+
+TENTH_BPS_ONE = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Takeover:
+    """Lots of a position to take over, and the profit expected of it."""
+
+    lots: int
+    profit_atoms: int
+
+
+class Inventory:
+    """The liquidator's account as it will be once what is planned has happened."""
+
+    def __init__(self, state: State, user: str, settings: LiquidatorSettings) -> None:
+        """`user` must be held by `state` and not be in liquidation."""
+        self._state, self._settings, self.user = state, settings, user
+        row = state.row_of(bytes(Pubkey.from_string(user)))
+        if row is None:
+            raise KeyError(user)
+        self.row = row
+        self._record: NDArray[np.void] = state.users[row : row + 1].copy()
+
+    def markets(self) -> set[int]:
+        """Indices of the markets that its margin reads."""
+        held = self._record["positions"]["market_plus_one"][0].astype(np.int64)
+        return {int(index) for index in held[held != 0] - 1}
+
+    def takeover(self, account: Account, holding: Holding, terms: Terms) -> Takeover | None:
+        """The most lots that limits and margin allow, where they bring the least profit; None: not worth it."""
+        state, index = self._state, holding.market_index
+        users = state.users
+        if bytes(users["authority"][account.row]) == bytes(users["authority"][self.row]):
+            return None
+        sign = 1 if holding.size_lots > 0 else -1
+        most = min(terms.lots, self._room_lots(index, sign, terms.mark_q32))
+        if most <= 0 or not self._stands(self._after(holding, terms, 1, account)):
+            return None
+        lots = most
+        if not self._stands(self._after(holding, terms, most, account)):
+            lots = 1
+            while most - lots > 1:
+                middle = (lots + most) // 2
+                if self._stands(self._after(holding, terms, middle, account)):
+                    lots = middle
+                else:
+                    most = middle
+        profit = self._profit(account, holding, terms, lots)
+        return Takeover(lots, profit) if profit >= self._settings.minimum_profit_atoms else None
+
+    def take(self, account: Account, holding: Holding, terms: Terms, lots: int) -> None:
+        """Count on a takeover."""
+        after = self._after(holding, terms, lots, account)
+        if after is not None:
+            self._record = after
+
+    def _room_lots(self, market_index: int, sign: int, mark_q32: int) -> int:
+        """Lots that the limits on notional and the market's own limit leave room for."""
+        market, total, held = self._settings.market_notional_max_atoms, 0, 0
+        for position in self._record["positions"][0]:
+            at = int(position["market_plus_one"]) - 1
+            if at < 0:
+                continue
+            size = folded(self._state, position)[0]
+            if at == market_index:
+                held = size * sign
+            elif size:
+                total += notional_ceil(size, int(self._state.risk_cache["markets"][at]["mark_price_q32"]))
+        budget = max(min(market, self._settings.total_notional_max_atoms - total), 0)
+        limit = int(self._state.markets[market_index]["terms"]["position_max_lots"])
+        return min((budget << PRICE_BITS) // mark_q32, limit) - held
+
+    def _profit(self, account: Account, holding: Holding, terms: Terms, lots: int) -> int:
+        """The fee less what selling again costs: the taker's fee, and mark against index where that is a loss."""
+        notional = notional_floor(lots, terms.mark_q32)
+        fees = liquidation_fees(notional, terms.liquidator_fee_bps, terms.insurance_fee_bps, account.equity_atoms)
+        taker_tenth_bps = int(self._state.exchange["terms"]["fee_tiers"][0]["taker_fee_tenth_bps"])
+        exit_fee = -(-notional_ceil(lots, terms.mark_q32) * taker_tenth_bps // TENTH_BPS_ONE)
+        above_q32 = terms.mark_q32 - int(self._state.markets[holding.market_index]["index_price_q32"])
+        worse_q32 = max(above_q32 if holding.size_lots > 0 else -above_q32, 0)
+        return fees.liquidator_atoms - exit_fee - -(-lots * worse_q32 >> PRICE_BITS)
+
+    def _after(self, holding: Holding, terms: Terms, lots: int, account: Account) -> NDArray[np.void] | None:
+        """The account with lots taken over at mark, its fee received; None without a free slot."""
+        record = self._record.copy()
+        places = record["positions"]["market_plus_one"][0]
+        found = np.flatnonzero(places == holding.market_index + 1)
+        fresh = not found.size
+        found = np.flatnonzero(places == 0) if fresh else found
+        if not found.size:
+            return None
+        position = record["positions"][0, found[0] : found[0] + 1]
+        size, cash = folded(self._state, position[0])
+        notional = notional_floor(lots, terms.mark_q32)
+        fees = liquidation_fees(notional, terms.liquidator_fee_bps, terms.insurance_fee_bps, account.equity_atoms)
+        # A long is bought at the floor of its value, a short is sold at the ceiling.
+        paid, sign = (notional, 1) if holding.size_lots > 0 else (-notional_ceil(lots, terms.mark_q32), -1)
+        size, cash = size + sign * lots, cash + int(position["cash_atoms"][0]) - paid + fees.liquidator_atoms
+        row, side = self._state.risk_cache["markets"][holding.market_index], int(size < 0)
+        position["market_plus_one"], position["basis_lots"], position["cash_atoms"] = (
+            holding.market_index + 1,
+            size,
+            cash,
+        )
+        position["a_snapshot"], position["j_snapshot"] = row["a"][side], row["j"][side]
+        position["epoch"] = row["epoch"][side]
+        position["atoms_per_lot_tick"] = self._state.markets[holding.market_index]["atoms_per_lot_tick"]
+        if fresh:
+            record["position_count"] += 1
+        return record
+
+    def _stands(self, record: NDArray[np.void] | None) -> bool:
+        """Whether an account as it would be holds initial margin."""
+        if record is None:
+            return False
+        found = value(record, self._state.risk_cache, MarginKind.INITIAL, self._state.time.unix_ms)
+        return bool(found.status[0] == Status.VALUED and found.excess_atoms[0] >= 0)
+
+    def sales(self, memory: Memory) -> list[Action]:
+        """Immediate reduce-only orders for what is held above the target and has no order at work."""
+        actions: list[Action] = []
+        for position in self._state.users["positions"][self.row]:
+            index = int(position["market_plus_one"]) - 1
+            if index < 0 or not self._state.market_known[index]:
+                continue
+            action = self._sale(index, position)
+            if action is not None and memory.is_free(action.key, self._state.time.unix_ms):
+                actions.append(action)
+        return actions
+
+    def _sale(self, index: int, position: Any) -> Action | None:
+        market, size = self._state.markets[index], folded(self._state, position)[0]
+        mark_q32 = int(self._state.risk_cache["markets"][index]["mark_price_q32"])
+        index_q32 = int(market["index_price_q32"])
+        if not size or not mark_q32 or not index_q32:
+            return None
+        lots = abs(size) - (self._settings.inventory_target_atoms << PRICE_BITS) // mark_q32
+        left_over, at_work = self._orders(index)
+        if lots < int(market["terms"]["order_size_min_lots"]) or at_work:
+            return None
+        ask, (low, high) = size > 0, band_ticks(market)
+        tick, slippage_bps = int(market["atoms_per_lot_tick"]), self._settings.exit_slippage_bps
+        limit = market_order_limit(ASK if ask else BID, index_q32, slippage_bps, tick)
+        order = {
+            "client_order_id": 0,
+            "market_index": index,
+            "kind": int(OrderKind.LIMIT),
+            "ask": ask,
+            "time_in_force": int(TimeInForce.IMMEDIATE_OR_CANCEL),
+            "reduce_only": True,
+            "self_trade": int(SelfTradeRule.CANCEL_NEWEST),
+            "taker_phase_s": 0,
+            "price_ticks": min(max(limit, low), high),
+            "size_lots": lots,
+            "expiry_ms": 0,
+            "auction_start_ticks": 0,
+            "max_slippage_bps": 0,
+            "builder_plus_one": 0,
+            "builder_fee_tenth_bps": 0,
+        }
+        sequence = int(self._state.users["sequence"][self.row])
+        ahead: list[list[Any]] = [["cancel_orders", {"user": self.user, "market_index": index}]] if left_over else []
+        arguments = {"user": self.user, "orders": [order]}
+        return Action("place_orders", f"sale:{self.user}:{sequence}:{index}", f"user:{self.user}", arguments, ahead)
+
+    def _orders(self, index: int) -> tuple[bool, bool]:
+        """Whether the account has orders in a market at all, and one that may still fill at once."""
+        rows, epoch = self._state.orders["orders"][self.row], int(self._state.users["orders_epoch"][self.row])
+        here = [row for row in rows if int(row["order_id"]) >= max(epoch, 1) and int(row["market_index"]) == index]
+        since = self._state.time.slot - MATCH_DEADLINE_SLOTS
+        return bool(here), any(int(row["placed_slot"]) >= since for row in here)
+
+
+def own_account(state: State, settings: LiquidatorSettings) -> Inventory | None:
+    """The liquidator's account where one is configured, held, and not itself in liquidation."""
+    if settings.liquidator_user is None:
+        return None
+    row = state.row_of(bytes(Pubkey.from_string(settings.liquidator_user)))
+    if row is None or int(state.users["liquidation_start_ms"][row]) or not state.users["discriminator"][row].any():
+        return None
+    return Inventory(state, settings.liquidator_user, settings)

@@ -1,0 +1,227 @@
+"""Takes accounts down the ladder: orders, then positions against resting orders, to a liquidator, to the backstop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from evertide import BPS_ONE
+from evertide.math import notional_ceil, notional_floor
+
+from .actions import Action
+from .closing import Books, Closing, Terms, repaired_atoms, terms_of
+from .inventory import Inventory, Takeover, own_account
+from .ladder import Account, Holding, accounts, going_down, is_liquidatable, with_beginning
+from .matcher import MAKERS_AT_FAULT, order_key, renewals
+from .memory import Memory
+from .settings import LiquidatorSettings
+from .state import State
+
+DAY_MS = 86_400_000
+CAPITAL_AT_FAULT = {
+    "LiquidatorMarginTooLow",
+    "PositionLimitExceeded",
+    "RowTooOld",
+    "IsolatedMarketShared",
+    "PositionSlotsFull",
+    "UserInLiquidation",
+    "NotAuthorityOrDelegate",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One thing that can be done about one position, and by how much it repairs its account."""
+
+    action: Action
+    holding: Holding
+    terms: Terms
+    lots: int
+    repaired_atoms: int
+    closing: Closing | None = None
+    takeover: Takeover | None = None
+
+
+def blamed(action: Action, error: str) -> list[str]:
+    """What to leave alone for a while: makers that did not trade, own capital that may not be used, else the action."""
+    if action.name == "liquidate_with_orders" and error in MAKERS_AT_FAULT:
+        return [order_key(user, order_id) for user, order_id in action.arguments["makers"]]
+    if action.name == "liquidate_position" and error in CAPITAL_AT_FAULT:
+        return [action.key, capital_key(action.arguments["market_index"])]
+    return [action.key]
+
+
+def capital_key(market_index: int) -> str:
+    """Names the use of own capital in a market in a keeper's memory."""
+    return f"capital:{market_index}"
+
+
+def plan(state: State, memory: Memory, settings: LiquidatorSettings) -> list[Action]:
+    """One step for each account on its way down, the largest shortfall first, then sales of what was taken. Pure.
+
+    Accounts below zero are left to the bankruptcy keeper. Keys hold the account's sequence: what has been confirmed is
+    not done again to the same state of an account, and another's step makes a new decision.
+    """
+    if state.exchange is None or state.risk_cache is None:
+        return []
+    found = accounts(state, going_down(state, settings.accounts_max))
+    planner = _Planner(state, memory, settings, [one for one in found if one.equity_atoms < one.maintenance_atoms])
+    actions: list[Action] = []
+    for account in found:
+        if len(actions) == settings.actions_max:
+            break
+        action = planner.step(account)
+        if action is not None:
+            actions.append(action)
+    sales = planner.inventory.sales(memory) if planner.inventory is not None else []
+    if planner.inventory is None or not (planner.used or sales):
+        return actions
+    return renewals(state, memory, planner.inventory.markets(), settings.row_age_ms) + actions + sales
+
+
+class _Planner:
+    """Steps of one plan: later ones count on the earlier ones."""
+
+    def __init__(self, state: State, memory: Memory, settings: LiquidatorSettings, victims: list[Account]) -> None:
+        self.state, self.memory, self.settings = state, memory, settings
+        self.now_ms = state.time.unix_ms
+        self.inventory: Inventory | None = own_account(state, settings) if state.exchange["opened"] else None
+        self.used = False
+        markets = {holding.market_index for account in victims for holding in account.holdings if holding.size_lots}
+        self.markets = {
+            at for at in markets if state.market_known[at] and is_liquidatable(state.markets[at], self.now_ms)
+        }
+        self.books = Books(state, memory, self.markets, {account.row for account in victims}) if self.markets else None
+
+    def step(self, account: Account) -> Action | None:
+        """What to do about an account now."""
+        if account.equity_atoms >= account.maintenance_atoms:
+            if account.in_liquidation:
+                return self._orders_only(account, "end")
+            below = account.equity_atoms < account.cancel_atoms and could_increase(self.state, account)
+            return self._orders_only(account, "cancel") if below else None
+        ways = [way for holding in account.holdings for way in self._ways(account, holding)]
+        best = max(ways, key=lambda way: (way.repaired_atoms, -way.holding.market_index), default=None)
+        backstop = self._to_backstop(account) if account.equity_atoms < account.backstop_atoms else None
+        # Somebody who takes but a little must not keep the whole from the backstop.
+        if backstop is not None and (best is None or 2 * best.lots < best.terms.lots):
+            return backstop
+        if best is None:
+            return None if account.in_liquidation else self._orders_only(account, "begin")
+        self._count_on(account, best)
+        return best.action
+
+    def _ways(self, account: Account, holding: Holding) -> list[Way]:
+        """Against orders and with own capital, each where it is possible."""
+        if holding.market_index not in self.markets or not holding.size_lots or self.books is None:
+            return []
+        terms, ways = terms_of(self.state, account, holding), []
+        if terms.lots == 0:
+            return []
+        closing = self.books.closing(account, holding, terms)
+        if closing is not None and self._is_worth_it(holding, terms, closing.lots):
+            ways.append(self._against_orders(account, holding, terms, closing))
+        taking = self.inventory is not None and not self.memory.is_blocked(
+            capital_key(holding.market_index), self.now_ms
+        )
+        # What rests in the book needs nobody's capital.
+        if taking and self.inventory is not None and (closing is None or closing.lots < terms.lots):
+            takeover = self.inventory.takeover(account, holding, terms)
+            if takeover is not None:
+                ways.append(self._with_capital(account, holding, terms, takeover))
+        better = [way for way in ways if way.repaired_atoms > 0 or way.lots == abs(holding.size_lots)]
+        return [way for way in better if self.memory.is_free(way.action.key, self.now_ms)]
+
+    def _is_worth_it(self, holding: Holding, terms: Terms, lots: int) -> bool:
+        """A little is left to grow, unless it is all there is."""
+        whole = lots == abs(holding.size_lots)
+        return whole or notional_floor(lots, terms.mark_q32) >= self.settings.minimum_close_atoms
+
+    def _against_orders(self, account: Account, holding: Holding, terms: Terms, closing: Closing) -> Way:
+        parties = {account.user, *(user for user, _ in closing.makers)}
+        earner = self.settings.keeper_user if self.settings.keeper_user not in parties else None
+        arguments = {**_place(account, holding), "makers": closing.makers, "size_max_lots": closing.lots}
+        action = _action("liquidate_with_orders", account, holding, {**arguments, "keeper_user": earner})
+        return Way(action, holding, terms, closing.lots, closing.repaired_atoms, closing=closing)
+
+    def _with_capital(self, account: Account, holding: Holding, terms: Terms, takeover: Takeover) -> Way:
+        arguments = {**_place(account, holding), "liquidator": self.settings.liquidator_user}
+        arguments["size_max_lots"] = takeover.lots
+        action = _action("liquidate_position", account, holding, arguments)
+        repaired = repaired_atoms(self.state, account, holding, terms, takeover.lots, 0)
+        return Way(action, holding, terms, takeover.lots, repaired, takeover=takeover)
+
+    def _to_backstop(self, account: Account) -> Action | None:
+        """The position of the largest notional that its backstop, or else the other side, can take."""
+        if account.elapsed_ms(self.now_ms) < self.settings.backstop_wait_ms:
+            return None
+        for holding in sorted(account.holdings, key=lambda one: -one.notional_atoms):
+            backstop = backstop_row(self.state, holding.market_index)
+            if holding.market_index not in self.markets or not holding.size_lots or backstop in (None, account.row):
+                continue
+            action = _action("liquidate_to_backstop", account, holding, _place(account, holding))
+            possible = account.equity_atoms < account.auto_deleverage_atoms
+            if (possible or self._backstop_room(holding, backstop)) and self.memory.is_free(action.key, self.now_ms):
+                return action
+        return None
+
+    def _backstop_room(self, holding: Holding, backstop: int) -> int:
+        """Lots that a backstop can take: a stress move of all it then holds stays within its equity and insurance."""
+        state, market = self.state, self.state.markets[holding.market_index]
+        found = accounts(state, [backstop])
+        if not found or state.insurance is None:
+            return 0
+        own = found[0]
+        day = min(self.now_ms // DAY_MS, 0xFFFF_FFFF)
+        used = int(market["insurance_used_atoms"]) if int(market["insurance_day"]) == day else 0
+        capped = max(int(market["terms"]["insurance_day_max_atoms"]) - used, 0)
+        fund = max(int(state.insurance["balance_atoms"]) - int(state.insurance["tranche_atoms"]), 0)
+        stress_bps = int(market["terms"]["stress_move_bps"])
+        one = notional_ceil(1, int(state.risk_cache["markets"][holding.market_index]["mark_price_q32"]))
+        budget = max(own.equity_atoms, 0) + min(fund, capped)
+        most = min(budget // max(-(-one * stress_bps // BPS_ONE), 1), int(market["terms"]["position_max_lots"]))
+        held = sum(abs(part.size_lots) for part in own.holdings if part.market_index == holding.market_index)
+        return int(max(most - held, 0))
+
+    def _orders_only(self, account: Account, what: str) -> Action | None:
+        key = f"{what}:{account.user}:{account.sequence}"
+        action = Action("liquidate_orders", key, f"user:{account.user}", {"user": account.user})
+        return action if self.memory.is_free(key, self.now_ms) else None
+
+    def _count_on(self, account: Account, way: Way) -> None:
+        if way.closing is not None and self.books is not None:
+            self.books.take(way.holding, way.closing)
+        if way.takeover is not None and self.inventory is not None:
+            self.inventory.take(account, way.holding, way.terms, way.lots)
+            self.used = True
+
+
+def could_increase(state: State, account: Account) -> bool:
+    """Whether counted orders of a side could make one of the positions larger, as stored: what rung 1 takes out."""
+    for position in state.users["positions"][account.row]:
+        basis = int(position["basis_lots"])
+        bids, asks = int(position["open_bid_lots"]), int(position["open_ask_lots"])
+        if (bids and (basis >= 0 or bids > -basis)) or (asks and (basis <= 0 or asks > basis)):
+            return True
+    return False
+
+
+def backstop_row(state: State, market_index: int) -> int | None:
+    """Row of a market's backstop: the `User` whose authority is the market itself."""
+    key = state.market_keys.get(market_index)
+    if key is None:
+        return None
+    authorities = state.users["authority"]
+    for row in (authorities[:, 0] == key[0]).nonzero()[0]:
+        if bytes(authorities[row]) == key and not int(state.users["sub_id"][row]):
+            return int(row)
+    return None
+
+
+def _place(account: Account, holding: Holding) -> dict[str, Any]:
+    return {"market_index": holding.market_index, "user": account.user}
+
+
+def _action(name: str, account: Account, holding: Holding, arguments: dict[str, Any]) -> Action:
+    key = f"{name}:{account.user}:{account.sequence}:{holding.market_index}"
+    return Action(name, key, f"user:{account.user}", arguments, with_beginning(account))
