@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sdk_way_down import WAY_DOWN_EVENTS, way_down
 from sdk_world import World
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
@@ -121,6 +122,10 @@ async def test_what_only_roles_may_do_is_refused_to_others(world: World) -> None
         await world.client.list_market(market_terms(MARKETS[1], world.oracle.pubkey()))
     with pytest.raises(NotRoot):
         await world.client.open_exchange(root=stranger)
+
+
+async def test_every_step_of_the_way_down_lands(world: World) -> None:
+    assert await way_down(world, "fall") == WAY_DOWN_EVENTS
 
 
 async def test_every_kind_of_event_was_seen_without_a_gap(world: World) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from decimal import Decimal
 
 import pytest
+from sdk_way_down import WAY_DOWN_EVENTS, way_down
 from sdk_world import World, client_of
 from solders.keypair import Keypair
 
@@ -62,6 +63,7 @@ async def test_everything_passes_a_node_that_is_as_strict_as_a_real_one(world: W
     strict.published_ms = world.published_ms
     async with strict.client:
         assert await trade(strict, "strict") == 200
+        assert await way_down(strict, "strict") == WAY_DOWN_EVENTS
         history = await strict.client.event_history(user_address(world.root.pubkey()))
         assert history == []
         everyone = await strict.client.fetch_all_by_address("User")
