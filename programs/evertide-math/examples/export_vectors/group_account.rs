@@ -18,6 +18,7 @@ pub fn functions() -> Vec<Function> {
     all.extend(requirement_functions());
     all.extend(order_functions());
     all.extend(liquidation_functions());
+    all.extend(price_functions());
     all.extend(bankruptcy_functions());
     all
 }
@@ -299,7 +300,7 @@ fn liquidation_functions() -> Vec<Function> {
     ]
 }
 
-fn bankruptcy_functions() -> Vec<Function> {
+fn price_functions() -> Vec<Function> {
     vec![
         Function {
             name: "aged_fee",
@@ -349,6 +350,11 @@ fn bankruptcy_functions() -> Vec<Function> {
                 Ok(vec![fees.liquidator.get().into(), fees.insurance.get().into()])
             },
         },
+    ]
+}
+
+fn bankruptcy_functions() -> Vec<Function> {
+    vec![
         Function {
             name: "bankruptcy_price",
             inputs: &[Lots, Price, Amount, Bps],
