@@ -18,7 +18,7 @@ pub fn functions() -> Vec<Function> {
     all.extend(requirement_functions());
     all.extend(order_functions());
     all.extend(liquidation_functions());
-    all.extend(price_functions());
+    all.extend(charge_functions());
     all.extend(bankruptcy_functions());
     all
 }
@@ -300,7 +300,7 @@ fn liquidation_functions() -> Vec<Function> {
     ]
 }
 
-fn price_functions() -> Vec<Function> {
+fn charge_functions() -> Vec<Function> {
     vec![
         Function {
             name: "aged_fee",
