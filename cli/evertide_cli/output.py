@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -123,6 +124,32 @@ def watch(read: Callable[[], Any], draw: Callable[[Any], RenderableType], *, as_
         while True:
             time.sleep(every_ms / 1000)
             live.update(draw(read()))
+
+
+async def show_each(
+    read: Callable[[], Awaitable[Any]],
+    draw: Callable[[Any], RenderableType],
+    *,
+    as_json: bool,
+    every_ms: int | None,
+) -> None:
+    """As `watch`, for a view that is read with await on one connection; `every_ms` None shows it once."""
+    if as_json or every_ms is None:
+        while True:
+            view = await read()
+            if as_json:
+                print(json.dumps(jsonable(view)), flush=True)
+            else:
+                console().print(draw(view))
+            if every_ms is None:
+                return
+            await asyncio.sleep(every_ms / 1000)
+    from rich.live import Live
+
+    with Live(draw(await read()), console=console(), refresh_per_second=8, screen=sys.stdout.isatty()) as live:
+        while True:
+            await asyncio.sleep(every_ms / 1000)
+            live.update(draw(await read()))
 
 
 @contextmanager

@@ -181,6 +181,22 @@ def show_account(context: typer.Context, user: str = USER) -> None:
     run(context, body)
 
 
+@app.command("watch")
+def watch(
+    context: typer.Context,
+    limit: int = typer.Option(30, min=1, max=100_000, help="Most accounts to show, the worst first."),
+    once: bool = typer.Option(False, "--once", help="Show once instead of every second."),
+) -> None:
+    """Live: accounts below each margin or in liquidation, what they miss, in which markets, since when."""
+
+    async def body(session: Session) -> None:
+        from evertide_cli.liquidation_watch import watch_liquidations
+
+        await watch_liquidations(session, limit=limit, once=once)
+
+    run(context, body)
+
+
 def ladder_row(found: Ladder, user: User, now_ms: int) -> dict[str, Any]:
     """An account's ladder for people and programs."""
     from evertide import atoms_to_usdc

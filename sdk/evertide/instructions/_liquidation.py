@@ -100,8 +100,11 @@ def liquidate_collateral(
 ) -> Instruction:
     """Buy collateral of a user, at most `amount_max_atoms` of the token, with the liquidator's quote balance.
 
-    `authority` signs for the `User` account `liquidator`, as its owner or its delegate.
+    `authority` signs for the `User` account `liquidator`, as its owner or its delegate. `collateral_index` 0, the quote
+    asset, is what it is paid in.
     """
+    if collateral_index == 0:
+        raise UnitOutOfRange("collateral_index", collateral_index, 1, above=False)
     accounts = {
         "liquidator_authority": authority,
         "risk_cache": risk_cache_address(program_id),
