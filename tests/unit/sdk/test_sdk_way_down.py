@@ -294,7 +294,10 @@ def test_money_that_comes_and_goes() -> None:
         start.withdraw("1000.000001")
     with pytest.raises(UnitOutOfRange, match="withdrawn amount 1"):
         start.withdraw(1, 1)
-    owing = replace(start, user=replace(start.user, quote_atoms=-100, debt_index_q48=ONE // 2))
+    rows = start.cache.collaterals
+    doubled = replace(start.cache, collaterals=(replace(rows[0], debt_index_q48=2 * ONE), *rows[1:]))
+    owing = replace(start, cache=doubled, user=replace(start.user, quote_atoms=-100))
+    assert owing.health().ladder.quote_atoms == -200
     assert owing.deposit("0.0003").health().ladder.quote_atoms == 100
 
 
