@@ -102,13 +102,13 @@ def _candidates(columns: RiskColumns, cache: Any, now_ms: int, most: int | None)
     index = int(cache["collaterals"]["debt_index_q48"][0])
     # An index beyond its guard: whoever owes anything is valued exactly.
     debt_index = float(index) if index <= MAX_DEBT_INDEX else float("nan")
-    found = np.empty(columns.count, np.int64)
-    given = columns.columns
-    rows = found[: uncertain_rows(columns.count, given, sides, assets, debt_index, found)]
+    given, rows = columns.columns, np.empty(columns.count, np.int64)
+    low, high = np.empty(columns.count), np.empty(columns.count)
+    found = uncertain_rows(columns.count, given, sides, assets, debt_index, rows, low, high)
+    rows, low, high = rows[:found], low[:found], high[:found]
     if most is None or len(rows) <= most:
         return rows
-    low, high = np.empty(len(rows)), np.empty(len(rows))
-    shortfalls(rows, given, sides, assets, debt_index, low, high)
+    shortfalls(rows, given, sides, assets, low, high)
     sure = low[low > 0]
     if len(sure) < max(most, 1):
         return rows

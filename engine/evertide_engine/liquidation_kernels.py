@@ -128,32 +128,35 @@ def gap_block(block: Int, columns: Int, sides: Int, assets: Int, gap: Int) -> No
 
 
 @njit(cache=True)
-def shortfalls(rows: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, least: Int, most: Int) -> None:
-    """Least and most that each of rising `rows` lacks to maintenance, in atoms; NaN where the columns cannot tell."""
-    excess, size, gap, block = np.empty(BLOCK), np.empty(BLOCK), np.empty(BLOCK), -1
+def shortfalls(rows: Int, columns: Int, sides: Int, assets: Int, least: Int, most: Int) -> None:
+    """Least and most that each of rising `rows` lacks to maintenance, in atoms; NaN where the columns cannot tell.
+
+    `least` comes in as the excess of each row and `most` as its size, from `uncertain_rows`.
+    """
+    gap, block = np.empty(BLOCK), -1
     for at in range(rows.shape[0]):
         row = rows[at]
         if row // BLOCK != block:
             block = row // BLOCK
-            bound_block(block, columns, sides, assets, debt_index, excess, size)
             gap_block(block, columns, sides, assets, gap)
-        place = row % BLOCK
-        whole = size[place] + gap[place]
-        told = whole < SIZE_LIMIT and columns.care[row] != EXACT
-        least[at] = -excess[place] - gap[place] - PART_ERROR * whole if told else np.nan
-        most[at] = -excess[place] + PART_ERROR * size[place] if told else np.nan
+        excess, size, wide = least[at], most[at], gap[row % BLOCK]
+        told = size + wide < SIZE_LIMIT and columns.care[row] != EXACT
+        least[at] = -excess - wide - PART_ERROR * (size + wide) if told else np.nan
+        most[at] = -excess + PART_ERROR * size if told else np.nan
 
 
 @njit(cache=True)
-def uncertain_rows(count: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, out: Int) -> Int:
-    """Write the rows that are not certainly at or above cancel margin into `out`; their number."""
+def uncertain_rows(
+    count: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, out: Int, excesses: Int, sizes: Int
+) -> Int:
+    """Write the rows that are not certainly at or above cancel margin, with excess and size; their number."""
     found, excess, size = 0, np.empty(BLOCK), np.empty(BLOCK)
     for block in range((count + BLOCK - 1) // BLOCK):
         bound_block(block, columns, sides, assets, debt_index, excess, size)
         first = block * BLOCK
         for place in range(min(BLOCK, count - first)):
             far = (excess[place] >= size[place] * PART_ERROR) & (size[place] < SIZE_LIMIT)
-            out[found] = first + place
+            out[found], excesses[found], sizes[found] = first + place, excess[place], size[place]
             found += 0 if far & (columns.care[first + place] == TOLD) else 1
     return found
 
