@@ -36,23 +36,25 @@ async def watch_liquidations(session: Session, *, limit: int, once: bool) -> Non
 
 
 async def _read(spine: Spine, symbols: dict[int, str], limit: int) -> dict[str, Any]:
-    from evertide_keepers.ladder import accounts, going_down
+    from evertide import LadderRung
+    from evertide_keepers.ladder import accounts, bankrupt, going_down
 
     async with spine.lock:
         await spine.sync()
         state = spine.state
-        rows = [*map(int, going_down(state, bankrupt=True)), *map(int, going_down(state, bankrupt=False))]
-        found = accounts(state, dict.fromkeys(rows))
-    now_ms = state.time.unix_ms
-    entries = [_entry(account, symbols, now_ms) for account in found]
+        counts = Counter(state.liquidations().rung.tolist())
+        rows = dict.fromkeys([*bankrupt(state, limit), *going_down(state, limit)])
+        found = accounts(state, list(rows)[:limit])
+        going = int((state.users["liquidation_start_ms"] != 0).sum())
     return {
         "slot": state.time.slot,
-        "time_ms": now_ms,
+        "time_ms": state.time.unix_ms,
         "accounts_total": len(state.known("User")),
-        "below": dict(Counter(entry["rung"] for entry in entries)),
-        "in_liquidation": sum(account.in_liquidation for account in found),
-        "shown": min(limit, len(entries)),
-        "accounts": entries[:limit],
+        "in_liquidation": going,
+        # The scan numbers the margins from above to below, as the names stand.
+        "below": {rung.value: counts[number] for number, rung in enumerate(LadderRung) if number},
+        "shown": len(found),
+        "accounts": [_entry(account, symbols, state.time.unix_ms) for account in found],
     }
 
 
@@ -85,12 +87,10 @@ def _entry(account: Account, symbols: dict[int, str], now_ms: int) -> dict[str, 
 
 def draw(view: dict[str, Any]) -> RenderableType:
     """One row for each account, the worst first; how many stand at each margin above them."""
-    from evertide import LadderRung
-
-    counts = "  ".join(f"{rung.value} {view['below'].get(rung.value, 0)}" for rung in LadderRung)
+    counts = "  ".join(f"{rung} {count}" for rung, count in view["below"].items())
     title = (
         f"slot {view['slot']}  accounts {view['accounts_total']}  in liquidation {view['in_liquidation']}\n"
-        f"at each margin: {counts}"
+        f"below each margin: {counts}"
     )
     rows = [{**entry, "markets": " ".join(entry["markets"])} for entry in view["accounts"]]
     return table(rows, title)
