@@ -69,9 +69,24 @@ impl Downfall {
         down
     }
 
+    /// As `begun`, with averages that have followed: orders near the index lie inside the fill band.
+    pub fn calm(lots: i64, usd: u64) -> Self {
+        let mut down = held(lots);
+        down.settle_at(usd);
+        down.begin(usd);
+        down
+    }
+
     /// Moves time by a second and market 0 to this price, whole dollars; all rows are fresh afterwards.
     pub fn price(&mut self, usd: u64) {
         move_to(&mut self.world, usd);
+    }
+
+    /// To this price for so long that the averages have followed.
+    pub fn settle_at(&mut self, usd: u64) {
+        for _ in 0..8 {
+            self.world.pass(301, &prices(usd));
+        }
     }
 
     /// To this price, with alice's orders void and her liquidation begun.

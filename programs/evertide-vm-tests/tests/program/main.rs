@@ -18,14 +18,18 @@ mod downfall;
 mod guards;
 mod initialize_exchange;
 mod insurance;
+mod liquidate_collateral;
 mod liquidate_orders;
 mod liquidate_position;
+mod liquidate_to_backstop;
+mod liquidate_with_orders;
 mod list_collateral;
 mod list_market;
 mod match_orders;
 mod match_refusals;
 mod open_exchange;
 mod place_orders;
+mod resolve_bankruptcy;
 mod schema;
 mod security;
 mod specimens;
@@ -54,6 +58,10 @@ fn all() -> Vec<Case> {
         guards::tests(),
         liquidate_orders::tests(),
         liquidate_position::tests(),
+        liquidate_to_backstop::tests(),
+        liquidate_with_orders::tests(),
+        liquidate_collateral::tests(),
+        resolve_bankruptcy::tests(),
         compute::tests(),
         security::tests(),
         attacks::tests(),
