@@ -146,12 +146,15 @@ class Inventory:
             index = int(position["market_plus_one"]) - 1
             if index < 0 or not self._state.market_known[index]:
                 continue
-            action = self._sale(index, position)
-            if action is not None and memory.is_free(action.key, self._state.time.unix_ms):
+            key, now_ms = f"sale:{self.user}:{index}", self._state.time.unix_ms
+            since_ms = memory.since_done_ms(key, now_ms)
+            recent = since_ms is not None and since_ms < self._settings.exit_interval_ms
+            action = None if recent or memory.is_blocked(key, now_ms) else self._sale(index, position, key)
+            if action is not None:
                 actions.append(action)
         return actions
 
-    def _sale(self, index: int, position: Any) -> Action | None:
+    def _sale(self, index: int, position: Any, key: str) -> Action | None:
         market, size = self._state.markets[index], folded(self._state, position)[0]
         mark_q32 = int(self._state.risk_cache["markets"][index]["mark_price_q32"])
         index_q32 = int(market["index_price_q32"])
@@ -181,10 +184,9 @@ class Inventory:
             "builder_plus_one": 0,
             "builder_fee_tenth_bps": 0,
         }
-        sequence = int(self._state.users["sequence"][self.row])
         ahead: list[list[Any]] = [["cancel_orders", {"user": self.user, "market_index": index}]] if left_over else []
         arguments = {"user": self.user, "orders": [order]}
-        return Action("place_orders", f"sale:{self.user}:{sequence}:{index}", f"user:{self.user}", arguments, ahead)
+        return Action("place_orders", key, f"user:{self.user}", arguments, ahead)
 
     def _orders(self, index: int) -> tuple[bool, bool]:
         """Whether the account has orders in a market at all, and one that may still fill at once."""

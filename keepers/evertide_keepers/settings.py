@@ -85,6 +85,8 @@ class LiquidatorSettings:
     """Notional in one market above which what is held is sold again."""
     exit_slippage_bps: int = 50
     """Worst price of such a sale, from the index."""
+    exit_interval_ms: int = 10_000
+    """Least time between two such sales in one market."""
     minimum_close_atoms: int = 10_000_000
     """Least notional worth a transaction while more of a position opens to liquidation."""
     backstop_wait_ms: int = 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -24,7 +26,7 @@ from evertide import (
     user_address,
 )
 from evertide._localnet import local_keypair
-from evertide_cli.terms import MARKETS, collateral_terms, exchange_terms, market_terms
+from evertide_cli.terms import MARKETS, MarketPlan, collateral_terms, exchange_terms, market_terms
 
 TOKEN_PROGRAM = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 USDC_DECIMALS, SOL_DECIMALS = 6, 9
@@ -87,8 +89,13 @@ def client_of(net: ProgramNet, url: str, root: Keypair, oracle: Keypair, options
     return world
 
 
-async def open_world(net: ProgramNet) -> World:
-    """Initialise, list, price and open an exchange on a network that has the program and nothing else."""
+async def open_world(
+    net: ProgramNet, plans: Sequence[MarketPlan] = (MARKETS[0], MARKETS[2]), band_bps: int | None = None
+) -> World:
+    """Initialise, list, price and open an exchange on a network that has the program and nothing else.
+
+    `band_bps`: half width of every market's fill band; None: that of its tier.
+    """
     root, oracle = net.payer, local_keypair("sdk-oracle")
     net.cheats.fund(oracle.pubkey(), 10**10)
     world = client_of(net, net.rpc_url, root, oracle)
@@ -98,8 +105,9 @@ async def open_world(net: ProgramNet) -> World:
     await client.initialize_exchange(local=True, terms=exchange_terms(), roles=[root.pubkey()] * 4)
     await client.list_collateral(world.usdc, collateral_terms("USDC", oracle.pubkey()))
     await client.list_collateral(world.sol, collateral_terms("SOL", oracle.pubkey()))
-    for plan in (MARKETS[0], MARKETS[2]):
-        await client.list_market(market_terms(plan, oracle.pubkey()))
+    for plan in plans:
+        terms = market_terms(plan, oracle.pubkey())
+        await client.list_market(terms if band_bps is None else dataclasses.replace(terms, band_bps=band_bps))
     await world.publish()
     await client.open_exchange()
     return world
