@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from evertide_cli.errors import CliError
-from evertide_cli.quickstart.checks import Check
+from evertide_cli.quickstart.books import Books
+from evertide_cli.quickstart.check import Check
 from evertide_cli.quickstart.collector import Landed, in_sequence, units_of_calls
-from evertide_cli.quickstart.replay import Books
+from evertide_cli.quickstart.replay import feed, replay
 
 
 def event(name: str, **fields: Any) -> Any:
@@ -50,7 +51,8 @@ class Match:
 
 def listed() -> Books:
     books = Books()
-    books.feed(event("MarketListed", market_index=0, atoms_per_lot_tick=100))
+    feed(books, event("UserCreated", user="backstop", authority="market"))
+    feed(books, event("MarketListed", market_index=0, market="market", atoms_per_lot_tick=100))
     return books
 
 
@@ -67,7 +69,7 @@ def matched(**changes: Any) -> Any:
 
 def test_a_fill_moves_cash_lots_and_fees() -> None:
     books = listed()
-    books.feed(matched())
+    feed(books, matched())
     book = books.markets[0]
     assert (book.fills, book.volume_atoms, book.pending_fees_atoms) == (1, 500_000, 25)
     assert sum(book.cash.values()) == -25
@@ -76,7 +78,7 @@ def test_a_fill_moves_cash_lots_and_fees() -> None:
 
 def test_a_keepers_share_comes_out_of_the_fees() -> None:
     books = listed()
-    books.feed(matched(keeper_reward_atoms=2, pending_fees_atoms=23))
+    feed(books, matched(keeper_reward_atoms=2, pending_fees_atoms=23))
     assert books.markets[0].cash["keeper"] == 2
     assert books.mismatches == []
 
@@ -93,21 +95,21 @@ def test_a_keepers_share_comes_out_of_the_fees() -> None:
 )
 def test_a_value_that_does_not_follow_is_found(changes: dict[str, Any], what: str) -> None:
     books = listed()
-    books.feed(matched(**changes))
+    feed(books, matched(**changes))
     assert [mismatch.what for mismatch in books.mismatches] == [what]
 
 
 def settled(user: str, amount: int, quote: int, cash: int, pool: int, funding: int = 0) -> Any:
     return event(
         "PnlSettled", market_index=0, user=user, amount_atoms=amount, quote_atoms=quote, cash_atoms=cash,
-        funding_atoms=funding, pool_atoms=pool,
+        funding_atoms=funding, pool_atoms=pool, total_atoms=max(quote, 0), debt_atoms=max(-quote, 0),
     )  # fmt: skip
 
 
 def test_settlement_moves_money_between_users_and_pool() -> None:
     books = listed()
-    books.feed(settled("loser", -100, -100, 90, 100, funding=-10))
-    books.feed(settled("winner", 70, 70, -70, 30))
+    feed(books, settled("loser", -100, -100, 90, 100, funding=-10))
+    feed(books, settled("winner", 70, 70, -70, 30))
     book = books.markets[0]
     assert (book.pool_atoms, book.funding_paid_atoms, book.funding_received_atoms) == (30, 10, 0)
     assert books.mismatches == []
@@ -115,21 +117,38 @@ def test_settlement_moves_money_between_users_and_pool() -> None:
 
 def test_only_a_debt_may_lose_interest() -> None:
     books = listed()
-    books.feed(settled("loser", -100, -100, 100, 100))
-    books.feed(event("Deposited", collateral_index=0, user="loser", amount_atoms=150, balance_atoms=47))
+    feed(books, settled("loser", -100, -100, 100, 100))
+    feed(
+        books, event("Deposited", collateral_index=0, user="loser", amount_atoms=150, balance_atoms=47, total_atoms=47)
+    )
     assert books.assets[0].interest_atoms == 3
     assert books.mismatches == []
-    books.feed(event("Withdrawn", collateral_index=0, user="loser", amount_atoms=40, balance_atoms=6))
+    feed(books, event("Withdrawn", collateral_index=0, user="loser", amount_atoms=40, balance_atoms=6, total_atoms=6))
     assert [mismatch.what for mismatch in books.mismatches] == ["quote balance"]
 
 
 def test_vaults_follow_transfers() -> None:
     books = listed()
-    books.feed(event("InsuranceFunded", amount_atoms=1_000, balance_atoms=1_000))
-    books.feed(event("Deposited", collateral_index=1, user="a", amount_atoms=7, balance_atoms=7))
-    books.feed(event("Withdrawn", collateral_index=1, user="a", amount_atoms=3, balance_atoms=4))
+    feed(books, event("InsuranceFunded", amount_atoms=1_000, balance_atoms=1_000, tranche_atoms=400))
+    feed(books, event("Deposited", collateral_index=1, user="a", amount_atoms=7, balance_atoms=7, total_atoms=7))
+    feed(books, event("Withdrawn", collateral_index=1, user="a", amount_atoms=3, balance_atoms=4, total_atoms=4))
     assert (books.vault_atoms(0), books.vault_atoms(1)) == (1_000, 4)
     assert books.mismatches == []
+
+
+def deposited(user: str, atoms: int, total: int) -> Any:
+    fields = {"amount_atoms": atoms, "balance_atoms": atoms, "total_atoms": total}
+    return event("Deposited", collateral_index=0, user=user, **fields)
+
+
+def test_totals_are_compared_at_the_end_of_a_slot() -> None:
+    """A node does not tell in which order the transactions of one slot came."""
+    swapped = [deposited("b", 5, 8), deposited("a", 3, 3)]
+    assert replay([swapped]).mismatches == []
+    missing = replay([swapped, [deposited("c", 1, 10)]])
+    assert [(mismatch.what, mismatch.carried, mismatch.rebuilt) for mismatch in missing.mismatches] == [
+        ("sum of balances", 10, 9)
+    ]
 
 
 def landed(name: str, slot: int, *sequences: int, user: str = "a") -> Landed:
@@ -181,7 +200,9 @@ def test_time_at_a_rate_beyond_interest_is_cut_at_the_hour() -> None:
     books, hour_ms, minute_ms = listed(), 3_600_000, 60_000
 
     def accrue(at_ms: int, rate_e9: int) -> tuple[int, int]:
-        books.feed(event("MarketAccrued", market_index=0, time_ms=at_ms, funding_rate_e9=rate_e9))
+        accrued = {"mark_price_q32": 1, "mark_twap_q32": 1, "epoch": (0, 0), "open_interest_lots": (0, 0)}
+        told = event("MarketAccrued", market_index=0, time_ms=at_ms, funding_rate_e9=rate_e9, dust_atoms=0, **accrued)
+        feed(books, told)
         return books.markets[0].paid_up_ms // minute_ms, books.markets[0].paid_down_ms // minute_ms
 
     assert accrue(10 * hour_ms + 50 * minute_ms, 12_500) == (0, 0)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertide.math import Snapshot, deleverage, fold
 from evertide.math import SideIndex as MathSide
+from evertide.math import Snapshot, deleverage, fold
 from evertide_cli.quickstart.index import A_ONE, LONG, SHORT, SidesBook, value_ceil, value_floor
 
 PRICE = 46 << 32

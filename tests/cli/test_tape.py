@@ -106,6 +106,34 @@ def test_generator_has_an_hour_up_and_an_hour_down() -> None:
         assert bar.low <= min(bar.open, bar.close) <= max(bar.open, bar.close) <= bar.high
 
 
+@pytest.mark.parametrize("interval_ms", [60_000, 300_000, 600_000])
+@pytest.mark.parametrize("seed", [tapes.DEFAULT_SEED, 1, 2])
+def test_generator_crashes_after_the_two_hours_and_recovers_in_part(seed: int, interval_ms: int) -> None:
+    """6 % in ten minutes, 1.5 % more, 3 % back; the followers by their betas; the noise is small beside that."""
+    bars = 4 * 3_600_000 // interval_ms
+    tape = tapes.generate(bars, start_ms=1_700_000_000_000, seed=seed, interval_ms=interval_ms)
+    prices = tapes.prices_of(tape, seed)
+
+    def change_bps(symbol: str, from_minute: int, to_minute: int) -> int:
+        before, after = (prices[symbol][minute * 60_000 // interval_ms - 1] for minute in (from_minute, to_minute))
+        return (after - before) * 10_000 // before
+
+    falls = {"BTC-PERP": -600, "ETH-PERP": -690, "SOL-PERP": -870}
+    for symbol, fall in falls.items():
+        assert abs(change_bps(symbol, 150, 160) - fall) < 60
+        assert change_bps(symbol, 160, 170) < -80
+        assert change_bps(symbol, 170, 180) > 220
+        assert change_bps(symbol, 150, 180) < -300
+        assert abs(change_bps(symbol, 120, 150)) < 60
+    assert abs(change_bps("BTC-PERP", 180, 240) - 60) < 40
+
+
+def test_the_crash_comes_once() -> None:
+    tape = tapes.generate(36, start_ms=1_700_000_000_000, seed=1, interval_ms=600_000)
+    deep = [at for at, bar in enumerate(tape.bars) if (bar.close - bar.open) * 100 < -bar.open]
+    assert deep == [15, 16]
+
+
 def test_followers_move_with_the_tape_by_their_beta() -> None:
     tape = tapes.load(None, None, 120, 3)
     fall = tapes.Tape(

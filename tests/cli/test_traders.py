@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from evertide_cli.quickstart import sights
+from evertide_cli.quickstart import levered, sights
+from evertide_cli.quickstart import tape as tapes
 from evertide_cli.quickstart.traders import KINDS, Moment, Trader, plan, roster
 from evertide_cli.quickstart.views import CancelIds, CancelMarket, Modify, OpenOrder, OwnSight, Place, Wish
 
@@ -29,15 +30,18 @@ def of_kind(kind: str) -> Trader:
     return next(trader for trader in roster() if trader.kind == kind)
 
 
-def test_at_least_twenty_of_ten_kinds() -> None:
+def test_forty_of_twelve_kinds() -> None:
     traders = roster()
-    assert len(traders) >= 20
+    assert len(traders) == 40
     assert {trader.kind for trader in traders} == set(KINDS)
     assert len({trader.name for trader in traders}) == len(traders)
     assert sum(1 for trader in traders if trader.sol_atoms and not trader.usdc_atoms) >= 3
 
 
-@pytest.mark.parametrize("trader", roster(), ids=lambda trader: trader.name)
+DRAWING = [trader for trader in roster() if trader.kind not in ("levered", "saver")]
+
+
+@pytest.mark.parametrize("trader", DRAWING, ids=lambda trader: trader.name)
 def test_same_seed_same_plan(trader: Trader) -> None:
     for bar in range(20):
         assert plan(trader, 5, moment(bar), CALM, OwnSight()) == plan(trader, 5, moment(bar), CALM, OwnSight())
@@ -115,3 +119,59 @@ def test_pressure_moves_where_traders_see_the_price() -> None:
     assert (down.fair_micro - 46_000_000_000) * 10_000 // 46_000_000_000 == -40
     assert up.index_ticks() == 46_000
     assert up.notional_of(up.lots_for(1_000_000_000)) <= 1_000_000_000
+
+
+LEVERED = [trader for trader in roster() if trader.kind == "levered"]
+
+
+def equity(trader: Trader) -> int:
+    """Quote and SOL at 90 %, quote atoms."""
+    return trader.usdc_atoms + trader.sol_atoms * PRICES["SOL-PERP"] // 10**9 * 9 // 10
+
+
+def seen_at(trader: Trader, held_lots: int, pressure: int = 0, **changes: object) -> list[Wish]:
+    sight = CALM[trader.home[0]]
+    own = OwnSight({sight.market_index: held_lots}, (), **{"equity_atoms": equity(trader), **changes})  # type: ignore[arg-type]
+    found: list[Wish] = []
+    for action in plan(trader, 1, moment(0, pressure), CALM, own):
+        found += action.wishes if isinstance(action, Place) else []
+    return found
+
+
+@pytest.mark.parametrize("trader", LEVERED, ids=lambda trader: trader.name)
+def test_levered_traders_hold_their_leverage_in_calm_hours(trader: Trader) -> None:
+    (entry,) = seen_at(trader, 0)
+    sight = CALM[trader.home[0]]
+    assert entry.market and not entry.ask
+    notional = sight.notional_of(entry.size_lots)
+    assert abs(notional * 100 - equity(trader) * trader.leverage_percent) <= sight.notional_of(1) * 100
+    assert notional * 10_000 // equity(trader) < 10_000 * 10_000 // (250 if sight.symbol != "SOL-PERP" else 400)
+    (dip,) = seen_at(trader, entry.size_lots)
+    assert not dip.market and not dip.ask and dip.price_ticks < sight.index_ticks()
+    (back,) = seen_at(trader, entry.size_lots * 2)
+    assert back.market and back.ask and back.reduce_only
+    for pressure in (1, -1):
+        assert seen_at(trader, 0, pressure) == []
+    assert seen_at(trader, 0, in_liquidation=True) == []
+    assert seen_at(trader, 0, equity_atoms=levered.LEAST_EQUITY_ATOMS - 1) == []
+
+
+def test_the_crowd_stands_on_every_rung_after_the_crash() -> None:
+    """What the default crash leaves of each, in bps of the notional, against the ladder of its market."""
+    falls = {"BTC-PERP": 600, "ETH-PERP": 690, "SOL-PERP": 870}
+    initial = {"BTC-PERP": 250, "ETH-PERP": 250, "SOL-PERP": 400}
+    assert tapes.SHOCKS[0][2] == -60_000_000
+    rungs = set()
+    for symbol, usdc, _, leverage_percent in levered.CROWD:
+        if not usdc:
+            continue
+        left = (1_000_000 // leverage_percent - falls[symbol]) * 10_000 // (10_000 - falls[symbol])
+        ladder = [initial[symbol] * percent // 100 for percent in (75, 50, 25, 0)]
+        rungs.add(sum(left < rung for rung in ladder))
+    assert rungs == {1, 2, 3, 4}
+
+
+def test_savers_do_nothing() -> None:
+    savers = [trader for trader in roster() if trader.kind == "saver"]
+    assert len(savers) == 2
+    assert all(plan(trader, 1, moment(bar), CALM, OwnSight()) == () for trader in savers for bar in range(20))

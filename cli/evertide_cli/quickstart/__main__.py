@@ -57,7 +57,7 @@ def parser() -> Parser:
 
 
 def run(words: Sequence[str]) -> int:
-    """Run; 0 only if every check held."""
+    """Run; 0 only if every check held and, on the default tape, all of the way down happened."""
     try:
         chosen = parser().parse_args(list(words))
         if chosen.json is not None and not chosen.json.resolve().parent.is_dir():
@@ -82,7 +82,8 @@ def live(chosen: Any, loaded: tape.Tape) -> int:
     from .run import run as whole_run
 
     story = report.Story()
-    plan = Plan(loaded, chosen.seed, chosen.keep, rpc_port=8899, ws_port=8900)
+    default = tape.load(None, None, DEFAULT_BARS, tape.DEFAULT_SEED)
+    plan = Plan(loaded, chosen.seed, chosen.keep, loaded == default, rpc_port=8899, ws_port=8900)
     outcome = asyncio.run(whole_run(plan, story))
     report.print_summary(outcome)
     if chosen.json is not None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from . import sights
 from .tape import HOUR_MS
 from .traders import Moment, plan
+from .way_down import go_down
 
 if TYPE_CHECKING:
     from .chain import Chain
@@ -32,6 +33,10 @@ SHOW_AGAIN_MS = 28_000
 PACE_MS = 20_000
 INTERVAL_LEAST_MS = TAKER_PHASE_MS + PACE_MS
 IDLE_BEFORE_TAPE_MS = 10_000
+# Steps of the way down in a row, and how chain time moves on while liquidations go on: what is open to them grows.
+DOWN_ROUNDS_MAX = 3
+DOWN_PACE_MS = 15_000
+DOWN_PACES_MAX = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,7 @@ class Life:
     collector: Collector
     shift_ms: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
+    began_ms: list[int] = field(default_factory=list)
 
     async def align(self) -> None:
         """Choose the shift: the next whole hour's distance at which the tape's first bar lies in the chain's future."""
@@ -88,32 +94,40 @@ class Life:
         return {symbol: values[bar] for symbol, values in self.prices.items()}
 
     async def live(self, bar: int) -> BarReport:
-        """One bar: time, prices, makers, takers, matching; then the taker phase passes, and matching, mark, funding.
+        """One bar: time, prices, liquidations; makers, takers, matching; then the taker phase passes, and matching,
+        liquidations, mark, funding.
 
-        The mark comes last: evidence must have rested, and what a keeper showed in the bar before is too old by now to
-        stand in the way of new quotes.
+        Whoever the new price brings down is met at once, and again when makers have quoted. The mark comes last:
+        evidence must have rested, and what a keeper showed in the bar before is too old by now to stand in the way of
+        new quotes.
         """
         sent = self.chain.sent + self.staff.confirmed
         tape_ms = self.tape.bars[bar].time_ms
         await self.chain.travel_to(tape_ms + self.shift_ms)
+        self.began_ms.append(await self.chain.now_ms())
         prices = self.prices_at(bar)
         actions = await self.staff.publish(prices)
+        down = await self._meet()
         before = self.prices_at(max(bar - 5, 0))
         pressure = self.pressure_at(tape_ms)
         seen = sights.market_sights(prices, before, pressure)
         moment = Moment(bar, await self.chain.now_ms(), self.tape.interval_ms, pressure)
         makers = [actor for actor in self.cast if actor.trader.kind == "maker"]
-        others = [actor for actor in self.cast if actor.trader.kind not in ("maker", sights.KEEPER_KIND)]
+        others = [actor for actor in self.cast if actor.trader.kind not in ("maker", *sights.STAFF_KINDS)]
         refused = await self._act(makers, moment, seen)
+        if down:
+            down += await go_down(self.staff, DOWN_ROUNDS_MAX)
         refused += await self._act(others, moment, seen)
         matched = await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
         # Orders in their taker phase reach their own limit only when it has passed.
         await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
         await self.staff.publish(prices)
         matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        down += await self._go_on_down(prices) if down else 0
         actions["mark"] = await self._show_book(prices, self.shows_at(tape_ms))
         actions |= await self.staff.step("accrual")
         actions["matcher"] = matched
+        actions["way down"] = down
         if bar % SETTLE_EVERY_BARS == SETTLE_EVERY_BARS - 1:
             actions |= await self.staff.step("settler")
         await self.collector.read()
@@ -127,6 +141,25 @@ class Life:
             actions=actions,
             refused=refused,
         )
+
+    async def _meet(self) -> int:
+        """Marks first, which follow a price by the accrual; then whoever they bring down."""
+        await self.staff.step("accrual")
+        return await go_down(self.staff, DOWN_ROUNDS_MAX)
+
+    async def _go_on_down(self, prices: dict[str, int]) -> int:
+        """Liquidations that take their time: keepers step while chain time moves on, as long as the bar has room."""
+        done = await self._meet()
+        room = (self.tape.interval_ms - TAKER_PHASE_MS - 2 * PACE_MS) // DOWN_PACE_MS
+        for _ in range(max(0, min(room, DOWN_PACES_MAX))):
+            await self.chain.travel_to(await self.chain.now_ms() + DOWN_PACE_MS)
+            await self.staff.publish(prices)
+            step = await self._meet()
+            step += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX) if step else 0
+            done += step
+            if step == 0:
+                break
+        return done
 
     async def _show_book(self, prices: dict[str, int], shows: int) -> int:
         """The mark keeper shows the book, and again when what it showed gets old: the premium lives on evidence.
@@ -142,7 +175,8 @@ class Life:
 
     async def _act(self, cast: Sequence[Actor], moment: Moment, seen: dict[str, MarketSight]) -> int:
         """Everybody of this group plans on what they see now and sends; returns how many were refused."""
-        own = await sights.own_sights(self.chain, cast)
+        prices = {symbol: sight.index_micro for symbol, sight in seen.items()}
+        own = await sights.own_sights(self.chain, cast, prices)
         results = await asyncio.gather(
             *(self._send(actor, moment, seen, sight) for actor, sight in zip(cast, own, strict=True))
         )

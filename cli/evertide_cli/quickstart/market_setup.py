@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ USDC_DECIMALS = 6
 SOL_DECIMALS = 9
 INSURANCE_ATOMS = 250_000 * 1_000_000
 TRANCHE_ATOMS = 100_000 * 1_000_000
+# Of the fund, what a market may use in a day where it is less than its tier allows: a small market bears itself.
+INSURANCE_DAY_ATOMS = {"SOL-PERP": 250 * 1_000_000}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,7 @@ class Cast:
     admin: Keypair
     oracle: Keypair
     keeper: Keypair
+    liquidator: Keypair
     treasury: Keypair
     usdc_mint: Pubkey
     sol_mint: Pubkey
@@ -50,6 +54,7 @@ def cast() -> Cast:
         admin=local_keypair("admin"),
         oracle=local_keypair("oracle"),
         keeper=local_keypair("keeper"),
+        liquidator=local_keypair("liquidator"),
         treasury=local_keypair("treasury"),
         usdc_mint=local_keypair(USDC_MINT_NAME).pubkey(),
         sol_mint=local_keypair(SOL_MINT_NAME).pubkey(),
@@ -114,9 +119,10 @@ async def initialize(chain: Chain, roles: Cast) -> None:
         terms = collateral_terms(name, signer)
         await chain.send(roles.admin, instructions.list_collateral(root=root, index=index, mint=mint, terms=terms))
     for index, plan in enumerate(MARKETS):
-        await chain.send(
-            roles.admin, instructions.list_market(root=root, index=index, terms=market_terms(plan, signer))
-        )
+        listed = market_terms(plan, signer)
+        day_max_atoms = INSURANCE_DAY_ATOMS.get(plan.symbol, listed.insurance_day_max_atoms)
+        listed = dataclasses.replace(listed, insurance_day_max_atoms=day_max_atoms)
+        await chain.send(roles.admin, instructions.list_market(root=root, index=index, terms=listed))
 
 
 async def open_and_insure(chain: Chain, roles: Cast) -> None:

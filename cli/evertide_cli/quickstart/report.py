@@ -14,19 +14,18 @@ from evertide_cli.errors import CliError
 from evertide_cli.output import console, table
 from evertide_cli.terms import MARKETS
 
-from .tape import MICRO, format_time
+from .report_way_down import document as way_down_document
+from .report_way_down import print_way_down, usd
+from .tape import format_time
+from .way_down import expected
 
 if TYPE_CHECKING:
-    from .checks import Check
+    from .books import Books
+    from .check import Check
     from .life import BarReport
-    from .replay import Books
+    from .way_down import Reaction
 
 PRESSURE_NAMES = {1: "buyers", 0: "calm", -1: "sellers"}
-
-
-def usd(atoms: int) -> Decimal:
-    """USD from quote atoms, exact."""
-    return Decimal(atoms) / MICRO
 
 
 def quantile(values: Sequence[int], percent: int) -> int:
@@ -57,7 +56,7 @@ class Story:
 
     def bar(self, report: BarReport, bars: int) -> None:
         """One bar's line: prices, who presses, what was sent and done."""
-        prices = "  ".join(f"{symbol[:3]} {Decimal(price) / MICRO:,.2f}" for symbol, price in report.prices.items())
+        prices = "  ".join(f"{symbol[:3]} {usd(price):,.2f}" for symbol, price in report.prices.items())
         done = " ".join(f"{name} {count}" for name, count in report.actions.items() if count)
         self.say(
             f"bar {report.bar + 1:>3}/{bars} {format_time(report.tape_ms)[11:16]}  {prices}  "
@@ -79,13 +78,17 @@ class Outcome:
     refusals: Mapping[str, int]
     keeper_refusals: Mapping[str, int]
     traders: int
+    names: Mapping[str, str]
+    reaction: Reaction | None
+    all_expected: bool
     tape: Mapping[str, Any]
     stages_ms: Mapping[str, int]
 
     @property
     def held(self) -> bool:
-        """Whether every check held."""
-        return all(check.held for check in self.checks)
+        """Whether every check held and, on the default tape, all of the way down happened."""
+        missing = self.all_expected and not all(item.seen for item in expected(self.books))
+        return not missing and all(check.held for check in self.checks)
 
 
 def market_lines(books: Books) -> list[dict[str, Any]]:
@@ -153,6 +156,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
         },
         "refused_orders": dict(outcome.refusals),
         "refused_keeper_actions": dict(outcome.keeper_refusals),
+        "way_down": way_down_document(outcome),
         "events": dict(books.counts),
         "skipped_makers_by_reason": {str(reason): count for reason, count in sorted(books.skips.items())},
         "mismatches": [asdict(mismatch) for mismatch in books.mismatches[:20]],
@@ -189,6 +193,8 @@ def print_summary(outcome: Outcome) -> None:
     out.print()
     out.print(table(market_lines(outcome.books), "Markets"))
     out.print(table(unit_lines(outcome.units), "Compute units"))
+    print_way_down(out, outcome)
+    out.print()
     confirm = body["confirmation_ms"]
     out.print(
         f"{body['fills']:,} fills, volume ${Decimal(body['volume_usd']):,.2f}, "

@@ -7,19 +7,24 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evertide_cli.terms import MARKETS
+
 from . import chain as chains
 from . import checks, market_setup, sights
+from .books import Books
 from .collector import Collector
 from .exit import Exit
 from .life import Life
-from .replay import Books
+from .replay import replay
 from .report import Outcome, Story
 from .staff import Staff
 from .tape import Tape, format_time, prices_of
-from .traders import Trader, roster
+from .traders import roster
+from .way_down import reaction
 
 if TYPE_CHECKING:
     from evertide._localnet import Localnet
@@ -28,7 +33,6 @@ if TYPE_CHECKING:
     from .market_setup import Cast
 
 SLOT_MS = 100
-WALLET_RESERVE = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,8 @@ class Plan:
     tape: Tape
     seed: int
     keep: bool
+    all_expected: bool
+    """The tape is the default one: everything that the way down has must happen."""
     rpc_port: int
     ws_port: int
 
@@ -64,10 +70,9 @@ def network(plan: Plan) -> Iterator[Localnet]:
 
 
 def funding_of(actor: sights.Actor) -> market_setup.Funding:
-    """A trader's tokens: what it deposits, and as much again in the wallet for a bad day."""
-    trader: Trader = actor.trader
-    reserve = max(trader.usdc_atoms, trader.position_max_atoms) * WALLET_RESERVE
-    return market_setup.Funding(actor.key, trader.usdc_atoms + reserve, trader.usdc_atoms, trader.sol_atoms)
+    """A trader's tokens: what it has, and what of it goes into its account."""
+    usdc, sol = actor.given_atoms
+    return market_setup.Funding(actor.key, usdc, actor.trader.usdc_atoms, sol)
 
 
 async def open_market(chain: Chain, roles: Cast, cast: list[sights.Actor], story: Story) -> None:
@@ -82,7 +87,8 @@ async def open_market(chain: Chain, roles: Cast, cast: list[sights.Actor], story
     story.say(f"exchange opened; insurance fund holds ${market_setup.INSURANCE_ATOMS // 10**6:,}")
     await market_setup.fund_traders(chain, roles, [funding_of(actor) for actor in cast], lambda: None)
     with_sol = sum(1 for actor in cast if actor.trader.sol_atoms)
-    story.say(f"{len(cast) - 1} traders and a keeper created and funded, {with_sol} with SOL as collateral")
+    traders = len(cast) - len(sights.STAFF_KINDS)
+    story.say(f"{traders} traders, a liquidator and a keeper created and funded, {with_sol} with SOL as collateral")
 
 
 async def leave(life: Life, roles: Cast, story: Story, *, keep: bool) -> None:
@@ -92,10 +98,9 @@ async def leave(life: Life, roles: Cast, story: Story, *, keep: bool) -> None:
     story.say(f"exit: all positions closed against each other in {await way_out.close_all()} rounds")
     await way_out.settle_all()
     story.say("exit: every profit and loss settled")
-    symbol = await way_out.collect_some_fees()
-    story.say(
-        f"exit: fees of {symbol} collected; those of other markets stay uncollected" if symbol else "exit: no fees"
-    )
+    symbols = await way_out.collect_some_fees()
+    told = f"fees of {' and '.join(symbols)} collected; those of other markets stay uncollected"
+    story.say(f"exit: {told if symbols else 'no fees'}")
     story.say(f"exit: {await way_out.withdraw_all()} withdrawals, nobody holds a balance")
     if not keep:
         story.say(f"exit: {await way_out.close_accounts()} trading accounts closed")
@@ -103,11 +108,8 @@ async def leave(life: Life, roles: Cast, story: Story, *, keep: bool) -> None:
 
 def replayed(collector: Collector) -> Books:
     """The books rebuilt from every event since the first."""
-    books = Books()
-    for landed in collector.ordered():
-        for event in landed.events:
-            books.feed(event)
-    return books
+    slots = groupby(collector.ordered(), key=lambda landed: landed.slot)
+    return replay([event for landed in group for event in landed.events] for _, group in slots)
 
 
 def compile_kernels() -> None:
@@ -120,7 +122,7 @@ def compile_kernels() -> None:
 async def run(plan: Plan, story: Story) -> Outcome:
     """Everything, from an empty validator to the last check."""
     roles = market_setup.cast()
-    cast = sights.actors(roster(), roles.keeper)
+    cast = sights.actors(roster(), roles)
     tape = plan.tape
     span = f"{format_time(tape.bars[0].time_ms)} to {format_time(tape.bars[-1].time_ms)}"
     story.say(f"tape: {tape.source}; {len(tape.bars)} bars of {tape.interval_ms // 1000} s, {span}")
@@ -157,10 +159,19 @@ async def run(plan: Plan, story: Story) -> Outcome:
         failed_transactions=len(collector.failed),
         refusals=life.refusals,
         keeper_refusals=staff.failures,
-        traders=len(cast) - 1,
+        traders=len(cast) - len(sights.STAFF_KINDS),
+        names=names_of(cast, books),
+        reaction=reaction(collector.ordered(), life.began_ms, net.slot_ms),
+        all_expected=plan.all_expected,
         tape=tape_facts(tape),
         stages_ms=story.stages,
     )
+
+
+def names_of(cast: list[sights.Actor], books: Books) -> dict[str, str]:
+    """Names of traders and of the markets' backstops by their accounts' addresses."""
+    names = {str(actor.user): actor.trader.name for actor in cast}
+    return names | {user: f"backstop {MARKETS[index].symbol}" for index, user in books.backstops.items()}
 
 
 def tape_facts(tape: Tape) -> dict[str, Any]:

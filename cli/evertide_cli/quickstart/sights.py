@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from evertide_cli.errors import CliError
 from evertide_cli.terms import MARKETS
 
+from .prices import SOL_SYMBOL
 from .traders import Trader
 from .views import (
     Action,
@@ -30,10 +31,17 @@ if TYPE_CHECKING:
     from evertide import OrderArgs
 
     from .chain import Chain
+    from .market_setup import Cast
 
 BPS = 10_000
 KEEPER_KIND = "keeper"
+LIQUIDATOR_KIND = "liquidator"
+STAFF_KINDS = (KEEPER_KIND, LIQUIDATOR_KIND)
+LIQUIDATOR_USDC_ATOMS = 100_000 * 1_000_000
 PRESSURE_TENTH_BPS = 400
+WALLET_RESERVE = 2
+SOL_WEIGHT_BPS = 9_000
+SOL_UNIT = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +53,45 @@ class Actor:
     user: Pubkey
     orders: Pubkey
 
+    @property
+    def given_atoms(self) -> tuple[int, int]:
+        """USDC and SOL in its wallet at first: what it deposits, and USDC for a bad day."""
+        trader = self.trader
+        reserve = max(trader.usdc_atoms, trader.position_max_atoms) * WALLET_RESERVE
+        return trader.usdc_atoms + reserve, trader.sol_atoms
 
-def actors(traders: Sequence[Trader], keeper: Keypair) -> list[Actor]:
-    """Keys and addresses, the same in every run; the last is the keeper, whose account earns its shares of fees."""
+
+def actors(traders: Sequence[Trader], roles: Cast) -> list[Actor]:
+    """Keys and addresses, the same in every run. The last two are the liquidator, whose account takes positions over,
+    and the keeper, whose account earns its shares of fees; keepers act for both."""
     from evertide import orders_address, user_address
     from evertide._localnet import local_keypair
 
-    keeping = Trader(KEEPER_KIND, KEEPER_KIND, (), 0, 0, 0, 0, 0)
     keys = [(trader, local_keypair(f"quickstart {trader.name}")) for trader in traders]
+    keys.append((Trader(LIQUIDATOR_KIND, LIQUIDATOR_KIND, (), LIQUIDATOR_USDC_ATOMS, 0, 0, 0, 0), roles.liquidator))
+    keys.append((Trader(KEEPER_KIND, KEEPER_KIND, (), 0, 0, 0, 0, 0), roles.keeper))
     made = []
-    for trader, key in [*keys, (keeping, keeper)]:
+    for trader, key in keys:
         user = user_address(key.pubkey())
         made.append(Actor(trader, key, user, orders_address(user)))
     return made
 
 
-async def own_sights(chain: Chain, cast: Sequence[Actor]) -> list[OwnSight]:
-    """Positions and open orders of every actor, in two requests."""
+def _equity(user: Any, prices: Mapping[str, int]) -> int:
+    """Quote, positions at index as of their last fold, and SOL at its maintenance weight; quote atoms."""
+    equity = int(user["quote_atoms"])
+    for item in user["positions"][user["positions"]["market_plus_one"] != 0]:
+        plan = MARKETS[int(item["market_plus_one"]) - 1]
+        value = int(item["basis_lots"]) * plan.lot_size_e9 * prices[plan.symbol] // SOL_UNIT
+        equity += int(item["cash_atoms"]) + value
+    for item in user["collaterals"][user["collaterals"]["amount_atoms"] != 0]:
+        worth = int(item["amount_atoms"]) * prices[SOL_SYMBOL] // SOL_UNIT
+        equity += worth * SOL_WEIGHT_BPS // BPS
+    return equity
+
+
+async def own_sights(chain: Chain, cast: Sequence[Actor], prices: Mapping[str, int]) -> list[OwnSight]:
+    """Positions, open orders and equity of every actor, in two requests."""
     from evertide import constants, decode_many
 
     users = await chain.client.rpc.get_accounts([actor.user for actor in cast])
@@ -88,9 +118,10 @@ async def own_sights(chain: Chain, cast: Sequence[Actor]) -> list[OwnSight]:
                 client_order_id=int(item["client_order_id"]),
                 reduce_only=bool(item["flags"] & constants.ORDER_FLAG_REDUCE_ONLY),
             )
-            for item in book["orders"][book["orders"]["order_id"] != 0]
+            for item in book["orders"][book["orders"]["order_id"] >= max(int(user["orders_epoch"]), 1)]
         )
-        sights.append(OwnSight(positions, live))
+        in_liquidation, rows = bool(user["liquidation_start_ms"]), int((book["orders"]["order_id"] != 0).sum())
+        sights.append(OwnSight(positions, live, _equity(user, prices), in_liquidation, rows))
     return sights
 
 

@@ -1,10 +1,10 @@
-"""The real keepers at work for the run: oracle, accrual, mark, matcher, settler, on one spine, stepped bar by bar."""
+"""The real keepers at work for the run, on one spine, stepped bar by bar: of the market's life and of the way down."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .prices import CONFIDENCE_BPS, SOL_COLLATERAL_INDEX, SOL_SYMBOL
 
@@ -13,6 +13,42 @@ if TYPE_CHECKING:
 
     from .chain import Chain
     from .market_setup import Cast
+
+# The liquidator's limits on what it holds: once it is full, positions below backstop margin go to the backstop.
+LIQUIDATOR_MARKET_ATOMS = 45_000 * 1_000_000
+LIQUIDATOR_TOTAL_ATOMS = 120_000 * 1_000_000
+
+
+def _of_life(roles: Cast) -> dict[str, Any]:
+    """Settings of the keepers of everyday life."""
+    from evertide import user_address
+    from evertide_keepers import AccrualSettings, MarkSettings, MatcherSettings, OracleSettings, SettlerSettings
+
+    return {
+        "oracle": OracleSettings(interval_ms=0, confidence_bps=CONFIDENCE_BPS),
+        "accrual": AccrualSettings(market_interval_ms=0, debt_interval_ms=600_000),
+        "mark": MarkSettings(refresh_ms=1_000),
+        "matcher": MatcherSettings(keeper_user=str(user_address(roles.keeper.pubkey()))),
+        "settler": SettlerSettings(minimum_atoms=1_000_000, interval_ms=60_000, settlements_max=8),
+    }
+
+
+def _of_the_way_down(roles: Cast) -> dict[str, Any]:
+    """Settings of the keepers of the way down, who use the liquidator's account."""
+    from evertide import user_address
+    from evertide_keepers import BankruptcySettings, CollateralSettings, LiquidatorSettings
+
+    liquidator_user = str(user_address(roles.liquidator.pubkey()))
+    return {
+        "liquidator": LiquidatorSettings(
+            liquidator_user=liquidator_user,
+            keeper_user=str(user_address(roles.keeper.pubkey())),
+            market_notional_max_atoms=LIQUIDATOR_MARKET_ATOMS,
+            total_notional_max_atoms=LIQUIDATOR_TOTAL_ATOMS,
+        ),
+        "collateral": CollateralSettings(liquidator_user=liquidator_user, minimum_discount_bps=5),
+        "bankruptcy": BankruptcySettings(liquidator_user=liquidator_user),
+    }
 
 
 class Staff:
@@ -27,35 +63,26 @@ class Staff:
     @classmethod
     @asynccontextmanager
     async def hired(cls, chain: Chain, roles: Cast) -> AsyncIterator[Staff]:
-        """Keepers with a client of their own; the keeper's key pays, the oracle's key signs prices."""
-        from evertide import EvertideClient, SendOptions, user_address
-        from evertide_keepers import (
-            AccrualSettings,
-            HeldSource,
-            MarkSettings,
-            MatcherSettings,
-            OracleSettings,
-            SettlerSettings,
-            Spine,
-            build_keepers,
-        )
+        """Two operators: one whose key pays and the oracle's signs prices, and a liquidator with capital of its own."""
+        from evertide import EvertideClient, SendOptions
+        from evertide_keepers import HeldSource, Spine, build_keepers
 
         options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
-        settings = {
-            "oracle": OracleSettings(interval_ms=0, confidence_bps=CONFIDENCE_BPS),
-            "accrual": AccrualSettings(market_interval_ms=0, debt_interval_ms=600_000),
-            "mark": MarkSettings(refresh_ms=1_000),
-            "matcher": MatcherSettings(keeper_user=str(user_address(roles.keeper.pubkey()))),
-            "settler": SettlerSettings(minimum_atoms=1_000_000, interval_ms=60_000, settlements_max=8),
-        }
         source = HeldSource({f"collateral:{SOL_COLLATERAL_INDEX}": SOL_SYMBOL})
-        client = EvertideClient(chain.net.rpc_url, payer=roles.keeper, signers=[roles.oracle], options=options)
-        async with client:
-            spine = Spine(client, options=options)
+        url = chain.net.rpc_url
+        async with (
+            EvertideClient(url, payer=roles.keeper, signers=[roles.oracle], options=options) as first,
+            EvertideClient(url, payer=roles.liquidator, options=options) as second,
+        ):
+            spines = [Spine(client, options=options) for client in (first, second)]
             try:
-                yield cls(build_keepers(spine, source=source, settings=settings), source)
+                keepers: dict[str, Keeper] = {}
+                for spine, settings in zip(spines, (_of_life(roles), _of_the_way_down(roles)), strict=True):
+                    keepers |= build_keepers(spine, tuple(settings), source=source, settings=settings)
+                yield cls(keepers, source)
             finally:
-                await spine.close()
+                for spine in spines:
+                    await spine.close()
 
     async def publish(self, prices: Mapping[str, int]) -> dict[str, int]:
         """New prices by the oracle keeper; none where the chain's clock has not moved since the last."""
@@ -77,11 +104,12 @@ class Staff:
         return total
 
     def _take(self, report: StepReport) -> int:
-        """Count a step. The program's refusals are part of life; anything else ends the run."""
-        from evertide import ProgramError
+        """Count a step. Refusals by the program, and by a compute limit when others' transactions came first, are part
+        of life; anything else ends the run."""
+        from evertide import ComputeExceeded, ProgramError
 
         for error in report.errors:
-            if not isinstance(error, ProgramError):
+            if not isinstance(error, (ProgramError, ComputeExceeded)):
                 raise error
             name = f"{report.keeper}: {type(error).__name__}"
             self.failures[name] = self.failures.get(name, 0) + 1

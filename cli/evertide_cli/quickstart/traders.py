@@ -1,4 +1,4 @@
-"""Twenty-four traders of ten kinds. What one does in a bar follows from seed, bar and what it sees: `plan` is pure.
+"""Forty traders of twelve kinds. What one does in a bar follows from seed, bar and what it sees: `plan` is pure.
 
 maker       6  two a market: post-only ladders on both sides, requoted every bar, leaning against their inventory
 taker       3  market orders with the hour's pressure
@@ -10,6 +10,8 @@ trend       3  market orders with the trend, SOL as the only collateral at first
 post-only   1  sliding post-only orders inside the spread
 reducer     1  builds by market orders and takes back by reduce-only orders
 modifier    1  rests one order and modifies it, larger and smaller
+levered    14  longs of 9 to 25 times their equity, taken in calm hours: see `levered`
+saver       2  deposits and never trades
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from . import levered
 from .views import Action, CancelIds, CancelMarket, MarketSight, Modify, OwnSight, Place, Wish
 
 USDC = 1_000_000
@@ -36,6 +39,7 @@ class Trader:
     chance: int
     size_atoms: int
     position_max_atoms: int
+    leverage_percent: int = 0
 
 
 def roster() -> tuple[Trader, ...]:
@@ -65,7 +69,26 @@ def roster() -> tuple[Trader, ...]:
     add("post-only", ("ETH-PERP",), 40_000, 40, 2_000)
     add("reducer", ("BTC-PERP",), 40_000, 50, 3_000)
     add("modifier", ("SOL-PERP",), 40_000, 50, 2_000)
+    traders += [_levered(number, *terms) for number, terms in enumerate(levered.CROWD, 1)]
+    add("saver", (), 20_000, 0, 0)
+    add("saver", (), 5_000, 0, 0, sol=50)
     return tuple(traders)
+
+
+def _levered(number: int, symbol: str, usdc: int, sol_milli: int, leverage_percent: int) -> Trader:
+    funds = usdc * USDC
+    return Trader(
+        name=f"levered-{number}",
+        kind="levered",
+        home=(symbol,),
+        usdc_atoms=funds,
+        sol_atoms=sol_milli * SOL // 1000,
+        chance=100,
+        size_atoms=0,
+        # Its wallet can pay what its account owes at the end, collateral sold or not.
+        position_max_atoms=max(funds, sol_milli * USDC // 5),
+        leverage_percent=leverage_percent,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +266,18 @@ def _modifier(
     return (Modify(order.order_id, wish),)
 
 
+def _saver(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
+    return ()
+
+
+def _leverage(
+    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
+) -> tuple[Action, ...]:
+    return levered.actions(trader.leverage_percent, moment.pressure, sight, own)
+
+
 Behaviour = Callable[[Trader, random.Random, Moment, MarketSight, OwnSight], tuple[Action, ...]]
 KINDS: dict[str, Behaviour] = {
     "maker": _maker,
@@ -255,4 +290,6 @@ KINDS: dict[str, Behaviour] = {
     "post-only": _post_only,
     "reducer": _reducer,
     "modifier": _modifier,
+    "levered": _leverage,
+    "saver": _saver,
 }

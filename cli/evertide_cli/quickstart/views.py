@@ -56,10 +56,14 @@ class OpenOrder:
 
 @dataclass(frozen=True, slots=True)
 class OwnSight:
-    """The trader's own account now."""
+    """The trader's own account now. `equity_atoms` counts collateral at its maintenance weight, positions at index;
+    `rows` are occupied order slots, void orders too."""
 
     positions_lots: dict[int, int] = field(default_factory=dict)
     orders: tuple[OpenOrder, ...] = ()
+    equity_atoms: int = 0
+    in_liquidation: bool = False
+    rows: int = 0
 
     def orders_in(self, market_index: int) -> tuple[OpenOrder, ...]:
         """Its open orders of one market."""

@@ -1,0 +1,50 @@
+"""Flows that several events share: fills, a keeper's share, a settlement."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .books import Books, MarketBook
+
+# Reasons of `SkipReason` that are found after the maker's position was folded.
+FOLDED_SKIPS = frozenset((10, 11, 12, 13, 14))
+
+
+def take_fills(books: Books, event: Any, taker: str, ask: bool) -> None:
+    """Fills between a taker and makers, and the foldings of makers that were passed over."""
+    book = books.markets[event.market_index]
+    sign = -1 if ask else 1
+    for fill in event.fills:
+        maker = str(fill.maker)
+        value = fill.size_lots * fill.price_ticks * book.atoms_per_lot_tick
+        book.fund(maker, fill.maker_funding_atoms)
+        book.index.change(taker, sign * fill.size_lots)
+        book.index.change(maker, -sign * fill.size_lots)
+        book.cash[taker] -= sign * value + fill.taker_fee_atoms
+        book.cash[maker] += sign * value - fill.maker_fee_atoms
+        book.taker_fees_atoms += fill.taker_fee_atoms
+        book.maker_fees_atoms += fill.maker_fee_atoms
+        book.fills += 1
+        book.volume_atoms += value
+        books.compare(event, "maker lots", fill.maker_position_lots_after, book.lots[maker])
+        books.compare(event, "maker cash", fill.maker_cash_atoms_after, book.cash[maker])
+    for skip in event.skips:
+        books.skips[skip.reason] += 1
+        if skip.reason in FOLDED_SKIPS:
+            book.fund(str(skip.maker), skip.funding_atoms)
+
+
+def pay_keeper(book: MarketBook, event: Any, rewards_atoms: int) -> None:
+    """Shares of a taker's fees; the keeper's goes into its cash of this market."""
+    book.rewards_atoms += rewards_atoms
+    if event.keeper_reward_atoms:
+        book.cash[str(event.keeper)] += event.keeper_reward_atoms
+
+
+def settle(book: MarketBook, user: str, atoms: int) -> None:
+    """Cash of a position meets the pool: paid to its user, or by it."""
+    book.cash[user] -= atoms
+    if atoms > 0:
+        book.settled_to_users_atoms += atoms
+    else:
+        book.settled_from_users_atoms -= atoms
