@@ -11,6 +11,7 @@ const MATCH: &[&str] = &[
     "TakerNotLive",
     "OracleValidityForbids",
     "MarketCannotMatch",
+    "MarketStatusForbids",
     "RowTooOld",
     "PriceOutsideBand",
     "MakerPriorityViolated",
@@ -19,6 +20,48 @@ const MATCH: &[&str] = &[
 
 /// What a hostile keeper's match meets besides.
 const HOSTILE: &[&str] = &["MakerCountOutOfRange", "OrderMarketMismatch", "UserRepeated", "RemainingAccountInvalid"];
+
+/// What every step against an account may meet: it is well, below zero, not started, or its market has no usable price.
+const LIQUIDATE: &[&str] = &[
+    "AccountHealthy",
+    "UserBankrupt",
+    "LiquidationNotStarted",
+    "NothingToLiquidate",
+    "PositionNotFound",
+    "OracleValidityForbids",
+];
+
+/// What the liquidator of a position or of collateral may meet besides, by itself or by a bad choice.
+const LIQUIDATOR: &[&str] = &[
+    "SelfLiquidation",
+    "AmountZero",
+    "UserInLiquidation",
+    "LiquidatorMarginTooLow",
+    "RowTooOld",
+    "PositionLimitExceeded",
+    "MarketStatusForbids",
+];
+
+const PLACE: &[&str] = &[
+    "InitialMarginTooLow",
+    "ClientOrderIdInUse",
+    "OrderSlotsFull",
+    "ReduceOnlyWouldIncrease",
+    "RowTooOld",
+    "UserNotionalCapExceeded",
+    "PostOnlyWouldCross",
+    "OracleValidityForbids",
+    "SlippageLimitExceeded",
+    "TakerPhaseInvalid",
+    "TimeInForceInvalid",
+    "ModifyChangesMarketOrSide",
+    "OrderPriceOutOfRange",
+    "MarketStatusForbids",
+    "OrderExpired",
+    "LossesExceedQuote",
+    "OrderNotFound",
+    "UserInLiquidation",
+];
 
 /// Names of the errors that a rule's own dice can provoke.
 fn names(rule: Rule) -> &'static [&'static str] {
@@ -40,28 +83,10 @@ fn names(rule: Rule) -> &'static [&'static str] {
             "OutOfRange",
             "OracleValidityForbids",
         ],
-        Rule::Place | Rule::Modify => &[
-            "InitialMarginTooLow",
-            "ClientOrderIdInUse",
-            "OrderSlotsFull",
-            "ReduceOnlyWouldIncrease",
-            "RowTooOld",
-            "UserNotionalCapExceeded",
-            "PostOnlyWouldCross",
-            "OracleValidityForbids",
-            "SlippageLimitExceeded",
-            "TakerPhaseInvalid",
-            "TimeInForceInvalid",
-            "ModifyChangesMarketOrSide",
-            "OrderPriceOutOfRange",
-            "MarketStatusForbids",
-            "OrderExpired",
-            "LossesExceedQuote",
-            "OrderNotFound",
-        ],
+        Rule::Place | Rule::Modify => PLACE,
         Rule::Cancel => &["OrderNotFound", "CancelSelectorInvalid"],
         Rule::Match | Rule::HostileMatch => MATCH,
-        Rule::OracleMove | Rule::OracleGap | Rule::Refresh | Rule::Accrue => &["OracleNotNewer"],
+        Rule::OracleMove | Rule::OracleGap | Rule::Crash | Rule::Refresh | Rule::Accrue => &["OracleNotNewer"],
         Rule::UpdateMark => &[
             "EvidenceInvalid",
             "EvidenceInsufficient",
@@ -71,17 +96,44 @@ fn names(rule: Rule) -> &'static [&'static str] {
             "PriceOutsideBand",
         ],
         Rule::Settle => &["PositionNotFound", "OracleValidityForbids", "RowTooOld"],
-        Rule::Touch => &["PositionNotFound", "NothingToFold"],
-        Rule::Limits => &["UserRatioOutOfRange", "InitialMarginTooLow", "RowTooOld"],
+        Rule::Touch => &["PositionNotFound", "NothingToFold", "OracleValidityForbids"],
+        Rule::Limits => &["UserRatioOutOfRange", "InitialMarginTooLow", "RowTooOld", "OracleValidityForbids"],
         Rule::CollectFees => &["NothingToCollect"],
         Rule::CloseUser => &["UserNotEmpty"],
-        Rule::TimeWarp | Rule::CreateUser => &[],
+        Rule::TimeWarp | Rule::CreateUser | Rule::Whale => &[],
+        Rule::LiquidateOrders => &["AccountHealthy", "OrderNotFound", "LiquidationUnderWay"],
+        Rule::LiquidatePosition => LIQUIDATOR,
+        Rule::LiquidateWithOrders => {
+            &["AmountZero", "NothingFilled", "PriceOutsideBand", "MakerPriorityViolated", "MakerCountOutOfRange"]
+        }
+        Rule::LiquidateToBackstop => &["BackstopFull", "NotBackstopOfMarket"],
+        Rule::LiquidateCollateral => {
+            &["DebtWithinGrace", "NothingToCure", "LiquidatorQuoteTooLow", "InsufficientBalance"]
+        }
+        Rule::ResolveBankruptcy => {
+            &["UserSolvent", "CollateralRemains", "BankruptcyMarketWrong", "LiquidationNotStarted", "OracleValidityForbids"]
+        }
     }
 }
 
+/// What a rule may meet besides its own.
+fn shared(rule: Rule) -> [&'static [&'static str]; 2] {
+    match rule {
+        Rule::HostileMatch => [HOSTILE, &[]],
+        Rule::LiquidatePosition | Rule::LiquidateToBackstop => [LIQUIDATE, &[]],
+        Rule::LiquidateWithOrders => [LIQUIDATE, HOSTILE],
+        Rule::LiquidateCollateral => [LIQUIDATE, LIQUIDATOR],
+        _ => [&[], &[]],
+    }
+}
+
+/// Anchor's refusal of one account in two writable places: an account against itself.
+const ACCOUNT_TWICE: u32 = 2_040;
+
 /// Whether the running rule may be refused with this code. SPL token's code 1 is insufficient funds of the source.
 pub fn is_allowed(rule: Rule, code: u32) -> bool {
-    let token_refusal = rule == Rule::Deposit && code == 1;
-    let more = if rule == Rule::HostileMatch { HOSTILE } else { &[] };
-    token_refusal || names(rule).iter().chain(more).any(|name| idl().errors.get(*name) == Some(&code))
+    let itself = [Rule::LiquidatePosition, Rule::LiquidateCollateral, Rule::LiquidateToBackstop].contains(&rule);
+    let token_refusal = (rule == Rule::Deposit && code == 1) || (itself && code == ACCOUNT_TWICE);
+    let all = names(rule).iter().chain(shared(rule).into_iter().flatten());
+    token_refusal || all.into_iter().any(|name| idl().errors.get(*name) == Some(&code))
 }

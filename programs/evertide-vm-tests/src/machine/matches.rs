@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     book::{phase_end_ms, Quote},
+    ladder::folded,
     Machine,
 };
 use crate::{
@@ -16,17 +17,18 @@ use crate::{
     world::World,
 };
 
-fn number(value: &Value, key: &str) -> i64 {
+pub(super) fn number(value: &Value, key: &str) -> i64 {
     value[key].as_i64().unwrap_or_else(|| panic!("no number {key} in {value}"))
 }
 
-fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(super) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_else(|| panic!("no text {key} in {value}"))
 }
 
-/// Size and cash of a position; zeros when there is none.
-fn holding(world: &World, trader: &Trader, market_index: u16) -> (i64, i64) {
-    world.position(trader, market_index).map_or((0, 0), |position| (position.basis_lots, position.cash_atoms))
+/// Size and cash of a position once it is folded; zeros when there is none.
+pub(super) fn holding(world: &World, trader: &Trader, market_index: u16) -> (i64, i64) {
+    let market = world.market(market_index);
+    world.position(trader, market_index).map_or((0, 0), |position| folded(&position, &market))
 }
 
 impl Machine {
@@ -74,14 +76,13 @@ impl Machine {
         let owner = &self.traders[taker.owner];
         let (size, cash) = holding(before, owner, market_index);
         assert_eq!(size + buys * lots, number(event, "taker_position_lots_after"), "I-06: taker's base: {event}");
-        let funding = number(event, "taker_funding_atoms");
-        let moved = number(event, "taker_cash_atoms_after") - cash - funding + fees;
+        let moved = number(event, "taker_cash_atoms_after") - cash + fees;
         assert_eq!(moved, -buys * notional, "I-06: the taker's quote is not the fills' notional: {event}");
         check_reduce_only(taker, size, buys * lots, event);
         self.check_state_matches(owner, market_index, event);
     }
 
-    fn check_fill(&self, before: &World, market_index: u16, taker: &Quote, fill: &Value, tick_value: i64) -> Quote {
+    pub(super) fn check_fill(&self, before: &World, market_index: u16, taker: &Quote, fill: &Value, tick_value: i64) -> Quote {
         let owner = self.row_of(text(fill, "maker"));
         assert_ne!(owner, taker.owner, "I-16: a user traded with itself: {fill}");
         let trader = &self.traders[owner];
@@ -111,8 +112,7 @@ impl Machine {
         if earlier == 1 {
             let after = number(fill, "maker_position_lots_after");
             assert_eq!(held + sells * size, after, "I-06: maker's base: {fill}");
-            let moved = number(fill, "maker_cash_atoms_after") - cash - number(fill, "maker_funding_atoms")
-                + number(fill, "maker_fee_atoms");
+            let moved = number(fill, "maker_cash_atoms_after") - cash + number(fill, "maker_fee_atoms");
             assert_eq!(moved, -sells * size * price as i64 * tick_value, "I-06: maker's quote: {fill}");
             check_reduce_only(&maker, held, sells * size, fill);
         }

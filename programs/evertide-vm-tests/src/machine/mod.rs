@@ -4,24 +4,35 @@
 //! run, cut short and thinned out. A failing list is shrunk by prefix, then step by step, and kept in `seeds/`.
 
 mod allowed;
+mod bankruptcies;
 mod book;
+mod changes;
 mod checks;
 mod exit;
+mod exit_down;
+mod ladder;
+mod liquidations;
+mod market_checks;
 mod matches;
 mod rules;
 mod sequence;
 mod settles;
 mod trips;
+mod way_down;
 
 pub use sequence::{run_steps, sequence_of, shrink, silence_panics, steps_from_text, steps_to_text};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::{
     call::Call,
-    state::{Market, User},
+    exchange::market,
+    state::{Insurance, Market, User},
     terms::{PRICES, SOL, USD},
     traders::Trader,
+    way_down::backstop,
     world::{custom_code, describe, Outcome, World},
 };
 
@@ -52,10 +63,18 @@ pub enum Rule {
     CollectFees,
     CloseUser,
     CreateUser,
+    Whale,
+    Crash,
+    LiquidateOrders,
+    LiquidatePosition,
+    LiquidateWithOrders,
+    LiquidateCollateral,
+    LiquidateToBackstop,
+    ResolveBankruptcy,
 }
 
 /// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 19] = [
+pub const RULES: [(Rule, &str, u32); 27] = [
     (Rule::Deposit, "deposit", 6),
     (Rule::Withdraw, "withdraw", 6),
     (Rule::Place, "place", 30),
@@ -75,6 +94,14 @@ pub const RULES: [(Rule, &str, u32); 19] = [
     (Rule::CollectFees, "collect_fees", 2),
     (Rule::CloseUser, "close_user", 1),
     (Rule::CreateUser, "create_user", 2),
+    (Rule::Whale, "whale", 14),
+    (Rule::Crash, "crash", 12),
+    (Rule::LiquidateOrders, "liquidate_orders", 6),
+    (Rule::LiquidatePosition, "liquidate_position", 10),
+    (Rule::LiquidateWithOrders, "liquidate_with_orders", 14),
+    (Rule::LiquidateCollateral, "liquidate_collateral", 6),
+    (Rule::LiquidateToBackstop, "liquidate_to_backstop", 12),
+    (Rule::ResolveBankruptcy, "resolve_bankruptcy", 14),
 ];
 
 /// One step: a rule and the dice that choose everything else.
@@ -89,27 +116,55 @@ pub struct Step {
 pub struct Flow {
     pub deposited: [u64; 2],
     pub withdrawn: [u64; 2],
+    /// Collateral bought of others in liquidations, less what was sold so.
+    pub bought: i64,
+}
+
+/// The state that the last step left, to compare with.
+pub struct Last {
+    pub users: Vec<(usize, User)>,
+    pub markets: Vec<Market>,
+    pub insurance: Insurance,
 }
 
 /// The world with a ledger of what went in and out.
 pub struct Machine {
     pub world: World,
+    /// The traders, then the backstop account of each market, then the account that buys what is left at the exit.
     pub traders: Vec<Trader>,
     pub prices: [u64; 3],
     pub flows: Vec<Flow>,
     pub last_sequences: BTreeMap<String, u64>,
     /// Greatest number of roundings that may have happened since the start.
     pub roundings: u64,
+    /// Folds and deleveragings so far that may have left a fraction of a lot with the market, by market.
+    pub drops: [u64; PRICES.len()],
+    /// Highest price so far, atoms per lot, by market.
+    pub highest: [u64; PRICES.len()],
     /// Successful and refused calls by "rule: outcome", for the report.
     pub outcomes: BTreeMap<String, u64>,
+    /// What happened since `last` was taken.
+    events: Vec<(String, Value)>,
+    /// Users whose owners moved their balances themselves since then.
+    movers: BTreeSet<usize>,
+    last: Last,
+    /// The exit has begun: what it reaches is counted apart.
+    exiting: bool,
     rule: Rule,
 }
 
 impl Machine {
     /// An open exchange with funded traders, three of them holding SOL and little quote, so that losses become debt.
+    /// Insurance may use little in a day, so that losses reach the other side, the tranche and the record.
     pub fn new() -> Self {
         let mut world = World::open();
-        let traders: Vec<Trader> = (0..TRADERS).map(|row| world.trader(&format!("machine {row}"))).collect();
+        for (index, day_usd) in [30_000, 2_000].into_iter().enumerate() {
+            let limit = |state: &mut Market| state.terms.insurance_day_max_atoms = day_usd * USD;
+            world.edit(market(index as u16), limit);
+        }
+        let mut traders: Vec<Trader> = (0..TRADERS).map(|row| world.trader(&format!("machine {row}"))).collect();
+        traders.extend((0..PRICES.len() as u16).map(backstop));
+        let last = Last { users: Vec::new(), markets: Vec::new(), insurance: world.insurance() };
         let mut machine = Self {
             world,
             flows: vec![Flow::default(); traders.len()],
@@ -117,9 +172,16 @@ impl Machine {
             prices: PRICES,
             last_sequences: BTreeMap::new(),
             roundings: 0,
+            drops: [0; PRICES.len()],
+            highest: [0; PRICES.len()],
             outcomes: BTreeMap::new(),
+            events: Vec::new(),
+            movers: BTreeSet::new(),
+            last,
+            exiting: false,
             rule: Rule::Deposit,
         };
+        machine.remember();
         for row in 0..TRADERS {
             let quote_usd = if row < 3 { 50 } else { 20_000 };
             machine.deposit(row, 0, quote_usd * USD);
@@ -138,19 +200,36 @@ impl Machine {
         self.note_what_was_reached();
     }
 
+    /// Whether any step so far resolved a bankruptcy.
+    pub fn has_resolved(&self) -> bool {
+        self.outcomes.contains_key("Seen: a bankruptcy resolved")
+    }
+
     /// Counts steps that ended in states which the invariants are about, so that a run that never reaches them is seen.
     fn note_what_was_reached(&mut self) {
-        let users: Vec<_> = self.living().iter().map(|row| self.world.user(&self.traders[*row])).collect();
+        let users: Vec<_> = self.existing().iter().map(|row| self.user(*row)).collect();
         let markets = self.markets();
+        let drained = |market: &Market| market.a.iter().any(|a| *a < 1 << 48);
         let reached = [
+            ("Seen: a latch", markets.iter().any(|market| market.latch != 0)),
+            ("Seen: a recorded deficit", markets.iter().any(|market| market.deficit_atoms != 0)),
+            ("Seen: a later epoch", markets.iter().any(|market| market.epoch != [0; 2])),
+            ("Seen: deleveraged", markets.iter().any(drained)),
+            ("Seen: folding dust", markets.iter().any(|market| market.dust_lots != [0; 2])),
+            ("Seen: a liquidation", users.iter().any(|user| user.liquidation_start_ms != 0)),
             ("Seen: a debt", users.iter().any(|user| user.quote_atoms < 0)),
             ("Seen: open interest", markets.iter().any(|market| market.open_interest_lots[0] != 0)),
             ("Seen: funding", markets.iter().any(|market| market.j.iter().any(|j| j.get() != 0))),
             ("Seen: 10 orders of one user", users.iter().any(|user| self.open_orders(user) >= 10)),
         ];
         for (name, _) in reached.into_iter().filter(|(_, reached)| *reached) {
-            *self.outcomes.entry(name.to_string()).or_default() += 1;
+            self.note(name);
         }
+    }
+
+    fn note(&mut self, name: &str) {
+        let name = if self.exiting { format!("At the exit: {name}") } else { name.to_string() };
+        *self.outcomes.entry(name).or_default() += 1;
     }
 
     fn open_orders(&self, user: &User) -> u32 {
@@ -164,9 +243,10 @@ impl Machine {
         match self.world.send(call) {
             Ok(meta) => {
                 self.roundings += 2 + call.remaining.len() as u64;
-                *self.outcomes.entry(format!("{rule:?}: ok")).or_default() += 1;
+                self.note(&format!("{rule:?}: ok"));
                 let outcome = Outcome { meta };
                 self.check_event_sequences(&outcome);
+                self.events.extend(outcome.events());
                 Some(outcome)
             }
             Err(failed) => {
@@ -174,16 +254,25 @@ impl Machine {
                 let known = custom_code(&failed).is_some_and(|code| allowed::is_allowed(rule, code));
                 assert!(known, "{rule:?}: {} was refused with {name}\n{}", call.name, failed.meta.logs.join("\n"));
                 self.world.assert_unchanged(&before, &call.name);
-                *self.outcomes.entry(format!("{rule:?}: {name}")).or_default() += 1;
+                self.note(&format!("{rule:?}: {name}"));
                 None
             }
         }
+    }
+
+    /// Acts under another rule's list of refusals.
+    fn acting<T>(&mut self, rule: Rule, action: impl FnOnce(&mut Self) -> T) -> T {
+        let running = std::mem::replace(&mut self.rule, rule);
+        let result = action(self);
+        self.rule = running;
+        result
     }
 
     fn deposit(&mut self, row: usize, asset: u16, amount_atoms: u64) {
         let call = self.world.deposit(&self.traders[row], asset, amount_atoms);
         if self.attempt(&call).is_some() {
             self.flows[row].deposited[usize::from(asset)] += amount_atoms;
+            self.movers.insert(row);
         }
     }
 
@@ -192,13 +281,23 @@ impl Machine {
         let done = self.attempt(&call).is_some();
         if done {
             self.flows[row].withdrawn[usize::from(asset)] += amount_atoms;
+            self.movers.insert(row);
         }
         done
     }
 
     /// Traders whose accounts exist.
     fn living(&self) -> Vec<usize> {
+        self.existing().into_iter().filter(|row| !is_backstop(*row)).collect()
+    }
+
+    /// Traders and backstops whose accounts exist.
+    fn existing(&self) -> Vec<usize> {
         (0..self.traders.len()).filter(|&row| self.world.exists(&self.traders[row].user)).collect()
+    }
+
+    fn user(&self, row: usize) -> User {
+        self.world.user(&self.traders[row])
     }
 
     /// Row of the trader that holds this user account.
@@ -210,6 +309,11 @@ impl Machine {
     fn markets(&self) -> Vec<Market> {
         (0..PRICES.len() as u16).map(|index| self.world.market(index)).collect()
     }
+}
+
+/// Whether a row is a market's backstop account, for which nobody can sign.
+pub fn is_backstop(row: usize) -> bool {
+    (TRADERS..TRADERS + PRICES.len()).contains(&row)
 }
 
 impl Default for Machine {

@@ -1,6 +1,6 @@
 //! What each rule does with its dice.
 
-use super::{book::Quote, checks::folded, Machine, Rule, Step, MARKETS};
+use super::{book::Quote, ladder::folded, Machine, Rule, Step, MARKETS, TRADERS};
 use crate::{
     args::{CancelArgs, OrderArgs},
     exchange::Target,
@@ -40,6 +40,14 @@ impl Machine {
             Rule::CollectFees => self.collect(dice),
             Rule::CloseUser => self.close(row),
             Rule::CreateUser => self.create_user(dice),
+            Rule::Whale => self.whale(row, dice),
+            Rule::Crash => self.crash(dice),
+            Rule::LiquidateOrders => self.liquidate_orders(dice),
+            Rule::LiquidatePosition => self.liquidate_position(dice),
+            Rule::LiquidateWithOrders => self.liquidate_with_orders(dice),
+            Rule::LiquidateCollateral => self.liquidate_collateral(dice),
+            Rule::LiquidateToBackstop => self.liquidate_to_backstop(dice),
+            Rule::ResolveBankruptcy => self.resolve_bankruptcy(dice),
         }
     }
 
@@ -55,7 +63,7 @@ impl Machine {
         }
     }
 
-    fn random_order(&self, dice: [u32; 4], at: u32) -> OrderArgs {
+    pub(super) fn random_order(&self, dice: [u32; 4], at: u32) -> OrderArgs {
         let [_, a, b, c] = dice.map(|die| die.rotate_left(at * 7));
         let market_index = (a % u32::from(MARKETS)) as u16;
         let ask = a & 0x100 != 0;
@@ -191,7 +199,14 @@ impl Machine {
         let index = dice[0] as usize % PRICES.len();
         let step = self.prices[index] * (u64::from(dice[1]) % (most_bps + 1)) / 10_000;
         let moved = if dice[2].is_multiple_of(2) { self.prices[index] + step } else { self.prices[index] - step };
-        self.prices[index] = moved.clamp(PRICES[index] * 85 / 100, PRICES[index] * 115 / 100);
+        // Only a crash leaves this corridor, and then the price moves on from where it is.
+        let (low, high) = (PRICES[index] * 85 / 100, PRICES[index] * 115 / 100);
+        self.prices[index] = moved.clamp(low.min(self.prices[index]), high.max(self.prices[index]));
+        self.publish(index);
+    }
+
+    /// Publishes the price of a market, SOL's as collateral too.
+    pub(super) fn publish(&mut self, index: usize) {
         self.world.advance(1);
         let call = self.world.update_oracle(Target::Market(index as u16), self.prices[index]);
         self.attempt(&call);
@@ -268,11 +283,28 @@ impl Machine {
         all.min().map(|(_, row, market_index)| (row, market_index))
     }
 
+    /// Folding gives what the accounts say, unless the position closes because nobody is left against it.
     fn touch(&mut self, row: usize, dice: [u32; 4]) {
         let market_index = (dice[1] % u32::from(MARKETS)) as u16;
         self.check_fold_order(market_index);
-        let call = self.world.touch_position(market_index, self.traders[row].user);
-        self.attempt(&call);
+        let trader = self.traders[row].clone();
+        let before = self.world.position(&trader, market_index);
+        let market = self.world.market(market_index);
+        let call = self.world.touch_position(market_index, trader.user);
+        if let (Some(outcome), Some(before)) = (self.attempt(&call), before) {
+            let event = outcome.event("PositionTouched");
+            let closed = event["closed_lots"].as_u64().expect("lots");
+            let (size, cash) = folded(&before, &market);
+            if closed == 0 {
+                let after = (event["size_lots"].as_i64(), event["cash_atoms"].as_i64());
+                assert_eq!(after, (Some(size), Some(cash)), "a fold is not what the accounts say: {event}");
+            } else {
+                self.note("Seen: a stranded position closed");
+                let value = super::ladder::value_down(size, super::ladder::closing_price(&market)) as i64;
+                assert_eq!(closed, size.unsigned_abs(), "closed otherwise than whole: {event}");
+                assert_eq!(event["cash_atoms"].as_i64(), Some(cash + value), "not closed at the mark's TWAP: {event}");
+            }
+        }
     }
 
     fn limits(&mut self, row: usize, dice: [u32; 4]) {
@@ -298,7 +330,7 @@ impl Machine {
     }
 
     fn create_user(&mut self, dice: [u32; 4]) {
-        let trader = self.traders[dice[0] as usize % self.traders.len()].clone();
+        let trader = self.traders[dice[0] as usize % TRADERS].clone();
         if !self.world.exists(&trader.user) {
             let call = self.world.create_user(&trader);
             self.attempt(&call);

@@ -72,6 +72,10 @@ pub fn run_steps(steps: &[Step]) -> Result<Machine, (usize, String)> {
     for (taken, step) in steps.iter().enumerate() {
         guarded(|| machine.step(*step)).map_err(|message| (taken + 1, message))?;
     }
+    // What the exit resolves does not count as reached.
+    if machine.has_resolved() {
+        machine.note("Sequences: with a resolved bankruptcy");
+    }
     guarded(|| machine.exit()).map_err(|message| (steps.len(), message))?;
     Ok(machine)
 }

@@ -2,8 +2,15 @@
 //!
 //! The bug this catches: unrealised profit that leaves the pool, or a loss that becomes more debt than is backed.
 
-use super::{checks::folded, Machine};
+use evertide_math::{pnl::remaining_entry, Atoms, Lots};
+use serde_json::Value;
+
+use super::{
+    ladder::{folded, value_down},
+    Machine,
+};
 use crate::{
+    state::{Market, Position},
     terms::{exchange_terms, sol_terms, USD},
     world::{Outcome, World},
 };
@@ -20,11 +27,17 @@ impl Machine {
         let trader = &self.traders[row];
         let (user, market) = (before.user(trader), before.market(market_index));
         let position = before.position(trader, market_index).expect("what is settled was there");
-        let (_, cash) = folded(&position, &market);
+        let (size, cash) = folded(&position, &market);
         if amount > 0 {
-            let realised = cash + position.entry_atoms;
+            let lots = |value: i64| Lots::new(value).expect("lots within the guard");
+            let entry = Atoms::new(position.entry_atoms).expect("an entry");
+            let entry = remaining_entry(entry, lots(size), lots(position.basis_lots)).expect("a part of it").get();
+            let realised = cash + entry;
             assert!(amount <= realised, "I-09: {amount} paid of a realised profit of {realised}: {event}");
             assert!(amount as u64 <= market.pool_atoms, "I-09: more than the pool was paid: {event}");
+            let mark = before.cache().markets[usize::from(market_index)].mark_price_q32;
+            let worth = (i128::from(cash) + value_down(size, mark)).min(i128::from(realised));
+            self.check_pro_rata(&position, &market, amount, worth, &event);
             return;
         }
         let owed = -i128::from(event["quote_atoms"].as_i64().expect("a balance").min(0));
@@ -42,5 +55,16 @@ impl Machine {
         let cap = i128::from(quote.total_atoms) * i128::from(exchange_terms().debt_cap_bps) / 10_000;
         let all = i128::from(event["debt_atoms"].as_u64().expect("a sum"));
         assert!(all <= cap, "debts grew to {all} beyond the exchange's cap of {cap}: {event}");
+    }
+
+    /// While a deficit is open a profit is paid by the part of all claims that the pool backs, once in each episode.
+    fn check_pro_rata(&self, position: &Position, market: &Market, amount: i64, worth: i128, event: &Value) {
+        let (pool, deficit) = (i128::from(market.pool_atoms), i128::from(market.deficit_atoms));
+        if deficit == 0 {
+            return;
+        }
+        assert_ne!(position.deficit_episode, (market.deficit_episode as u8).max(1), "I-14: paid twice: {event}");
+        let most = worth.min(pool + deficit) * pool / (pool + deficit);
+        assert!(i128::from(amount) <= most, "I-14: {amount} paid where {most} is backed: {event}");
     }
 }

@@ -1,0 +1,123 @@
+//! What a step may have moved: pools, insurance and deficits only as its events say, balances only of those it names.
+//!
+//! The bug this catches: money that moves without being told, and a loss that reaches somebody who had no part in it.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::{Last, Machine};
+use crate::{
+    state::{Market, User},
+    terms::PRICES,
+};
+
+/// Movements of a step by its events, atoms.
+#[derive(Default)]
+struct Moved {
+    pools: [i128; PRICES.len()],
+    deficits: [i128; PRICES.len()],
+    insurance: i128,
+    tranche: i128,
+    /// Users whose quote or collateral the events move.
+    users: BTreeSet<String>,
+}
+
+fn number(event: &Value, key: &str) -> i128 {
+    event[key].as_i64().unwrap_or_else(|| panic!("no number {key} in {event}")).into()
+}
+
+impl Moved {
+    fn add(&mut self, name: &str, event: &Value) {
+        let at = event["market_index"].as_u64().unwrap_or(0) as usize;
+        match name {
+            "PnlSettled" => {
+                self.pools[at] -= number(event, "amount_atoms");
+                self.name(event, "user");
+            }
+            "FeesCollected" => {
+                let collected = number(event, "insurance_atoms") + number(event, "treasury_atoms");
+                self.pools[at] -= collected;
+                self.deficits[at] -= number(event, "repaid_atoms");
+                self.insurance += collected - number(event, "treasury_atoms");
+                self.insurance += number(event, "interest_atoms") + number(event, "backstop_atoms");
+            }
+            "BankruptcyResolved" => {
+                let (fund, tranche) = (number(event, "insurance_atoms"), number(event, "tranche_atoms"));
+                self.pools[at] += fund + tranche - number(event, "settled_atoms");
+                self.deficits[at] += number(event, "recorded_atoms");
+                self.insurance -= fund + tranche;
+                self.tranche -= tranche;
+                self.name(event, "user");
+            }
+            "CollateralLiquidated" => {
+                self.name(event, "user");
+                self.name(event, "liquidator");
+            }
+            _ => {}
+        }
+    }
+
+    fn name(&mut self, event: &Value, key: &str) {
+        self.users.insert(event[key].as_str().unwrap_or_else(|| panic!("no {key} in {event}")).to_string());
+    }
+}
+
+impl Machine {
+    /// I-09, I-12 and I-13 over everything since the last call.
+    pub(super) fn check_changes(&mut self, markets: &[Market], users: &[(usize, User)]) {
+        let mut moved = Moved::default();
+        for (name, event) in &self.events {
+            moved.add(name, event);
+        }
+        for (before, market) in self.last.markets.iter().zip(markets) {
+            let at = usize::from(market.index);
+            let pool = i128::from(market.pool_atoms) - i128::from(before.pool_atoms);
+            assert_eq!(pool, moved.pools[at], "I-09: the pool of market {at} moved otherwise than told");
+            let deficit = i128::from(market.deficit_atoms) - i128::from(before.deficit_atoms);
+            assert_eq!(deficit, moved.deficits[at], "I-14: the deficit of market {at} moved otherwise than told");
+            let used = i128::from(market.terms.insurance_day_max_atoms);
+            assert!(i128::from(market.insurance_used_atoms) <= used, "I-13: insurance of market {at} beyond its day");
+        }
+        let fund = self.world.insurance();
+        let change = i128::from(fund.balance_atoms) - i128::from(self.last.insurance.balance_atoms);
+        assert_eq!(change, moved.insurance, "I-13: the fund moved otherwise than by fees and bankruptcies");
+        let change = i128::from(fund.tranche_atoms) - i128::from(self.last.insurance.tranche_atoms);
+        assert_eq!(change, moved.tranche, "I-13: the tranche moved otherwise than by bankruptcies");
+        assert!(fund.tranche_atoms <= fund.balance_atoms, "I-13: the tranche is more than the fund");
+        self.check_bystanders(users, &moved);
+        self.events.clear();
+        self.movers.clear();
+        self.last = Last { users: users.to_vec(), markets: markets.to_vec(), insurance: fund };
+    }
+
+    /// I-12: whoever is not named by an event, and did not move money itself, holds what it held; nobody who is flat and
+    /// owes nothing ever loses.
+    fn check_bystanders(&self, users: &[(usize, User)], moved: &Moved) {
+        for (row, before) in &self.last.users {
+            let Some((_, after)) = users.iter().find(|(other, _)| other == row) else { continue };
+            if self.movers.contains(row) {
+                continue;
+            }
+            let swept = self.events.iter().any(|(name, _)| name == "FeesCollected") && super::is_backstop(*row);
+            let named = moved.users.contains(&self.traders[*row].user.to_string());
+            if !named && !swept {
+                assert_eq!(before.quote_atoms, after.quote_atoms, "I-12: the balance of bystander {row} moved");
+                assert_eq!(before.collaterals, after.collaterals, "I-12: collateral of bystander {row} moved");
+            }
+            let flat = before.positions.iter().all(|position| position.basis_lots == 0 && position.cash_atoms == 0);
+            if flat && before.quote_atoms >= 0 && !swept {
+                assert!(after.quote_atoms >= before.quote_atoms, "I-12: flat {row} lost quote");
+                assert_eq!(before.collaterals, after.collaterals, "I-12: flat {row} lost collateral");
+            }
+        }
+    }
+
+    /// Takes the present state as the one to compare with.
+    pub(super) fn remember(&mut self) {
+        let users = self.existing().into_iter().map(|row| (row, self.user(row))).collect();
+        self.last = Last { users, markets: self.markets(), insurance: self.world.insurance() };
+        self.events.clear();
+        self.movers.clear();
+    }
+}
