@@ -83,8 +83,18 @@ class Session:
                 return asset
         raise UnknownCollateral(name, len(found))
 
-    async def submit(self, action: str, instructions: Sequence[Instruction], **about: Any) -> Any:
-        """Send one transaction and show what came of it; with --dry-run simulate it and show units and logs."""
+    async def submit(
+        self,
+        action: str,
+        instructions: Sequence[Instruction],
+        *,
+        told: Callable[[Any], dict[str, Any]] | None = None,
+        **about: Any,
+    ) -> Any:
+        """Send one transaction and show what came of it; with --dry-run simulate it and show units and logs.
+
+        `told` finds more to say in the outcome.
+        """
         if self.settings.dry_run:
             await self._simulate(action, instructions, about)
             return None
@@ -92,6 +102,7 @@ class Session:
         body = {
             "action": action,
             **about,
+            **(told(outcome) if told is not None else {}),
             "signature": str(outcome.signature),
             "slot": outcome.slot,
             "compute_units": outcome.compute_units,

@@ -10,6 +10,7 @@ from evertide_cli.app import group
 from evertide_cli.errors import UsageProblem
 from evertide_cli.output import show
 from evertide_cli.session import Session, address, run, symbol_of
+from evertide_cli.way_down_events import told
 
 if TYPE_CHECKING:
     from solders.pubkey import Pubkey
@@ -31,7 +32,7 @@ def orders(context: typer.Context, user: str = USER) -> None:
         from evertide import instructions
 
         step = instructions.liquidate_orders(user=address(user, "USER"))
-        await session.submit("liquidate_orders", [step], user=user)
+        await session.submit("liquidate_orders", [step], told=told, user=user)
 
     run(context, body, sign=True)
 
@@ -49,7 +50,9 @@ def position(context: typer.Context, user: str = USER, market: str = MARKET, siz
             size_max=size_max or None,
             authority=session.keypair.pubkey(),
         )
-        await session.submit("liquidate_position", steps, user=user, market=symbol_of(listed))
+        await session.submit(
+            "liquidate_position", steps, told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
+        )
 
     run(context, body, sign=True)
 
@@ -82,7 +85,9 @@ def with_orders(
             size_max_lots=size_to_lots(size_max, lot_size_e9=lot) if size_max else instructions.NO_LIMIT,
             keeper_user=address(keeper_user, "--keeper-user") if keeper_user else None,
         )
-        await session.submit("liquidate_with_orders", [step], user=user, market=symbol_of(listed), makers=len(makers))
+        await session.submit(
+            "liquidate_with_orders", [step], told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
+        )
 
     run(context, body, sign=True)
 
@@ -117,14 +122,18 @@ def collateral(
     """Buy collateral of an account in liquidation, or of one with an old debt, with one's own quote balance."""
 
     async def body(session: Session) -> None:
+        listed = await session.collateral(asset)
         steps = await session.client.liquidate_collateral_instructions(
-            (await session.collateral(asset)).index,
+            listed.index,
             address(user, "USER"),
             liquidator=session.user_of(None),
             amount_max=amount_max or None,
             authority=session.keypair.pubkey(),
         )
-        await session.submit("liquidate_collateral", steps, user=user, asset=asset)
+        decimals = listed.decimals
+        await session.submit(
+            "liquidate_collateral", steps, told=lambda done: told(done, decimals=decimals), user=user, asset=asset
+        )
 
     run(context, body, sign=True)
 
@@ -138,7 +147,9 @@ def to_backstop(context: typer.Context, user: str = USER, market: str = MARKET) 
 
         listed = await session.market(market)
         step = instructions.liquidate_to_backstop(market_index=listed.index, user=address(user, "USER"))
-        await session.submit("liquidate_to_backstop", [step], user=user, market=symbol_of(listed))
+        await session.submit(
+            "liquidate_to_backstop", [step], told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
+        )
 
     run(context, body, sign=True)
 
@@ -152,7 +163,9 @@ def resolve(context: typer.Context, user: str = USER, market: str = MARKET) -> N
 
         listed = await session.market(market)
         step = instructions.resolve_bankruptcy(market_index=listed.index, user=address(user, "USER"))
-        await session.submit("resolve_bankruptcy", [step], user=user, market=symbol_of(listed))
+        await session.submit(
+            "resolve_bankruptcy", [step], told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
+        )
 
     run(context, body, sign=True)
 

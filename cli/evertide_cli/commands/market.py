@@ -79,6 +79,8 @@ def show_market(context: typer.Context, market: str) -> None:
             "change_24h_bps": view.change_24h_bps,
             "pool_usd": atoms_to_usdc(listed.pool_atoms),
             "pending_fees_usd": atoms_to_usdc(listed.pending_fees_atoms),
+            "deficit_usd": atoms_to_usdc(listed.deficit_atoms),
+            "bankruptcies_open": listed.bankruptcies_open,
             "oracle_validity_bits": listed.validity,
             "sequence": listed.sequence,
         }
