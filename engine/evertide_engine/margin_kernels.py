@@ -218,7 +218,7 @@ def folded(position: Int, row: Int) -> Int:
         size, dropped, fits = fold_size(basis, row.a[side], snapshot)
         now = row.j[side]
         if dropped != ZERO:
-            price = row.mark_price_q32 if row.twap_price_q32 == ZERO else row.twap_price_q32
+            price = row.mark_price_q32
             fits = fits and price < PRICE_LIMIT
             worth = dropped_value(basis, dropped, price)
     else:

@@ -178,16 +178,14 @@ def side_coefficients(cache: Int, j_high: Int, j_low: Int, out: Int) -> None:
         least = MAINTENANCE_FRACTION * np.float64(row.tier_ratio_bps[0]) / BPS_ONE
         ok = ok and row.mark_price_q32 != ZERO and row.mark_price_q32 < PRICE_LIMIT
         mark = np.float64(row.mark_price_q32) / PRICE_ONE
-        twap = mark if row.twap_price_q32 == ZERO else np.float64(row.twap_price_q32) / PRICE_ONE
         for short in range(2):
             side, now = 1 + 2 * market + short, row.j[short]
             move = cash_index_move(now, j_high[side], j_low[side], row.a[short])
             slack, cut, fine = ROUNDED_ATOMS, 0.0, ok and cash_index_in_guard(now.high, now.low)
             if row.a[short] != WHOLE:
-                # A dropped fraction of a lot counts at the TWAP, in steps of 2^-16; the columns hold it at the mark.
+                # A dropped fraction of a lot counts in steps of 2^-16.
                 cut = mark
-                slack += abs(twap - mark) + (twap + mark) / (1 << 15)
-                fine = fine and row.twap_price_q32 < PRICE_LIMIT
+                slack += mark / (1 << 14)
             out[side, WORTH], out[side, PRICE] = mark + move if fine else NEVER, mark
             out[side, SPREAD], out[side, SLACK] = mark + abs(move), slack
             out[side, ALPHA], out[side, BETA] = alpha, beta

@@ -111,7 +111,7 @@ def _folded(position: Position, row: MarketRow) -> tuple[int, int]:
     folded = fold_cached(snapshot, index)
     cash_atoms = position.cash_atoms + folded.cash_delta_atoms
     if folded.dropped_q16:
-        cash_atoms += dropped_value(position.basis_lots, folded.dropped_q16, row.twap_price_q32 or row.mark_price_q32)
+        cash_atoms += dropped_value(position.basis_lots, folded.dropped_q16, row.mark_price_q32)
     return folded.size_lots, cash_atoms
 
 

@@ -343,6 +343,9 @@ pub struct PnlSettled {
     pub cash_atoms: i64,
     pub funding_atoms: i64,
     pub pool_atoms: u64,
+    /// Claim given up against the recorded deficit by an owner who took the backed part of a profit.
+    pub given_up_atoms: u64,
+    pub deficit_atoms: u64,
     pub total_atoms: u64,
     pub debt_atoms: u64,
 }

@@ -269,9 +269,8 @@ class Market(Wire):
         ('padding2', 'u32'),
         ('season_ms', 'i64'),
         ('claims_atoms', 'i64'),
-        ('deficit_episode', 'u32'),
-        ('padding3', 'u32'),
-        ('reserved', ("array", 'u64', 14)),
+        ('dropped_q16', ("array", 'u64', 2)),
+        ('reserved', ("array", 'u64', 13)),
     )
     version: int
     bump: int
@@ -389,10 +388,9 @@ class Market(Wire):
     season_ms: int
     #: Sum of all positions' `cash_atoms` as stored: `pool + deficit = claims + pending fees + dust` when nothing is open.
     claims_atoms: int
-    #: Number of times that a deficit was recorded after none was open: each position is paid pro rata once in each.
-    deficit_episode: int
-    padding3: int = field(default=0, repr=False)
-    reserved: tuple[int, ...] = field(default=(0,) * 14, repr=False)
+    #: Fractions of lots that folding dropped per side and that are still open on the other, 16 fractional bits.
+    dropped_q16: tuple[int, ...]
+    reserved: tuple[int, ...] = field(default=(0,) * 13, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

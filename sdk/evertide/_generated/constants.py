@@ -84,6 +84,8 @@ DROPPED_BITS = 16
 """Fractional bits of the fraction of a lot that a fold drops."""
 DROPPED_PRICE_BITS = 48
 """Fractional bits of such a fraction times a price."""
+DROPPED_SHARE_BITS = 12
+"""Dropped fractions are closed on the other side from this part of the open interest on, as a power of two."""
 E9_PER_BPS = 100_000
 """1e-9 of a whole in a bp."""
 EVIDENCE_AGE_MAX_MS = 30_000

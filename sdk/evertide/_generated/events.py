@@ -657,6 +657,8 @@ class PnlSettled(Wire):
         ('cash_atoms', 'i64'),
         ('funding_atoms', 'i64'),
         ('pool_atoms', 'u64'),
+        ('given_up_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
         ('total_atoms', 'u64'),
         ('debt_atoms', 'u64'),
     )
@@ -670,6 +672,9 @@ class PnlSettled(Wire):
     cash_atoms: int
     funding_atoms: int
     pool_atoms: int
+    #: Claim given up against the recorded deficit by an owner who took the backed part of a profit.
+    given_up_atoms: int
+    deficit_atoms: int
     total_atoms: int
     debt_atoms: int
 

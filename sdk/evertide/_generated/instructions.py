@@ -426,6 +426,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('exchange', False, False, False),
             AccountSlot('user', True, False, False),
             AccountSlot('quote', True, False, False),
+            AccountSlot('authority', False, True, True),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),

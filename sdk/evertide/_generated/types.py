@@ -744,7 +744,7 @@ class Position(Wire):
         ('market_plus_one', 'u16'),
         ('user_ratio_bps', 'u16'),
         ('bankruptcy', 'u8'),
-        ('deficit_episode', 'u8'),
+        ('padding', 'u8'),
         ('atoms_per_lot_tick', 'u32'),
     )
     #: Signed lots at `a_snapshot`; the live size is basis * A / a_snapshot, toward zero.
@@ -779,8 +779,7 @@ class Position(Wire):
     user_ratio_bps: int
     #: `Bankruptcy` of this position.
     bankruptcy: int
-    #: Low byte of the market's `deficit_episode` in which this position was last paid pro rata.
-    deficit_episode: int
+    padding: int = field(default=0, repr=False)
     #: Copy of the market's `atoms_per_lot_tick`, which never changes: it values the open orders without the Market.
     atoms_per_lot_tick: int
 

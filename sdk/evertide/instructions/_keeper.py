@@ -141,14 +141,21 @@ def accrue_debt(*, program_id: Pubkey = PROGRAM_ID) -> Instruction:
     return assemble("accrue_debt", program_id, accounts)
 
 
-def settle_pnl(*, market_index: int, user: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Instruction:
-    """Move a position's loss into the market's pool, or its profit out of it, as far as the pool reaches."""
-    accounts = {
+def settle_pnl(
+    *, market_index: int, user: Pubkey, authority: Pubkey | None = None, program_id: Pubkey = PROGRAM_ID
+) -> Instruction:
+    """Move a position's loss into the market's pool, or its profit out of it, as far as the pool reaches.
+
+    While the market's deficit is open, a profit is paid only with `authority`, the owner, who signs: the part of it that
+    the pool backs; the rest is given up against the deficit.
+    """
+    accounts: dict[str, Pubkey | None] = {
         "market": market_address(market_index, program_id),
         "risk_cache": risk_cache_address(program_id),
         "exchange": exchange_address(program_id),
         "user": user,
         "quote": collateral_address(0, program_id),
+        "authority": authority,
     }
     return assemble("settle_pnl", program_id, accounts)
 

@@ -152,8 +152,7 @@ def dropped_value(basis_lots: int, dropped_q16: int, price_q32: int) -> int:
     """Value in atoms of the fraction of a lot that a fold dropped, at the market's price.
 
     A long receives `floor(fraction * price)`, a short pays the ceiling. Without it a short would lose its
-    liability, and a long its lot, by truncation alone. The price is the market's mark TWAP, its mark where there is no
-    TWAP yet.
+    liability, and a long its lot, by truncation alone. The price is the market's mark.
     """
     LOTS.check(basis_lots, "basis_lots")
     U32.check(dropped_q16, "dropped_q16")

@@ -104,7 +104,8 @@ pub fn bear(
     paid.tranche = insurance.tranche_atoms.min(insurance.balance_atoms).min(rest);
     pay_tranche(insurance, market, paid.tranche)?;
     paid.recorded = rest.checked_sub(paid.tranche).or_refuse()?;
-    record(market, paid.recorded)?;
+    // What nobody paid is a claim on the pool without backing.
+    market.deficit_atoms = market.deficit_atoms.checked_add(paid.recorded).or_refuse()?;
     let covered = paid.fees.checked_add(paid.insurance).or_refuse()?;
     let covered = covered.checked_add(paid.tranche).or_refuse()?.checked_add(paid.recorded).or_refuse()?;
     add_cash(position, market, i64::try_from(covered).map_err(|_| EvertideError::Overflow)?)?;
@@ -132,18 +133,6 @@ fn close_position(
     paid.closed_lots = size.get();
     paid.price_q32 = price.get();
     position.cash_atoms.checked_sub(rung.worth).or_refuse()
-}
-
-/// Records what nobody paid: a claim on the pool without backing.
-fn record(market: &mut Market, amount_atoms: u64) -> Result<()> {
-    if amount_atoms == 0 {
-        return Ok(());
-    }
-    if market.deficit_atoms == 0 {
-        market.deficit_episode = market.deficit_episode.checked_add(1).or_refuse()?;
-    }
-    market.deficit_atoms = market.deficit_atoms.checked_add(amount_atoms).or_refuse()?;
-    Ok(())
 }
 
 /// Marks a position as open or not, and latches its market while any is.

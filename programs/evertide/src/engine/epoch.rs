@@ -14,6 +14,7 @@ pub fn reset_sides(market: &mut Market) -> Result<()> {
     if market.position_count == [0; 2] {
         market.open_interest_lots = [0; 2];
         market.dust_lots = [0; 2];
+        market.dropped_q16 = [0; 2];
     }
     for side in 0..2 {
         let drained = market.open_interest_lots[side] == 0 && market.a[side] < INDEX_ONE;
@@ -29,6 +30,7 @@ pub fn reset_sides(market: &mut Market) -> Result<()> {
         market.stale_count[side] = market.position_count[side];
         market.position_count[side] = 0;
         market.dust_lots[side] = 0;
+        market.dropped_q16[side] = 0;
     }
     Ok(())
 }

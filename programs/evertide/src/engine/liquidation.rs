@@ -57,6 +57,8 @@ pub struct Rates {
     pub liquidator: Bps,
     /// To the market's insurance.
     pub insurance: Bps,
+    /// The account pays the taker fee of its tier instead: a backstop that closes against orders.
+    pub ordinary: bool,
 }
 
 impl Rates {
@@ -66,6 +68,7 @@ impl Rates {
         Ok(Self {
             liquidator: aged_fee(base, elapsed).or_refuse()?,
             insurance: Bps::new(u32::from(market.terms.insurance_fee_bps)).or_refuse()?,
+            ordinary: false,
         })
     }
 }

@@ -126,8 +126,7 @@ pub fn folded(position: &Position, row: &MarketRow) -> Result<(i64, i64)> {
     let fold = fold_cached(&snapshot, &row_side(row, side)).or_refuse()?;
     let mut cash = position.cash_atoms.checked_add(fold.cash_delta.get()).or_refuse()?;
     if fold.dropped_q16 != 0 {
-        let price = if row.twap_price_q32 == 0 { row.mark_price_q32 } else { row.twap_price_q32 };
-        let price = PriceQ32::new(price).or_refuse()?;
+        let price = PriceQ32::new(row.mark_price_q32).or_refuse()?;
         cash =
             cash.checked_add(dropped_value(snapshot.basis, fold.dropped_q16, price).or_refuse()?.get()).or_refuse()?;
     }

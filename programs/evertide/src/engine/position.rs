@@ -6,7 +6,7 @@ use evertide_math::pnl::remaining_entry;
 use evertide_math::{Atoms, Lots, PriceQ32};
 
 use super::margin::{side_of, snapshot};
-use super::row::FLAG_ISOLATED_ONLY;
+use super::row::{clamped_mark, FLAG_ISOLATED_ONLY};
 use crate::error::{EvertideError, OrRefuse};
 use crate::state::{order_flags, Bankruptcy, Market, Order, Position, RiskCache, User};
 
@@ -77,10 +77,9 @@ pub fn market_side(market: &Market, side: usize) -> SideIndex {
     }
 }
 
-/// The price at which lots without a counterparty close against their market: the 5-minute TWAP of the mark.
+/// The price at which lots without a counterparty close against their market: the mark inside its radius.
 pub fn closing_price(market: &Market) -> Result<PriceQ32> {
-    let price = if market.mark_twap_q32 == 0 { market.index_price_q32 } else { market.mark_twap_q32 };
-    PriceQ32::new(price).or_refuse()
+    PriceQ32::new(clamped_mark(market)?).or_refuse()
 }
 
 /// What folding did to a position.
@@ -118,6 +117,8 @@ pub fn fold_position(position: &mut Position, market: &mut Market) -> Result<Fol
         position.entry_atoms = remaining_entry(entry, folded.size, before).or_refuse()?.get();
     }
     if folded.dropped_q16 != 0 {
+        let dropped = market.dropped_q16[side].checked_add(u64::from(folded.dropped_q16)).or_refuse()?;
+        market.dropped_q16[side] = dropped;
         market.dust_lots[side] = market.dust_lots[side].checked_add(1).or_refuse()?;
     }
     if position.epoch != index.epoch {

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 use evertide_math::margin::MarginKind;
 use evertide_math::notional::position_value;
 use evertide_math::pnl::Filled;
-use evertide_math::{Atoms, Lots, Side, Ticks};
+use evertide_math::{Atoms, Bps, Lots, Side, Ticks};
 
 use super::fees::{self, fill_fees, FeeTerms, FillFees};
 use super::fill::{self, margin_holds, preview, Exposure, FillTerms, OpenInterest};
@@ -91,7 +91,8 @@ impl Session<'_> {
         };
         let mut charge = fill_fees(&terms, made.notional)?;
         if let (Some(liquidation), Some(most)) = (&self.state.liquidation, taker_most) {
-            let wanted = made.notional.ratio_floor(liquidation.rates.insurance).or_refuse()?.get();
+            let rate = if liquidation.rates.ordinary { Bps::ZERO } else { liquidation.rates.insurance };
+            let wanted = made.notional.ratio_floor(rate).or_refuse()?.get();
             charge.insurance_atoms = wanted.min(most.get().saturating_sub(charge.taker_atoms));
         }
         Ok(Some(charge))

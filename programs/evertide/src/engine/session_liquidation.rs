@@ -77,9 +77,12 @@ fn limit(side: Side, rules: &Rules, rates: &Rates) -> Result<Ticks> {
     market_order_limit(side, rules.index, rates.liquidator, rules.tick_value).or_refuse()
 }
 
-/// The account pays the liquidator's fee as its taker fee.
+/// The account pays the liquidator's fee as its taker fee; a backstop the fee of its tier.
 fn tier(exchange: &Exchange, user: &User, rates: &Rates, now: Now) -> Result<FeeTier> {
     let own = *fees::tier_of(exchange, user, now.ms)?;
+    if rates.ordinary {
+        return Ok(own);
+    }
     let fee = rates.liquidator.get().checked_mul(TENTH_BPS_PER_BPS).or_refuse()?;
     Ok(FeeTier { taker_fee_tenth_bps: u16::try_from(fee).map_err(|_| EvertideError::Overflow)?, ..own })
 }

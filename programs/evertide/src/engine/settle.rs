@@ -73,36 +73,43 @@ fn debt_room(exchange: &Exchange, cache: &RiskCache, user: &User, quote: &Collat
     Ok(room.min(under_cap))
 }
 
-/// While a deficit is recorded, a profit is paid by the part of all claims that the pool backs, once in each episode.
-fn pro_rated(market: &Market, position: &Position, input: &SettleInput) -> Result<SettleInput> {
-    if market.deficit_atoms == 0 || input.value.is_negative() {
-        return Ok(*input);
-    }
-    if position.deficit_episode == episode(market) {
-        return Ok(SettleInput { value: Atoms::ZERO, ..*input });
-    }
+/// What a profit becomes while a deficit is recorded: `pool / (pool + deficit)` of it, and the rest is given up against
+/// the deficit, so that the ratio is the same for everybody, in any order and number of calls.
+fn give_up(market: &mut Market, position: &mut Position, input: &SettleInput) -> Result<SettleInput> {
     let claims = input.pool.plus(Atoms::from_unsigned(market.deficit_atoms).or_refuse()?).or_refuse()?;
     let profit = input.value.min(input.realised).max(Atoms::ZERO).min(claims);
-    Ok(SettleInput { value: pro_rata(profit, input.pool, claims).or_refuse()?, ..*input })
+    let paid = pro_rata(profit, input.pool, claims).or_refuse()?;
+    let given_up = profit.minus(paid).or_refuse()?;
+    market.deficit_atoms = market.deficit_atoms.checked_sub(given_up.magnitude()).or_refuse()?;
+    add_cash(position, market, given_up.negate().get())?;
+    Ok(SettleInput { value: paid, realised: paid, ..*input })
 }
 
-/// Low byte of the number of the deficit that is open; never 0, which means none.
-fn episode(market: &Market) -> u8 {
-    (market.deficit_episode as u8).max(1)
-}
-
-/// Moves cash and pool; returns the signed amount that goes into the quote balance.
-pub fn apply(market: &mut Market, user: &mut User, slot: usize, plan: &Option<SettleInput>) -> Result<i64> {
+/// Moves cash and pool; returns the signed amount that goes into the quote balance, and what of a profit was given up.
+///
+/// While a deficit is recorded a profit is paid only to an owner who asks for it (`by_owner`): nobody else may make
+/// anyone give up a claim that fees will repay.
+pub fn apply(
+    market: &mut Market,
+    user: &mut User,
+    slot: usize,
+    plan: &Option<SettleInput>,
+    by_owner: bool,
+) -> Result<(i64, u64)> {
     let Some(input) = plan else {
-        return Ok(0);
+        return Ok((0, 0));
     };
     let position = &mut user.positions[slot];
-    let input = &pro_rated(market, position, input)?;
-    let settled = settle(input, Atoms::new(position.cash_atoms).or_refuse()?).or_refuse()?;
+    let mut input = *input;
+    let deficit_before = market.deficit_atoms;
+    if deficit_before != 0 && input.value.get() > 0 {
+        if !by_owner {
+            return Ok((0, 0));
+        }
+        input = give_up(market, position, &input)?;
+    }
+    let settled = settle(&input, Atoms::new(position.cash_atoms).or_refuse()?).or_refuse()?;
     add_cash(position, market, settled.amount.negate().get())?;
     market.pool_atoms = settled.pool.magnitude();
-    if market.deficit_atoms != 0 && settled.amount.get() > 0 {
-        position.deficit_episode = episode(market);
-    }
-    Ok(settled.amount.get())
+    Ok((settled.amount.get(), deficit_before.saturating_sub(market.deficit_atoms)))
 }

@@ -201,5 +201,8 @@ fn check_margin(terms: &MarketTerms) -> Result<()> {
         let error = EvertideError::SolvencyEnvelopeViolated;
         return Err(super::refuse(maintenance.get(), needed.saturating_add(1), error));
     }
+    // A step at the oldest fee must still free more than it takes.
+    let oldest = u32::from(liquidation).saturating_mul(2).saturating_add(u32::from(insurance));
+    require_cmp!(maintenance.get(), >=, oldest, EvertideError::SolvencyEnvelopeViolated);
     Ok(())
 }

@@ -122,9 +122,8 @@ fn market() -> Layout {
             padding2: u32,
             season_ms: i64,
             claims_atoms: i64,
-            deficit_episode: u32,
-            padding3: u32,
-            reserved: [u64; 14],
+            dropped_q16: [u64; 2],
+            reserved: [u64; 13],
         }
     )
 }

@@ -206,7 +206,7 @@ fn position() -> Layout {
             market_plus_one: u16,
             user_ratio_bps: u16,
             bankruptcy: u8,
-            deficit_episode: u8,
+            padding: u8,
             atoms_per_lot_tick: u32,
         }
     )

@@ -250,10 +250,9 @@ pub struct Market {
     pub season_ms: i64,
     /// Sum of all positions' `cash_atoms` as stored: `pool + deficit = claims + pending fees + dust` when nothing is open.
     pub claims_atoms: i64,
-    /// Number of times that a deficit was recorded after none was open: each position is paid pro rata once in each.
-    pub deficit_episode: u32,
-    pub padding3: u32,
-    pub reserved: [u64; 14],
+    /// Fractions of lots that folding dropped per side and that are still open on the other, 16 fractional bits.
+    pub dropped_q16: [u64; 2],
+    pub reserved: [u64; 13],
 }
 
 const _: () = assert!(core::mem::size_of::<OracleRules>() == 96);

@@ -55,8 +55,7 @@ pub struct Position {
     pub user_ratio_bps: u16,
     /// `Bankruptcy` of this position.
     pub bankruptcy: u8,
-    /// Low byte of the market's `deficit_episode` in which this position was last paid pro rata.
-    pub deficit_episode: u8,
+    pub padding: u8,
     /// Copy of the market's `atoms_per_lot_tick`, which never changes: it values the open orders without the Market.
     pub atoms_per_lot_tick: u32,
 }

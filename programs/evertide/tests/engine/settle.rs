@@ -1,13 +1,19 @@
 //! Settling: losses first, profits as far as the pool reaches, debt within its room.
 
 use bytemuck::Zeroable;
-use evertide::engine::settle::{apply, plan};
-use evertide::state::{Collateral, CollateralSlot};
+use evertide::engine::settle::{self, plan};
+use evertide::state::{Collateral, CollateralSlot, Market, User};
+use evertide_math::settle::SettleInput;
 
 use crate::common::{cache, exchange, hold, market, user, INDEX_Q32, NOW, USD};
 
 fn quote(total_usd: u64) -> Collateral {
     Collateral { total_atoms: total_usd * 1_000_000, ..Collateral::zeroed() }
+}
+
+/// What moves into the quote balance by anyone's call.
+fn apply(market: &mut Market, user: &mut User, slot: usize, input: &Option<SettleInput>) -> anchor_lang::Result<i64> {
+    settle::apply(market, user, slot, input, false).map(|(amount, _)| amount)
 }
 
 #[test]
@@ -70,4 +76,31 @@ fn a_price_that_may_not_settle_moves_nothing() {
     let planned = plan(&exchange(), &cache(&market), &market, &user, &quote(10_000), slot, NOW).unwrap();
     assert!(planned.is_none());
     assert_eq!(apply(&mut market, &mut user, slot, &planned).unwrap(), 0);
+}
+
+#[test]
+fn while_a_deficit_is_open_every_owner_is_paid_the_same_part_in_any_order() {
+    // The pool backs nine tenths of two claims of 50.
+    let start = || {
+        let mut market = market();
+        (market.pool_atoms, market.deficit_atoms, market.claims_atoms) = (90, 10, 100);
+        market
+    };
+    let winner = || {
+        let (mut market, mut user) = (market(), user(0));
+        let slot = hold(&mut user, &mut market, 0);
+        user.positions[slot].cash_atoms = 50;
+        (user, slot)
+    };
+    let settle = |market: &mut Market, user: &mut User, slot: usize, by_owner: bool| {
+        let planned = plan(&exchange(), &cache(market), market, user, &quote(10_000), slot, NOW).unwrap();
+        settle::apply(market, user, slot, &planned, by_owner).unwrap()
+    };
+    let mut market = start();
+    let ((mut first, slot), (mut second, _)) = (winner(), winner());
+    assert_eq!(settle(&mut market, &mut first, slot, false), (0, 0), "nobody else gives up a claim of a winner");
+    assert_eq!(settle(&mut market, &mut first, slot, true), (45, 5));
+    assert_eq!(settle(&mut market, &mut first, slot, true), (0, 0), "a second call finds no claim");
+    assert_eq!(settle(&mut market, &mut second, slot, true), (45, 5));
+    assert_eq!((market.pool_atoms, market.deficit_atoms, market.claims_atoms), (0, 0, 0));
 }

@@ -8,6 +8,7 @@ use crate::engine::settle;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::PnlSettled;
 use crate::guards::now;
+use crate::guards::role::require_authority;
 use crate::state::{Collateral, Exchange, Market, RiskCache, User};
 
 #[event_cpi]
@@ -22,6 +23,8 @@ pub struct SettlePnl {
     /// The quote asset.
     #[account(mut)]
     pub quote: Account<Collateral>,
+    /// The owner, who alone can be paid a profit while the market's deficit is open. None: anyone's call.
+    pub authority: Option<Signer>,
 }
 
 pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
@@ -33,7 +36,14 @@ pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
     let fold = fold_position(&mut user.positions[slot], market)?;
     accrue_interest(user, quote)?;
     let plan = settle::plan(&accounts.exchange, &accounts.risk_cache, market, user, quote, slot, now)?;
-    let amount_atoms = settle::apply(market, user, slot, &plan)?;
+    let by_owner = match &accounts.authority {
+        Some(authority) => {
+            require_authority(user, authority.address())?;
+            true
+        }
+        None => false,
+    };
+    let (amount_atoms, given_up_atoms) = settle::apply(market, user, slot, &plan, by_owner)?;
     change_balance(user, quote, amount_atoms, now.ms)?;
     let cash_atoms = user.positions[slot].cash_atoms;
     release_if_empty(user, slot)?;
@@ -50,6 +60,8 @@ pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
         cash_atoms,
         funding_atoms: fold.funding_atoms,
         pool_atoms: market.pool_atoms,
+        given_up_atoms,
+        deficit_atoms: market.deficit_atoms,
         total_atoms: quote.total_atoms,
         debt_atoms: quote.debt_atoms,
     };

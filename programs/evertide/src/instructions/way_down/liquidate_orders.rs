@@ -82,7 +82,8 @@ fn void_all(user: &mut User, next_order_id: u64) -> Result<()> {
     Ok(())
 }
 
-/// Takes out every counted order of a side that could make its position larger if all of it filled.
+/// Takes out counted orders, in the order of their slots, until no side could make its position larger if all of it
+/// filled: what then only closes stays.
 fn cancel_increasing(user: &mut User, orders: &mut Orders) -> Result<Vec<CancelledOrder>> {
     let mut cancelled = Vec::new();
     for slot in 0..ORDERS_MAX {

@@ -2,10 +2,9 @@
 
 use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
-use evertide_math::liquidation::{fees, LiquidationFees};
+use evertide_math::liquidation::LiquidationFees;
 use evertide_math::margin::MarginKind;
-use evertide_math::notional::notional_floor;
-use evertide_math::{Atoms, Lots, PriceQ32};
+use evertide_math::{Lots, PriceQ32};
 
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{
@@ -61,28 +60,6 @@ pub struct Moved {
     pub taker_slot: usize,
 }
 
-/// Moves `lots` of the folded position in `user_slot` to `taker`'s folded slot, with fees within the equity.
-#[allow(clippy::too_many_arguments)]
-#[inline(never)]
-pub fn move_with_fees(
-    market: &mut Market,
-    user: &mut User,
-    user_slot: usize,
-    taker: &mut User,
-    taker_slot: usize,
-    lots: Lots,
-    price: PriceQ32,
-    rates: &Rates,
-    equity: i64,
-) -> Result<LiquidationFees> {
-    let notional = notional_floor(lots, price).or_refuse()?;
-    let equity = Atoms::new(equity).or_refuse()?;
-    let charged = fees(notional, rates.liquidator, rates.insurance, equity).or_refuse()?;
-    let (from, to) = (&mut user.positions[user_slot], &mut taker.positions[taker_slot]);
-    move_lots(market, from, to, lots, price, &charged)?;
-    Ok(charged)
-}
-
 pub fn liquidate_position(ctx: &mut Context<LiquidatePosition>, size_max_lots: u64) -> Result<()> {
     let now = now()?;
     let accounts = &mut ctx.accounts;
@@ -119,7 +96,8 @@ fn transfer(accounts: &mut LiquidatePosition, size_max_lots: u64, now: Now) -> R
     let taker_slot = slot_for(liquidator, market)?;
     let taker_fold = fold_position(&mut liquidator.positions[taker_slot], market)?;
     let long = user.positions[user_slot].basis_lots > 0;
-    let fees = move_with_fees(market, user, user_slot, liquidator, taker_slot, lots, price, &rates, before.equity)?;
+    let (from, to) = (&mut user.positions[user_slot], &mut liquidator.positions[taker_slot]);
+    let fees = move_lots(market, from, to, lots, price, &rates, before.equity)?;
     let after = before.replaced(&rung, &Rung::of(&user.positions[user_slot], cache)?)?;
     Ok(Moved {
         size_lots: if long { lots.get() } else { lots.negate().get() },

@@ -6,16 +6,16 @@ use anchor_lang::prelude::*;
 use evertide_math::notional::notional_ceil;
 use evertide_math::{Atoms, Bps, Lots, PriceQ32};
 
-use super::liquidate_position::{move_with_fees, tell, Moved};
+use super::liquidate_position::{tell, Moved};
 use crate::engine::cover::market_room;
 use crate::engine::epoch::reset_sides;
 use crate::engine::funding;
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{close_step, elapsed, require_below, require_liquidatable, row_mark, Rates};
 use crate::engine::margin::side_of;
-use crate::engine::position::{find, fold_position, market_side, slot_for};
+use crate::engine::position::{closing_price, find, fold_position, market_side, slot_for};
 use crate::engine::row::write_market_row;
-use crate::engine::transfer::close_against_side;
+use crate::engine::transfer::{close_against_side, close_dropped, move_lots};
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::{now, Now};
 use crate::require_cmp;
@@ -45,6 +45,8 @@ pub fn liquidate_to_backstop(ctx: &mut Context<LiquidateToBackstop>) -> Result<(
     require_liquidatable(&accounts.market, now)?;
     // Funding up to now at the old sizes, and a row that says the same as the market.
     funding::accrue(&mut accounts.market, now)?;
+    let price = closing_price(&accounts.market)?;
+    close_dropped(&mut accounts.market, price)?;
     write_market_row(&accounts.market, &mut accounts.risk_cache, now)?;
     let (moved, deleveraged_lots) = transfer(accounts, now)?;
     let ended = close_step(&mut accounts.user, &moved.before, &moved.after)?;
@@ -77,7 +79,9 @@ fn room_lots(
     }
     let ladder = Ladder::of(&accounts.backstop, &accounts.risk_cache, now.ms)?;
     let cover = market_room(&accounts.insurance, market, now);
-    let budget = ladder.equity.max(0).unsigned_abs().saturating_add(cover);
+    // A backstop that is under water has spent of the cover already.
+    let cover = i64::try_from(cover).unwrap_or(i64::MAX);
+    let budget = ladder.equity.saturating_add(cover).max(0).unsigned_abs();
     let stress = Bps::new(u32::from(market.terms.stress_move_bps)).or_refuse()?;
     let one = Lots::from_order(1).or_refuse()?;
     let a_lot = notional_ceil(one, mark).or_refuse()?.ratio_ceil(stress).or_refuse()?.max(Atoms::new(1).or_refuse()?);
@@ -107,7 +111,8 @@ fn transfer(accounts: &mut LiquidateToBackstop, now: Now) -> Result<(Moved, u64)
     let mut fees = Default::default();
     if room != 0 {
         let lots = Lots::from_order(room).or_refuse()?;
-        fees = move_with_fees(market, user, user_slot, backstop, taker_slot, lots, price, &rates, before.equity)?;
+        let (from, to) = (&mut user.positions[user_slot], &mut backstop.positions[taker_slot]);
+        fees = move_lots(market, from, to, lots, price, &rates, before.equity)?;
     }
     if deleveraged != 0 {
         let lots = Lots::from_order(deleveraged).or_refuse()?;

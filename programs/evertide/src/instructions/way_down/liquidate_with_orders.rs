@@ -1,7 +1,9 @@
 //! `liquidate_with_orders`: a position of an account below maintenance margin closes against resting orders. Remaining
 //! accounts: a pair `User`, `Orders`, both writable, for each maker in priority order.
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
+use evertide_math::{Lots, Millis};
 
 use super::super::keeper::match_orders::{load_pairs, reward, MakerRef, MAKERS_MAX, OWN_ORDERS};
 use crate::engine::ladder::{Ladder, Rung};
@@ -14,6 +16,7 @@ use crate::engine::session_liquidation::LiquidationParts;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::LiquidationMatched;
 use crate::guards::{now, Now};
+use crate::require_cmp;
 use crate::state::{Exchange, Market, RiskCache, User};
 
 #[event_cpi]
@@ -72,11 +75,15 @@ fn close(
     let slot = find(user, market.index).ok_or(EvertideError::PositionNotFound)?;
     let funding_atoms = fold_position(&mut user.positions[slot], market)?.funding_atoms;
     let before = Ladder::of(user, cache, now.ms)?;
-    require_below(user, &before, before.maintenance)?;
     let rung = Rung::of(&user.positions[slot], cache)?;
-    let rates = Rates::of(market, elapsed(user, now)?)?;
     let mark = row_mark(cache, market)?;
-    let open = open_lots(user, slot, &before, &rung, &rates, mark, now)?;
+    let (rates, open) = if address_eq(&user.authority, market.address()) {
+        backstop_terms(market, user, slot, &before)?
+    } else {
+        require_below(user, &before, before.maintenance)?;
+        let rates = Rates::of(market, elapsed(user, now)?)?;
+        (rates, open_lots(user, slot, &before, &rung, &rates, mark, now)?)
+    };
     let lots = open.magnitude().min(size_max_lots);
     let mut pairs = load_pairs(remaining)?;
     let mut session = Session::start_liquidation(LiquidationParts {
@@ -107,6 +114,14 @@ fn close(
     require_improved(&before, &after, user.positions[slot].basis_lots)?;
     let ended = close_step(user, &before, &after)?;
     Ok((Step { slot, before, funding_atoms, ended }, outcome))
+}
+
+/// The market's own backstop can always be closed, since nobody signs for it: all of it, at its tier's taker fee.
+fn backstop_terms(market: &Market, user: &User, slot: usize, ladder: &Ladder) -> Result<(Rates, Lots)> {
+    require_cmp!(ladder.equity, >=, 0_i64, EvertideError::UserBankrupt);
+    let lots = Lots::from_order(user.positions[slot].basis_lots.unsigned_abs()).or_refuse()?;
+    require!(!lots.is_zero(), EvertideError::NothingToLiquidate);
+    Ok((Rates { ordinary: true, ..Rates::of(market, Millis::new(0).or_refuse()?)? }, lots))
 }
 
 fn event(
