@@ -23,7 +23,15 @@ if TYPE_CHECKING:
 
 app = group("Run keepers, or one step of one of them.")
 
-SHOTS = {"match": "matcher", "mark": "mark", "accrue": "accrual", "settle": "settler"}
+SHOTS = {
+    "match": "matcher",
+    "mark": "mark",
+    "accrue": "accrual",
+    "settle": "settler",
+    "liquidate": "liquidator",
+    "collateral": "collateral",
+    "bankruptcy": "bankruptcy",
+}
 HEALTH_PORT = 9_470
 
 
@@ -190,6 +198,73 @@ def accrue(
 def settle(context: typer.Context) -> None:
     """One step of the settler: losers first, as far as worth a transaction."""
     run(context, lambda session: shot(session, SHOTS["settle"]), sign=True)
+
+
+def chosen_settings(name: str, accounts: dict[str, str], amounts: dict[str, str], **numbers: int | None) -> Any:
+    """A keeper's settings with what the command line names: accounts, USDC amounts, whole numbers; the rest default."""
+    from evertide import usdc_to_atoms
+    from evertide_cli.session import address
+    from evertide_keepers import KINDS
+
+    changes: dict[str, Any] = {key: number for key, number in numbers.items() if number is not None}
+    changes |= {key: str(address(text, option_of(key))) for key, text in accounts.items() if text}
+    changes |= {key: usdc_to_atoms(text, option_of(key)) for key, text in amounts.items() if text}
+    for key, value in changes.items():
+        if isinstance(value, int) and value < 0:
+            raise UsageProblem(f"{option_of(key)}: found {value}, zero or more is needed")
+    return dataclasses.replace(KINDS[name].settings, **changes)
+
+
+def option_of(key: str) -> str:
+    """The option that sets a key, for messages."""
+    return {"liquidator_user": "--user"}.get(key, "--" + key.removesuffix("_atoms").replace("_", "-"))
+
+
+@app.command("liquidate")
+def liquidate(
+    context: typer.Context,
+    user: str = typer.Option("", "--user", help="Account of the keypair that takes positions over; default: none."),
+    keeper_user: str = typer.Option("", "--keeper-user", help="Account that earns the keeper's share."),
+    minimum_profit: str = typer.Option("", "--minimum-profit", help="USDC a takeover must bring after fees."),
+    market_notional_max: str = typer.Option("", "--market-notional-max", help="USDC of notional held in one market."),
+    total_notional_max: str = typer.Option("", "--total-notional-max", help="USDC of notional held in all markets."),
+) -> None:
+    """One step of the liquidator: the next rung of every account on its way down, worst first."""
+    accounts = {"liquidator_user": user, "keeper_user": keeper_user}
+    amounts = {
+        "minimum_profit_atoms": minimum_profit,
+        "market_notional_max_atoms": market_notional_max,
+        "total_notional_max_atoms": total_notional_max,
+    }
+    settings = chosen_settings(SHOTS["liquidate"], accounts, amounts)
+    run(context, lambda session: shot(session, SHOTS["liquidate"], settings), sign=True)
+
+
+@app.command("collateral")
+def collateral(
+    context: typer.Context,
+    user: str = typer.Option(..., "--user", help="Account of the keypair that pays quote and receives collateral."),
+    minimum_discount_bps: int = typer.Option(None, "--minimum-discount-bps", help="Least discount."),
+    minimum_profit: str = typer.Option("", "--minimum-profit", help="USDC of discount a purchase must bring."),
+    quote_budget: str = typer.Option("", "--quote-budget", help="Most USDC to spend."),
+) -> None:
+    """One step of the collateral liquidator: buys of accounts in liquidation and of debts beyond their grace."""
+    amounts = {"minimum_profit_atoms": minimum_profit, "quote_budget_atoms": quote_budget}
+    numbers = {"minimum_discount_bps": minimum_discount_bps}
+    settings = chosen_settings(SHOTS["collateral"], {"liquidator_user": user}, amounts, **numbers)
+    run(context, lambda session: shot(session, SHOTS["collateral"], settings), sign=True)
+
+
+@app.command("bankruptcy")
+def bankruptcy(
+    context: typer.Context,
+    user: str = typer.Option("", "--user", help="Account of the keypair that buys collateral first; default: none."),
+    quote_budget: str = typer.Option("", "--quote-budget", help="Most USDC to spend on collateral."),
+) -> None:
+    """One step of the bankruptcy keeper: resolves accounts below zero, folds what keeps a side from starting anew."""
+    amounts = {"quote_budget_atoms": quote_budget}
+    settings = chosen_settings(SHOTS["bankruptcy"], {"liquidator_user": user}, amounts)
+    run(context, lambda session: shot(session, SHOTS["bankruptcy"], settings), sign=True)
 
 
 @app.command("oracle")
