@@ -355,16 +355,14 @@ def test_a_program_without_a_provider_is_refused() -> None:
         program(None)
 
 
-def test_a_match_of_eight_makers_fits_with_and_without_lookup_tables() -> None:
+@pytest.mark.parametrize("liquidation", [False, True])
+def test_a_match_of_eight_makers_fits_with_and_without_lookup_tables(liquidation: bool) -> None:
     users = [Pubkey.new_unique() for _ in range(10)]
-    step = instructions.match_orders(
-        keeper=KEY,
-        market_index=0,
-        taker_user=users[9],
-        taker_order_id=1,
-        makers=[(u, 5) for u in users[:8]],
-        keeper_user=users[8],
-    )
+    common: dict[str, Any] = {"keeper": KEY, "market_index": 0, "makers": [(u, 5) for u in users[:8]]}
+    if liquidation:
+        step = instructions.liquidate_with_orders(user=users[9], keeper_user=users[8], **common)
+    else:
+        step = instructions.match_orders(taker_user=users[9], taker_order_id=1, keeper_user=users[8], **common)
     steps = [*budget(400_000, 1_000), step]
     addresses = [*evertide.exchange_addresses(3, 2), *users, *(evertide.orders_address(user) for user in users)]
     table = AddressLookupTableAccount(OTHER, addresses)
