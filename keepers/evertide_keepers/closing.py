@@ -73,6 +73,16 @@ def terms_of(state: State, account: Account, holding: Holding) -> Terms:
     return Terms(liquidation_amount(given), mark_q32, fee_bps, insurance_bps)
 
 
+def backstop_terms(state: State, holding: Holding) -> Terms:
+    """Terms on which a market's own backstop closes: all of it, the index less the fee at its beginning.
+
+    It pays the taker fee of its tier and nothing to insurance; the fee is counted here as if it were the liquidator's.
+    """
+    fee_bps = int(state.markets[holding.market_index]["terms"]["liquidation_fee_bps"])
+    mark_q32 = int(state.risk_cache["markets"][holding.market_index]["mark_price_q32"])
+    return Terms(abs(holding.size_lots), mark_q32, fee_bps, 0)
+
+
 def repaired_atoms(state: State, account: Account, holding: Holding, terms: Terms, lots: int, lost_atoms: int) -> int:
     """By how much an account's excess over maintenance rises when so many lots leave it and it loses so much beside.
 

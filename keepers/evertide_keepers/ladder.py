@@ -172,8 +172,7 @@ def folded(state: State, position: Any) -> tuple[int, int]:
     )
     dropped_atoms = 0
     if found.dropped_q16:
-        price_q32 = int(row["twap_price_q32"]) or int(row["mark_price_q32"])
-        dropped_atoms = dropped_value(basis, found.dropped_q16, price_q32)
+        dropped_atoms = dropped_value(basis, found.dropped_q16, int(row["mark_price_q32"]))
     return found.size_lots, found.cash_delta_atoms + dropped_atoms
 
 

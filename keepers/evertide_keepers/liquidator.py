@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from evertide import BPS_ONE
 from evertide.math import notional_ceil, notional_floor
 
 from .actions import Action
-from .closing import Books, Closing, Terms, repaired_atoms, terms_of
+from .closing import Books, Closing, Terms, backstop_terms, repaired_atoms, terms_of
 from .inventory import Inventory, Takeover, own_account
 from .ladder import Account, Holding, accounts, going_down, is_liquidatable, with_beginning
 from .matcher import MAKERS_AT_FAULT, order_key, renewals
@@ -64,8 +65,9 @@ def plan(state: State, memory: Memory, settings: LiquidatorSettings) -> list[Act
     """
     if state.exchange is None or state.risk_cache is None:
         return []
-    found = accounts(state, going_down(state, settings.accounts_max))
-    planner = _Planner(state, memory, settings, [one for one in found if one.equity_atoms < one.maintenance_atoms])
+    rows = dict.fromkeys([*going_down(state, settings.accounts_max), *_backstops_at_work(state)])
+    found = [account for account in accounts(state, rows) if account.equity_atoms >= 0]
+    planner = _Planner(state, memory, settings, found)
     actions: list[Action] = []
     for account in found:
         if len(actions) == settings.actions_max:
@@ -82,12 +84,16 @@ def plan(state: State, memory: Memory, settings: LiquidatorSettings) -> list[Act
 class _Planner:
     """Steps of one plan: later ones count on the earlier ones."""
 
-    def __init__(self, state: State, memory: Memory, settings: LiquidatorSettings, victims: list[Account]) -> None:
+    def __init__(self, state: State, memory: Memory, settings: LiquidatorSettings, found: list[Account]) -> None:
         self.state, self.memory, self.settings = state, memory, settings
         self.now_ms = state.time.unix_ms
         self.inventory: Inventory | None = own_account(state, settings) if state.exchange["opened"] else None
         self.used = False
-        markets = {holding.market_index for account in victims for holding in account.holdings if holding.size_lots}
+        backstops = state.backstops()
+        self.backstops = {market: row for row, market in backstops.items()}
+        victims = [one for one in found if one.equity_atoms < one.maintenance_atoms]
+        open_accounts = [*victims, *(one for one in found if one.row in backstops)]
+        markets = {held.market_index for account in open_accounts for held in account.holdings if held.size_lots}
         self.markets = {
             at for at in markets if state.market_known[at] and is_liquidatable(state.markets[at], self.now_ms)
         }
@@ -98,9 +104,15 @@ class _Planner:
         if account.equity_atoms >= account.maintenance_atoms:
             if account.in_liquidation:
                 return self._orders_only(account, "end")
+            for holding in account.holdings:
+                way = self._own_backstop(account, holding)
+                if way is not None:
+                    self._count_on(account, way)
+                    return way.action
             below = account.equity_atoms < account.cancel_atoms and could_increase(self.state, account)
             return self._orders_only(account, "cancel") if below else None
         ways = [way for holding in account.holdings for way in self._ways(account, holding)]
+        ways += [way for holding in account.holdings if (way := self._own_backstop(account, holding)) is not None]
         best = max(ways, key=lambda way: (way.repaired_atoms, -way.holding.market_index), default=None)
         backstop = self._to_backstop(account) if account.equity_atoms < account.backstop_atoms else None
         # Somebody who takes but a little must not keep the whole from the backstop.
@@ -118,7 +130,8 @@ class _Planner:
         terms, ways = terms_of(self.state, account, holding), []
         if terms.lots == 0:
             return []
-        closing = self.books.closing(account, holding, terms)
+        own = self.backstops.get(holding.market_index) == account.row
+        closing = None if own else self.books.closing(account, holding, terms)
         if closing is not None and self._is_worth_it(holding, terms, closing.lots):
             ways.append(self._against_orders(account, holding, terms, closing))
         taking = self.inventory is not None and not self.memory.is_blocked(
@@ -131,6 +144,19 @@ class _Planner:
                 ways.append(self._with_capital(account, holding, terms, takeover))
         better = [way for way in ways if way.repaired_atoms > 0 or way.lots == abs(holding.size_lots)]
         return [way for way in better if self.memory.is_free(way.action.key, self.now_ms)]
+
+    def _own_backstop(self, account: Account, holding: Holding) -> Way | None:
+        """A market's own backstop closes against orders at any health, all of it, without its liquidation begun."""
+        own = self.backstops.get(holding.market_index) == account.row
+        if not own or holding.market_index not in self.markets or not holding.size_lots or self.books is None:
+            return None
+        terms = backstop_terms(self.state, holding)
+        closing = self.books.closing(account, holding, terms)
+        if closing is None or not self._is_worth_it(holding, terms, closing.lots):
+            return None
+        way = self._against_orders(account, holding, terms, closing)
+        action = dataclasses.replace(way.action, ahead=[])
+        return dataclasses.replace(way, action=action) if self.memory.is_free(action.key, self.now_ms) else None
 
     def _is_worth_it(self, holding: Holding, terms: Terms, lots: int) -> bool:
         """A little is left to grow, unless it is all there is."""
@@ -156,7 +182,7 @@ class _Planner:
         if account.elapsed_ms(self.now_ms) < self.settings.backstop_wait_ms:
             return None
         for holding in sorted(account.holdings, key=lambda one: -one.notional_atoms):
-            backstop = backstop_row(self.state, holding.market_index)
+            backstop = self.backstops.get(holding.market_index)
             if holding.market_index not in self.markets or not holding.size_lots or backstop in (None, account.row):
                 continue
             action = _action("liquidate_to_backstop", account, holding, _place(account, holding))
@@ -178,7 +204,8 @@ class _Planner:
         fund = max(int(state.insurance["balance_atoms"]) - int(state.insurance["tranche_atoms"]), 0)
         stress_bps = int(market["terms"]["stress_move_bps"])
         one = notional_ceil(1, int(state.risk_cache["markets"][holding.market_index]["mark_price_q32"]))
-        budget = max(own.equity_atoms, 0) + min(fund, capped)
+        # A backstop that is under water has spent of the cover already.
+        budget = max(own.equity_atoms + min(fund, capped), 0)
         most = min(budget // max(-(-one * stress_bps // BPS_ONE), 1), int(market["terms"]["position_max_lots"]))
         held = sum(abs(part.size_lots) for part in own.holdings if part.market_index == holding.market_index)
         return int(max(most - held, 0))
@@ -196,6 +223,12 @@ class _Planner:
             self.used = True
 
 
+def _backstops_at_work(state: State) -> list[int]:
+    """Rows of the backstops that hold a position."""
+    basis = state.users["positions"]["basis_lots"]
+    return [row for row in state.backstops() if basis[row].any()]
+
+
 def could_increase(state: State, account: Account) -> bool:
     """Whether counted orders of a side could make one of the positions larger, as stored: what rung 1 takes out."""
     for position in state.users["positions"][account.row]:
@@ -204,18 +237,6 @@ def could_increase(state: State, account: Account) -> bool:
         if (bids and (basis >= 0 or bids > -basis)) or (asks and (basis <= 0 or asks > basis)):
             return True
     return False
-
-
-def backstop_row(state: State, market_index: int) -> int | None:
-    """Row of a market's backstop: the `User` whose authority is the market itself."""
-    key = state.market_keys.get(market_index)
-    if key is None:
-        return None
-    authorities = state.users["authority"]
-    for row in (authorities[:, 0] == key[0]).nonzero()[0]:
-        if bytes(authorities[row]) == key and not int(state.users["sub_id"][row]):
-            return int(row)
-    return None
 
 
 def _place(account: Account, holding: Holding) -> dict[str, Any]:

@@ -26,13 +26,13 @@ def plan(state: State, memory: Memory, settings: SettlerSettings) -> list[Action
     valuation = value(state.users, state.risk_cache, MarginKind.WITHDRAWAL, now_ms)
     positions = state.users["positions"]
     found: list[tuple[int, Action]] = []
-    pools = {int(market["index"]): int(market["pool_atoms"]) for market in state.listed_markets()}
+    listed = {int(market["index"]): market for market in state.listed_markets()}
     for row, place in np.argwhere(positions["market_plus_one"] != 0):
         market, user = int(positions["market_plus_one"][row, place]) - 1, str(Pubkey.from_bytes(state.user_keys[row]))
         key = f"settle:{user}:{market}"
         since_ms = memory.since_done_ms(key, now_ms)
         recent = since_ms is not None and since_ms < settings.interval_ms
-        if recent or memory.is_blocked(key, now_ms) or valuation.status[row] != Status.VALUED or market not in pools:
+        if recent or memory.is_blocked(key, now_ms) or valuation.status[row] != Status.VALUED or market not in listed:
             continue
         position = positions[row, place]
         amount = settle_amount(
@@ -41,10 +41,12 @@ def plan(state: State, memory: Memory, settings: SettlerSettings) -> list[Action
                 realised_atoms=int(position["cash_atoms"]) + int(position["entry_atoms"]),
                 quote_atoms=int(valuation.quote_atoms[row]),
                 debt_room_atoms=0,
-                pool_atoms=pools[market],
+                pool_atoms=int(listed[market]["pool_atoms"]),
             )
         )
-        if abs(amount) >= settings.minimum_atoms:
+        # While a deficit is recorded, only the owner can ask for a profit.
+        owners_choice = amount > 0 and int(listed[market]["deficit_atoms"]) != 0
+        if abs(amount) >= settings.minimum_atoms and not owners_choice:
             found.append(
                 (amount, Action("settle_pnl", key, f"market:{market}", {"market_index": market, "user": user}))
             )

@@ -82,6 +82,7 @@ class State:
         self._versions: dict[bytes, int] = {}
         self._names: dict[bytes, str] = {}
         self._raw: dict[bytes, bytes] = {}
+        self._backstops: dict[int, int] | None = None
         self._columns: RiskColumns | None = None
         self._changed_rows: set[int] = set()
 
@@ -115,6 +116,18 @@ class State:
     def listed_markets(self) -> NDArray[np.void]:
         """Records of the markets that exist, by index."""
         return self.markets[self.market_known]
+
+    def backstops(self) -> dict[int, int]:
+        """Market index by the row of its backstop: the first `User` whose authority is the market itself."""
+        if self._backstops is None:
+            index_of = {key: index for index, key in self.market_keys.items()}
+            words = np.array([int.from_bytes(key[:8], "little") for key in index_of], np.uint64)
+            authorities = self.users["authority"]
+            heads = np.ascontiguousarray(authorities[:, :8]).view("<u8").reshape(-1)
+            rows = np.flatnonzero(np.isin(heads, words) & (self.users["sub_id"] == 0))
+            found = {int(row): index_of.get(authorities[row].tobytes()) for row in rows}
+            self._backstops = {row: index for row, index in found.items() if index is not None}
+        return self._backstops
 
     def liquidations(self) -> Liquidations:
         """Accounts below cancel margin by the risk cache as it is now. There must be one."""
@@ -164,12 +177,15 @@ class State:
         elif name == "Insurance":
             self.insurance = records[-1]
         elif name == "Market":
+            self._backstops = None
             self.market_keys.update(zip(records["index"].tolist(), (change.address for change in batch), strict=True))
             self.markets[records["index"]], self.market_known[records["index"]] = records, True
         elif name == "Collateral":
             self.collaterals[records["index"]], self.collateral_known[records["index"]] = records, True
         elif name == "User":
             rows = [self._row(change.address) for change in batch]
+            if (self._users["authority"][rows] != records["authority"]).any():
+                self._backstops = None
             self._users[rows] = records
             self._changed_rows.update(rows)
         else:
@@ -216,6 +232,7 @@ class State:
             self._users[row] = np.zeros((), USER)
             self._users["orders_epoch"][row] = NO_USER_EPOCH
             self._changed_rows.add(row)
+            self._backstops = None
         else:
             self._orders[row] = np.zeros((), ORDERS)
             self.orders_keys[row] = b""

@@ -217,15 +217,40 @@ def test_the_backstop_takes_what_nobody_takes_as_far_as_it_reaches() -> None:
     assert plan(world)[0].name == "liquidate_to_backstop"
 
 
-def test_a_backstop_is_liquidated_like_anybody_but_never_to_itself() -> None:
+def backstop_world(equity: int, **more: int) -> kw.World:
+    """A backstop with a position in its own market."""
     world = lw.crashed(fund=USD)
-    record = lw.held(lw.DELEVERAGE - 1, number=51)
+    record = lw.held(equity, number=51, **more)
     record["authority"][0] = list(bytes(lw.MARKET_AT))
     world.trader(51, record)
+    return world
+
+
+def test_a_backstop_is_liquidated_like_anybody_but_never_to_itself() -> None:
+    world = backstop_world(lw.DELEVERAGE - 1)
     (action,) = plan(world)
     assert steps(action) == ["liquidate_orders"] and action.arguments["user"] == str(lw.BACKSTOP_USER)
+    lw.liquidator(world)
+    assert steps(plan(backstop_world(lw.DELEVERAGE + 1), RICH)[0]) == ["liquidate_orders"]
+    assert steps(plan(world, RICH)[-1]) == ["liquidate_orders", "liquidate_position"]
+
+
+def test_a_backstop_closes_against_orders_at_any_health() -> None:
+    for equity in (1, lw.MAINTENANCE - 1, 500 * USD):
+        world = backstop_world(equity)
+        world.trader(20, kw.user(number=20), lw.bid(998, LOTS // 2), lw.bid(997, LOTS // 2))
+        found = plan(world)
+        if equity == 1:
+            assert [steps(one) for one in found] == [["liquidate_orders"]], "no fill may leave it below zero"
+            continue
+        (action,) = found
+        assert steps(action) == ["liquidate_with_orders"]
+        assert action.arguments["makers"] == [[str(MAKER), 1]] and action.arguments["size_max_lots"] == LOTS // 2
+    world = backstop_world(500 * USD)
+    record = lw.held(500 * USD)
+    world.trader(1, record)
     world.trader(20, kw.user(number=20), lw.bid())
-    assert plan(world)[0].name == "liquidate_with_orders"
+    assert [one.arguments["user"] for one in plan(world)] == [str(lw.BACKSTOP_USER)], "others only below maintenance"
 
 
 def test_a_market_whose_price_may_not_liquidate_is_left_out() -> None:

@@ -244,6 +244,13 @@ def test_settler_takes_losses_first_and_pays_as_far_as_the_pool_reaches() -> Non
     )
 
 
+def test_settler_leaves_profits_alone_while_a_deficit_is_recorded() -> None:
+    world = settle_world(9_000_000)
+    change_market(world, deficit_atoms=1)
+    planned = settler.plan(world.state(), Memory(), SettlerSettings())
+    assert [action.arguments["user"] for action in planned] == [str(kw.address(1))]
+
+
 def test_settler_leaves_a_position_alone_for_its_interval() -> None:
     state, memory = settle_world(0).state(), Memory()
     (action,) = settler.plan(state, memory, SettlerSettings())
