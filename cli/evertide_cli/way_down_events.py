@@ -1,4 +1,4 @@
-"""What a step of the way down did, for people: the figures of its event in USD and base units."""
+"""What a step of the way down or a settlement did, for people: its event's figures in USD and base units."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ def told(confirmed: Confirmed, market: Market | None = None, decimals: int = 0) 
         "PositionLiquidated": lambda: _position(event, market),
         "LiquidationMatched": lambda: _matched(event, market),
         "CollateralLiquidated": lambda: _collateral(event, decimals),
+        "PnlSettled": lambda: _settled(event),
         "BankruptcyResolved": lambda: _bankruptcy(event, market),
     }
     teller = tellers.get(type(event).__name__)
@@ -60,6 +61,12 @@ def _collateral(event: Any, decimals: int) -> dict[str, Any]:
 
     amount = {"amount": atoms_to_token(event.amount_atoms, decimals), "discount_bps": event.discount_bps}
     return {**amount, **_usd(event, "paid", "equity", "requirement"), "ended": event.ended}
+
+
+def _settled(event: Any) -> dict[str, Any]:
+    from evertide import atoms_to_usdc
+
+    return {"settled_usd": atoms_to_usdc(event.amount_atoms), **_usd(event, "given_up", "deficit")}
 
 
 def _bankruptcy(event: Any, market: Market | None) -> dict[str, Any]:

@@ -154,9 +154,15 @@ class KeeperWrites(Writing):
         """Accrue interest on debts."""
         return await self.send([build.accrue_debt(program_id=self.program_id)])
 
-    async def settle_pnl(self, market_index: int, user: Pubkey) -> Confirmed:
-        """Settle a position against its market's pool; `settled_atoms` reads the amount from the result."""
-        return await self.send([build.settle_pnl(market_index=market_index, user=user, program_id=self.program_id)])
+    async def settle_pnl(self, market_index: int, user: Pubkey, *, authority: Keypair | None = None) -> Confirmed:
+        """Settle a position against its market's pool; `settled_atoms` reads the amount from the result.
+
+        While the market has a recorded deficit, a profit is paid only to an owner who asks for it as `authority`: the
+        part that the pool backs, and the rest is given up (`PnlSettled.given_up_atoms`).
+        """
+        owner = None if authority is None else authority.pubkey()
+        step = build.settle_pnl(market_index=market_index, user=user, authority=owner, program_id=self.program_id)
+        return await self.send([step], signers=[] if authority is None else [authority])
 
     async def touch_position(self, market_index: int, user: Pubkey) -> Confirmed:
         """Fold a position to the present index of its side."""

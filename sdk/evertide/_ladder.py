@@ -29,6 +29,7 @@ from .math import (
     position_value,
     requirement,
     shortage,
+    signed_value_floor,
 )
 
 
@@ -174,10 +175,17 @@ class LiquidationView:
     def fees(self, lots: int | None = None) -> LiquidationFees:
         """Fees of liquidating so many lots now (default: all that are open), atoms, rounded down.
 
-        Raises `UnitOutOfRange` beyond the lots that are open.
+        Together at most the equity that is left once the lots are gone. Raises `UnitOutOfRange` beyond the lots that
+        are open.
         """
-        notional_atoms = notional_floor(self._lots(lots), self.price_q32)
-        return liquidation_fees(notional_atoms, self.liquidator_fee_bps, self.insurance_fee_bps, self.equity_atoms)
+        taken = self._lots(lots)
+        sign, price = (1 if self.size_lots > 0 else -1), self.price_q32
+        # Two values rounded down may be an atom less than their sum rounded down.
+        kept = signed_value_floor(self.size_lots - sign * taken, price)
+        left_atoms = self.equity_atoms - signed_value_floor(self.size_lots, price) + kept
+        left_atoms += notional_floor(taken, price) if sign > 0 else -notional_ceil(taken, price)
+        notional_atoms = notional_floor(taken, price)
+        return liquidation_fees(notional_atoms, self.liquidator_fee_bps, self.insurance_fee_bps, left_atoms)
 
     def profit_atoms(
         self, lots: int | None = None, *, exit_price_q32: int, exit_fee_ppm: int = 0, cost_atoms: int = 0

@@ -95,7 +95,11 @@ def test_a_trade_from_deposit_to_withdrawal(console: Console) -> None:
     console.ok("order place BTC-PERP buy 0.005 --price 46000 --taker-phase-s 0 --reduce-only", "trader 2")
     assert console.ok("keeper match", "keeper")["confirmed"] == 1
     console.ok("keeper accrue BTC-PERP", "keeper")
-    console.ok("position settle BTC-PERP")
+    foreign = "position settle BTC-PERP --take-backed-part --authority " + authority(console, "trader 2")
+    assert console.refused(foreign)["name"] == "NotAuthority"
+    settled = console.ok("position settle BTC-PERP --take-backed-part")
+    assert Decimal(settled["settled_usd"]) != 0
+    assert (Decimal(settled["given_up_usd"]), Decimal(settled["deficit_usd"])) == (0, 0)
     console.ok("position settle BTC-PERP --authority " + authority(console, "trader 2"), "keeper")
     console.price()
     console.ok("account withdraw 500")

@@ -69,8 +69,9 @@ async def leveraged(
     client = world.client
     await move_price(world, usd, sol=100)
     row = (await client.risk_cache()).markets[0]
-    if abs(row.twap_price_q32 - row.mark_price_q32) * 1_000 > row.mark_price_q32:
-        # New risk is judged at the worse of the two.
+    tripped = (await client.market(0)).cooldown_until_ms > await client.chain_time_ms()
+    if tripped or abs(row.twap_price_q32 - row.mark_price_q32) * 1_000 > row.mark_price_q32:
+        # New risk is judged at the worse of the two, and a tripped breaker takes resting orders alone.
         await stay(world, 600)
     other = await world.trader(f"{name}-other", usdc=100_000)
     key, user = await world.trader(name, usdc=usdc, sol=sol)

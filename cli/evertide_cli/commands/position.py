@@ -9,12 +9,19 @@ import typer
 from evertide_cli.app import group, settings_of
 from evertide_cli.output import show, table, watch
 from evertide_cli.session import Session, run, symbol_of
+from evertide_cli.way_down_events import told
 
 if TYPE_CHECKING:
     from evertide import Market, Position, PositionView
 
 app = group("Positions: list, fold, settle.")
 
+TAKE = typer.Option(
+    False,
+    "--take-backed-part",
+    help="One's own account only: while the market has a recorded deficit, take the part of a profit that its pool "
+    "backs and give up the rest.",
+)
 OWNER = typer.Option(None, "--authority", help="Whose positions (base58); default: the keypair's.")
 
 
@@ -68,15 +75,16 @@ def position_row(view: PositionView, position: Position, market: Market) -> dict
 
 
 @app.command("settle")
-def settle(context: typer.Context, market: str, owner: str = OWNER) -> None:
+def settle(context: typer.Context, market: str, owner: str = OWNER, take_backed_part: bool = TAKE) -> None:
     """Settle one position's profit or loss against its market's pool. Anyone may."""
 
     async def body(session: Session) -> None:
         from evertide import instructions
 
         listed = await session.market(market)
-        step = instructions.settle_pnl(market_index=listed.index, user=session.user_of(owner))
-        await session.submit("settle_pnl", [step], market=symbol_of(listed))
+        asking = session.keypair.pubkey() if take_backed_part else None
+        step = instructions.settle_pnl(market_index=listed.index, user=session.user_of(owner), authority=asking)
+        await session.submit("settle_pnl", [step], told=told, market=symbol_of(listed))
 
     run(context, body, sign=True)
 

@@ -146,8 +146,8 @@ def settle_pnl(
 ) -> Instruction:
     """Move a position's loss into the market's pool, or its profit out of it, as far as the pool reaches.
 
-    While the market's deficit is open, a profit is paid only with `authority`, the owner, who signs: the part of it that
-    the pool backs; the rest is given up against the deficit.
+    While the market's deficit is open, a profit is paid only with `authority`, the owner, who signs: the part of it
+    that the pool backs; the rest is given up against the deficit.
     """
     accounts: dict[str, Pubkey | None] = {
         "market": market_address(market_index, program_id),

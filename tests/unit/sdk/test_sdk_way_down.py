@@ -192,6 +192,11 @@ def test_what_is_open_rises_with_time_and_fees_stay_within_equity() -> None:
     assert (thin.fees().liquidator_atoms, thin.fees().insurance_atoms) == (1_000_000, 0)
     with pytest.raises(UnitOutOfRange, match="greatest value 9000"):
         thin.fees(9_001)
+    # At a third of an atom a lot, closing 5 of 7 lots in two roundings costs an atom that the fees may not take.
+    odd = replace(thin, size_lots=7, open_lots=7, price_q32=(1 << 32) * 10**6 // 3, liquidator_fee_bps=10_000)
+    assert odd.equity_atoms == 1_000_000
+    assert odd.fees(7).liquidator_atoms == 1_000_000
+    assert odd.fees(5).liquidator_atoms == 999_999
 
 
 @pytest.mark.parametrize(
