@@ -36,9 +36,15 @@ class Health:
 
     keepers: dict[str, KeeperHealth] = field(default_factory=dict)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    accounts_below: int = 0
+    """Accounts below maintenance margin, as the liquidator last saw them."""
+    liquidation_since_ms: int | None = None
+    """When the oldest liquidation under way began, in chain time."""
     _actions: Counter = field(init=False)
     _confirmed_age: Gauge = field(init=False)
     _waiting: Gauge = field(init=False)
+    _below: Gauge = field(init=False)
+    _oldest: Gauge = field(init=False)
 
     def __post_init__(self) -> None:
         self._actions = Counter(
@@ -56,6 +62,9 @@ class Health:
         self._waiting = Gauge(
             "evertide_keeper_waiting_ms", "Chain time that planned work has waited", ["keeper"], registry=self.registry
         )
+        below, oldest = "Accounts below maintenance margin", "Age of the oldest liquidation under way; 0 without any"
+        self._below = Gauge("evertide_accounts_below_maintenance", below, registry=self.registry)
+        self._oldest = Gauge("evertide_oldest_liquidation_ms", oldest, registry=self.registry)
 
     def of(self, keeper: str) -> KeeperHealth:
         """The record of one keeper, made on first use."""
@@ -84,6 +93,13 @@ class Health:
             record.failed += 1
             record.last_error = error
 
+    def note_accounts(self, below: int, since_ms: int | None) -> None:
+        """So many accounts are below maintenance margin; the oldest liquidation under way began at `since_ms`."""
+        self.accounts_below, self.liquidation_since_ms = below, since_ms
+
+    def _liquidation_ms(self, now_ms: int) -> int | None:
+        return None if self.liquidation_since_ms is None else max(now_ms - self.liquidation_since_ms, 0)
+
     def note_trouble(self, keeper: str, error: str) -> None:
         """A step could not be made at all."""
         self.of(keeper).last_error = error
@@ -104,7 +120,13 @@ class Health:
                 "waiting_ms": waiting_ms,
                 "last_error": record.last_error,
             }
-        return {"healthy": all(entry["healthy"] for entry in keepers.values()), "now_ms": now_ms, "keepers": keepers}
+        return {
+            "healthy": all(entry["healthy"] for entry in keepers.values()),
+            "now_ms": now_ms,
+            "accounts_below_maintenance": self.accounts_below,
+            "oldest_liquidation_ms": self._liquidation_ms(now_ms),
+            "keepers": keepers,
+        }
 
     def metrics(self, now_ms: int) -> bytes:
         """Prometheus text."""
@@ -112,4 +134,6 @@ class Health:
             age_ms = -1 if record.last_confirmed_ms is None else now_ms - record.last_confirmed_ms
             self._confirmed_age.labels(name).set(age_ms)
             self._waiting.labels(name).set(0 if record.waiting_since_ms is None else now_ms - record.waiting_since_ms)
+        self._below.set(self.accounts_below)
+        self._oldest.set(self._liquidation_ms(now_ms) or 0)
         return generate_latest(self.registry)

@@ -10,7 +10,7 @@ from typing import Any
 
 from evertide import OracleKind
 
-from . import accrual, bankruptcy, collateral, liquidator, mark, matcher, oracle, settler
+from . import accrual, bankruptcy, collateral, ladder, liquidator, mark, matcher, oracle, settler
 from .actions import Action
 from .memory import Memory
 from .settings import (
@@ -28,6 +28,7 @@ from .spine import Blame, Spine
 from .state import State
 
 Plan = Callable[[State, Memory, Any], list[Action]]
+Waiting = Callable[[State], tuple[int, int | None]]
 
 PYTH_LEVEL_AT, PYTH_FULL, PYTH_PUBLISH_AT = 40, 1, 93
 SWITCHBOARD_LENGTH, SWITCHBOARD_UPDATED_AT = 3208, 2216
@@ -52,11 +53,13 @@ def own_key(action: Action, error: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """What makes a keeper: its plan, its default settings, whom it blames for a failure."""
+    """What makes a keeper: its plan, its default settings, whom it blames for a failure, what it leaves waiting."""
 
     plan: Plan
     settings: Any
     blame: Blame = own_key
+    waiting: Waiting | None = None
+    """How many accounts wait for it, and since when the oldest does (unix ms)."""
 
 
 KINDS: dict[str, Kind] = {
@@ -65,7 +68,7 @@ KINDS: dict[str, Kind] = {
     "mark": Kind(mark.plan, MarkSettings()),
     "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed),
     "settler": Kind(settler.plan, SettlerSettings()),
-    "liquidator": Kind(liquidator.plan, LiquidatorSettings(), liquidator.blamed),
+    "liquidator": Kind(liquidator.plan, LiquidatorSettings(), liquidator.blamed, ladder.waiting),
     "collateral": Kind(collateral.plan, CollateralSettings()),
     "bankruptcy": Kind(bankruptcy.plan, BankruptcySettings()),
 }
@@ -82,6 +85,7 @@ class Keeper:
         self.memory = Memory()
         self._plan = kind.plan
         self._blame = kind.blame
+        self._waiting = kind.waiting
         self._turn = asyncio.Lock()
 
     def plan(self) -> list[Action]:
@@ -101,6 +105,8 @@ class Keeper:
                 if self.spine.journal is not None and actions:
                     self.spine.journal.plan(self.name, actions)
                 now_ms = self.spine.state.time.unix_ms
+                if self._waiting is not None:
+                    self.spine.health.note_accounts(*self._waiting(self.spine.state))
                 self.spine.health.note_step(self.name, len(actions), self.memory.is_waiting(now_ms), now_ms)
             results = await self.spine.execute(self.name, actions, self.memory, self._blame)
         errors = tuple(result.error for result in results if result.error is not None)

@@ -99,6 +99,15 @@ def bankrupt(state: State, most: int) -> list[int]:
     return list(dict.fromkeys(rows))
 
 
+def waiting(state: State) -> tuple[int, int | None]:
+    """Accounts below maintenance margin, and unix ms at which the oldest liquidation under way began; None: none."""
+    if state.risk_cache is None or not len(state.users):
+        return 0, None
+    rows = state.liquidations().at_least(Rung.MAINTENANCE)
+    starts = state.users["liquidation_start_ms"][rows]
+    return len(rows), min((int(start) for start in starts if start), default=None)
+
+
 def accounts(state: State, rows: Iterable[int]) -> list[Account]:
     """The ladders of some rows, in the order given; rows that cannot be valued are left out."""
     chosen = np.fromiter(rows, np.int64)

@@ -149,6 +149,34 @@ async def test_two_keepers_that_race_fill_once(world: World) -> None:
     assert [(await keepers["matcher"].step()).planned for keepers in (first, second)] == [0, 0]
 
 
+async def test_two_keepers_that_race_down_the_ladder_act_once(world: World) -> None:
+    """F-19: beginning, ending and resolving; whoever comes second is refused by a typed error and goes on."""
+    _, first, prices = staff(world)
+    _, second, more_prices = staff(world)
+    await tick(world, first)
+    maker = await world.trader("down-maker", usdc=80_000)
+    victim = await world.trader("down-victim", usdc=2_100)
+    await order(world, maker, "ask", 40_000, "2", time_in_force=TimeInForce.POST_ONLY)
+    await rest(world, 1)
+    await order(world, victim, "bid", 40_000, "2", taker_phase_s=0)
+    await rest(world, 1)
+    assert (await first["matcher"].step()).confirmed == 1
+    refused: list[str] = []
+    for usd, keeper in ((39_100, "liquidator"), (40_000, "liquidator"), (38_600, "bankruptcy")):
+        for source in (prices, more_prices):
+            source.set({"BTC-PERP": usd * USD})
+        await tick(world, first)
+        await first["accrual"].step()
+        reports = await asyncio.gather(first[keeper].step(), second[keeper].step())
+        assert [report.planned for report in reports] == [1, 1], usd
+        assert sorted(report.confirmed for report in reports) == [0, 1], [report.errors for report in reports]
+        refused += [type(error).__name__ for report in reports for error in report.errors]
+        assert [(await one[keeper].step()).failed for one in (first, second)] == [0, 0]
+    assert set(refused) <= {"LiquidationUnderWay", "AccountHealthy", "OrderNotFound", "UserSolvent"}, refused
+    gone = await world.client.user(victim[1])
+    assert gone.liquidation_start_ms == 0 and not any(position.basis_lots for position in gone.positions)
+
+
 async def test_the_runner_matches_within_four_slots_of_400_ms_and_serves_its_health(
     world: World, tmp_path: Path
 ) -> None:

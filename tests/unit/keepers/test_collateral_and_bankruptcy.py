@@ -282,3 +282,16 @@ async def test_a_way_down_replays_bit_for_bit(tmp_path: Path) -> None:
     broken = text.replace('"size_max_lots":', '"size_max_lots":1', 1)
     path.write_text(broken)
     assert len(replay(path).differences) == 1
+
+
+async def test_health_tells_who_waits_and_for_how_long() -> None:
+    world = lw.crashed()
+    world.trader(1, lw.held(lw.MAINTENANCE - 1, started_ms=9_000))
+    world.trader(2, lw.held(lw.MAINTENANCE - 1, number=2, started_ms=5_000))
+    world.trader(3, lw.held(lw.MAINTENANCE, number=3))
+    spine = Spine(Client(world))  # type: ignore[arg-type]
+    await build_keepers(spine, ["liquidator"])["liquidator"].step()
+    report = spine.health.report(spine.state.time.unix_ms)
+    assert (report["accounts_below_maintenance"], report["oldest_liquidation_ms"]) == (2, 9_000)
+    metrics = spine.health.metrics(spine.state.time.unix_ms).decode()
+    assert "evertide_accounts_below_maintenance 2.0" in metrics and "evertide_oldest_liquidation_ms 9000.0" in metrics
