@@ -1,8 +1,9 @@
 //! What must hold of all accounts together, after whatever happened: nothing made, nothing lost, every count right.
 
 use evertide_math::{
-    index::{dropped_value, fold, Folded, SideIndex, Snapshot},
-    Lots, PriceQ32,
+    index::{dropped_value, fold, Folded, SideIndex, Snapshot, DROPPED_BITS},
+    mark::clamp_to_radius,
+    Bps, Lots, PriceQ32,
 };
 use serde_json::Value;
 use solana_account::ReadableAccount;
@@ -18,7 +19,9 @@ use crate::{
 };
 
 /// Atoms that rounding may leave in a pool for every position that was ever folded or closed, generously.
-const ROUNDINGS: i128 = 500;
+const ROUNDINGS: i128 = 5_000;
+/// Lots, 16 fractional bits, that rounding may leave or take on a side.
+const FRACTIONS: i128 = 1 << 12;
 
 /// A side of a market as the math knows it.
 pub fn side_index(market: &Market, side: usize) -> SideIndex {
@@ -42,10 +45,19 @@ pub fn fold_of(position: &Position, market: &Market) -> Folded {
     fold(&snapshot, &index).expect("every stored position folds")
 }
 
-/// Signed lots and cash in atoms of a stored position after folding, the dropped fraction closed at the mark's TWAP.
+/// The price at which the program closes what has no counterparty: the mark inside its radius around the index.
+pub fn closing_price(market: &Market) -> PriceQ32 {
+    let (mark, index) = (PriceQ32::new(market.mark_price_q32), PriceQ32::new(market.index_price_q32));
+    let radius = Bps::new(u32::from(market.terms.mark_radius_bps)).expect("a radius");
+    clamp_to_radius(mark.expect("a mark"), index.expect("an index"), radius).expect("a price")
+}
+
+/// Signed lots and cash in atoms of a stored position after folding, the dropped fraction closed at mark.
 pub fn folded(position: &Position, market: &Market) -> (i64, i64) {
-    let result = fold_of(position, market);
-    let price = PriceQ32::new(market.mark_twap_q32).expect("a TWAP");
+    if position.basis_lots == 0 {
+        return (0, position.cash_atoms);
+    }
+    let (result, price) = (fold_of(position, market), closing_price(market));
     let basis = Lots::new(position.basis_lots).expect("lots within the guard");
     let dropped = dropped_value(basis, result.dropped_q16, price).expect("a value");
     (result.size.get(), position.cash_atoms + result.cash_delta.get() + dropped.get())
@@ -132,17 +144,15 @@ impl World {
 /// What the positions of a market add up to.
 #[derive(Default)]
 struct Sums {
-    /// Folded sizes per side.
-    sides: [u64; 2],
+    /// Folded sizes per side with the fractions that folding would drop, 16 fractional bits.
+    sides_q16: [i128; 2],
     /// Stored positions per side of the running epoch, and of the one before.
     counts: [u32; 2],
     stale: [u32; 2],
     stored_cash: i64,
-    /// Folded cash and sizes at the mark's TWAP.
+    /// Folded cash and sizes at mark.
     owed: i128,
     open: u32,
-    /// Positions whose next fold drops a fraction.
-    unfolded: [u64; 2],
 }
 
 fn sums(market: &Market, users: &[(Address, User)]) -> Sums {
@@ -153,15 +163,17 @@ fn sums(market: &Market, users: &[(Address, User)]) -> Sums {
         }
         sum.stored_cash += position.cash_atoms;
         sum.open += u32::from(position.bankruptcy == Bankruptcy::Open as u8);
-        let side = usize::from(position.basis_lots < 0);
-        if position.basis_lots != 0 {
-            let counts = if position.epoch == market.epoch[side] { &mut sum.counts } else { &mut sum.stale };
-            counts[side] += 1;
-            sum.unfolded[side] += u64::from(fold_of(&position, market).dropped_q16 != 0);
+        if position.basis_lots == 0 {
+            sum.owed += i128::from(position.cash_atoms);
+            continue;
         }
+        let side = usize::from(position.basis_lots < 0);
+        let counts = if position.epoch == market.epoch[side] { &mut sum.counts } else { &mut sum.stale };
+        counts[side] += 1;
         let (size, cash) = folded(&position, market);
-        sum.sides[side] += size.unsigned_abs();
-        sum.owed += i128::from(cash) + i128::from(value_at(size, market.mark_twap_q32));
+        let dropped = fold_of(&position, market).dropped_q16;
+        sum.sides_q16[side] += (i128::from(size.unsigned_abs()) << DROPPED_BITS) + i128::from(dropped);
+        sum.owed += i128::from(cash) + i128::from(value_at(size, closing_price(market).get()));
     }
     sum
 }
@@ -175,18 +187,21 @@ fn assert_market(market: &Market, users: &[(Address, User)]) {
     assert_eq!(market.latch, u8::from(sum.open != 0), "the latch of market {index} against its open bankruptcies");
     assert!(market.pending_insurance_atoms <= market.pending_fees_atoms, "insurance fees beyond all fees in {index}");
     assert_eq!(market.open_interest_lots[0], market.open_interest_lots[1], "I-05: open interest of market {index}");
-    let mut naked = 0;
     for side in 0..2 {
-        let dust = market.open_interest_lots[side].checked_sub(sum.sides[side]);
-        let dust = dust.unwrap_or_else(|| panic!("I-05: side {side} of market {index} holds more than is open"));
-        let most = market.dust_lots[side] + sum.unfolded[side];
-        assert!(dust <= most, "I-05: {dust} lots of dust on side {side} of market {index}, at most {most}");
-        naked += dust;
+        let open = i128::from(market.open_interest_lots[side]) << DROPPED_BITS;
+        let rest = open - sum.sides_q16[side] - i128::from(market.dropped_q16[side]);
+        // Every fold and every change of A is known to a fraction of 2^-16 or better.
+        assert!(
+            (-FRACTIONS..=FRACTIONS).contains(&rest),
+            "I-05: {rest} / 2^16 lots too many open on {side} of {index}"
+        );
     }
     let backed = i128::from(market.pool_atoms) + i128::from(market.deficit_atoms);
     let gap = backed - sum.owed - i128::from(market.pending_fees_atoms);
-    // Lots without a counterparty were closed at the TWAP of their time, which may be a fifth away from this one.
-    let loose = i128::from(naked) * i128::from(market.mark_twap_q32 >> 32) / 5;
+    // What was dropped on one side and is not closed on the other was closed at the mark of its time, which may be a fifth
+    // away from this one.
+    let naked = i128::from(market.dropped_q16[0].max(market.dropped_q16[1]));
+    let loose = ((naked * i128::from(market.mark_price_q32 >> 32)) >> DROPPED_BITS) / 5;
     let range = -loose..=loose + ROUNDINGS;
     assert!(range.contains(&gap), "I-15: pool + deficit - claims - fees of market {index} is {gap}, due {range:?}");
 }

@@ -164,6 +164,19 @@ impl World {
         self.cancel_orders(trader, &CancelArgs { by: 4, ..CancelArgs::default() })
     }
 
+    /// settle_pnl signed by the owner, who alone is paid a profit while the market's deficit is open.
+    pub fn settle_own_pnl(&self, trader: &Trader, index: u16) -> Call {
+        let accounts = [
+            ("market", market(index)),
+            ("risk_cache", risk_cache()),
+            ("exchange", exchange()),
+            ("user", trader.user),
+            ("quote", collateral(0)),
+            ("authority", trader.authority),
+        ];
+        Call::new("settle_pnl", &[], &accounts)
+    }
+
     pub fn view_health(&self, user: Address) -> Call {
         Call::new("view_health", &[], &[("user", user), ("risk_cache", risk_cache())])
     }

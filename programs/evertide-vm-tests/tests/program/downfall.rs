@@ -26,6 +26,7 @@ pub const BANKRUPT: u64 = 44_000;
 pub const LOTS: i64 = 1_900;
 
 /// A world with alice on her way down, bob on the other side, and carol who liquidates.
+#[derive(Clone)]
 pub struct Downfall {
     pub world: World,
     pub alice: Trader,

@@ -8,6 +8,8 @@ use evertide_vm_tests::runner::{filters, run, Case};
 
 mod accruals;
 mod attacks;
+mod attacks_way_down;
+mod bankruptcies;
 mod cancel_orders;
 mod compute;
 mod compute_page;
@@ -62,9 +64,11 @@ fn all() -> Vec<Case> {
         liquidate_with_orders::tests(),
         liquidate_collateral::tests(),
         resolve_bankruptcy::tests(),
+        bankruptcies::tests(),
         compute::tests(),
         security::tests(),
         attacks::tests(),
+        attacks_way_down::tests(),
     ]
     .concat()
 }
