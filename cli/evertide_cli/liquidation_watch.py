@@ -87,10 +87,13 @@ def _entry(account: Account, symbols: dict[int, str], now_ms: int) -> dict[str, 
 
 def draw(view: dict[str, Any]) -> RenderableType:
     """One row for each account, the worst first; how many stand at each margin above them."""
+    from rich.console import Group
+    from rich.text import Text
+
     counts = "  ".join(f"{rung} {count}" for rung, count in view["below"].items())
-    title = (
+    head = (
         f"slot {view['slot']}  accounts {view['accounts_total']}  in liquidation {view['in_liquidation']}\n"
         f"below each margin: {counts}"
     )
     rows = [{**entry, "markets": " ".join(entry["markets"])} for entry in view["accounts"]]
-    return table(rows, title)
+    return Group(Text(head), table(rows) if rows else Text("nobody is below cancel margin"))
