@@ -317,6 +317,10 @@ pub struct MarketAccrued {
     pub epoch: [u32; 2],
     /// Open interest of each side after: folding dust that nobody holds is gone.
     pub open_interest_lots: [u64; 2],
+    /// After: what the price took of fractions that the market held is waived here, and recorded beyond.
+    pub pending_fees_atoms: u64,
+    pub pending_insurance_atoms: u64,
+    pub deficit_atoms: u64,
 }
 
 /// Sequence of the quote asset.

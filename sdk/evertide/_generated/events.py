@@ -441,6 +441,9 @@ class MarketAccrued(Wire):
         ('time_ms', 'i64'),
         ('epoch', ("array", 'u32', 2)),
         ('open_interest_lots', ("array", 'u64', 2)),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
     )
     sequence: int
     market_index: int
@@ -460,6 +463,10 @@ class MarketAccrued(Wire):
     epoch: tuple[int, ...]
     #: Open interest of each side after: folding dust that nobody holds is gone.
     open_interest_lots: tuple[int, ...]
+    #: After: what the price took of fractions that the market held is waived here, and recorded beyond.
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+    deficit_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

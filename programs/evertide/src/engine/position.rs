@@ -117,8 +117,9 @@ pub fn fold_position(position: &mut Position, market: &mut Market) -> Result<Fol
         position.entry_atoms = remaining_entry(entry, folded.size, before).or_refuse()?.get();
     }
     if folded.dropped_q16 != 0 {
-        let dropped = market.dropped_q16[side].checked_add(u64::from(folded.dropped_q16)).or_refuse()?;
-        market.dropped_q16[side] = dropped;
+        // A short's fraction was rounded up: the sum must not pass what the side's open interest holds in excess.
+        let exact = folded.dropped_q16.saturating_sub(u32::from(side == 1));
+        market.dropped_q16[side] = market.dropped_q16[side].checked_add(u64::from(exact)).or_refuse()?;
         market.dust_lots[side] = market.dust_lots[side].checked_add(1).or_refuse()?;
     }
     if position.epoch != index.epoch {
@@ -139,6 +140,9 @@ pub fn add_cash(position: &mut Position, market: &mut Market, amount_atoms: i64)
 }
 
 /// What of the pool belongs to nobody, atoms. Exact while no position is open: claims are stored, not folded.
+///
+/// It is below zero when the price moved against fractions of lots that the market held: fees not yet collected bear
+/// that, and a recorded deficit what they cannot.
 #[inline(never)]
 pub fn count_dust(market: &mut Market) -> Result<()> {
     if market.open_interest_lots != [0; 2] || market.position_count != [0; 2] || market.stale_count != [0; 2] {
@@ -147,7 +151,14 @@ pub fn count_dust(market: &mut Market) -> Result<()> {
     let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
     let backed = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
     let backed = i64::try_from(backed).map_err(|_| EvertideError::Overflow)?;
-    market.dust_atoms = backed.checked_sub(owed).or_refuse()?;
+    let dust = backed.checked_sub(owed).or_refuse()?;
+    market.dust_atoms = dust.max(0);
+    let missing = dust.min(0).unsigned_abs();
+    let waived = missing.min(market.pending_fees_atoms);
+    market.pending_fees_atoms = market.pending_fees_atoms.checked_sub(waived).or_refuse()?;
+    market.pending_insurance_atoms = market.pending_insurance_atoms.min(market.pending_fees_atoms);
+    let rest = missing.checked_sub(waived).or_refuse()?;
+    market.deficit_atoms = market.deficit_atoms.checked_add(rest).or_refuse()?;
     Ok(())
 }
 

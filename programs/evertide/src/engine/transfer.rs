@@ -63,12 +63,14 @@ pub fn move_lots(
         .moved(from.basis_lots, given.holding.size.get())?
         .moved(to.basis_lots, taken.holding.size.get())?;
     interest.store(market);
-    // Two floors may be an atom less than one: the fees must not take that atom too.
+    // Two floors may be an atom less than one: the fees must not take that atom too, and where there is no equity at
+    // all whoever takes the lots pays it.
     let worth = |held: &Holding| position_value(held.size, held.cash, price).or_refuse();
     let lost = worth(&before)?.minus(worth(&given.holding)?).or_refuse()?;
     let left = Atoms::new(equity).or_refuse()?.minus(lost).or_refuse()?;
     let notional = notional_floor(lots, price).or_refuse()?;
-    let charged = fees(notional, rates.liquidator, rates.insurance, left).or_refuse()?;
+    let mut charged = fees(notional, rates.liquidator, rates.insurance, left).or_refuse()?;
+    charged.liquidator = charged.liquidator.plus(left.min(Atoms::ZERO)).or_refuse()?;
     let both = charged.liquidator.plus(charged.insurance).or_refuse()?;
     fill::write(from, market, &given, both.get())?;
     fill::write(to, market, &taken, charged.liquidator.negate().get())?;

@@ -60,6 +60,9 @@ pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
         time_ms: now.ms,
         epoch: market.epoch,
         open_interest_lots: market.open_interest_lots,
+        pending_fees_atoms: market.pending_fees_atoms,
+        pending_insurance_atoms: market.pending_insurance_atoms,
+        deficit_atoms: market.deficit_atoms,
     };
     emit_cpi!(event);
     Ok(())
