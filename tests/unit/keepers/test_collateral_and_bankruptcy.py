@@ -15,6 +15,7 @@ from ladder_world import BUYER, LOTS, USD, VICTIM
 from test_spine import Client, ended_by
 
 from evertide import PROGRAM_ID
+from evertide._transaction import budget, message, unsigned_wire
 from evertide.errors import AccountHealthy, UserSolvent
 from evertide_keepers import Spine, bankruptcy, build_keepers, collateral, replay
 from evertide_keepers.actions import Action, build
@@ -295,3 +296,20 @@ async def test_health_tells_who_waits_and_for_how_long() -> None:
     assert (report["accounts_below_maintenance"], report["oldest_liquidation_ms"]) == (2, 9_000)
     metrics = spine.health.metrics(spine.state.time.unix_ms).decode()
     assert "evertide_accounts_below_maintenance 2.0" in metrics and "evertide_oldest_liquidation_ms 9000.0" in metrics
+
+
+def test_the_largest_transactions_fit() -> None:
+    """1,232 bytes with signature, fee and compute limit: a beginning with 8 makers, a bankruptcy with 8 collaterals."""
+    user, buyer = str(kw.address(1)), str(kw.address(2))
+    begin = ["liquidate_orders", {"user": user}]
+    makers = [[str(kw.address(300 + number)), 2**40] for number in range(8)]
+    place = {"market_index": 0, "user": user, "size_max_lots": 2**40}
+    sale = {"liquidator": buyer, "user": user, "amount_max_atoms": 2**60}
+    sales = [["liquidate_collateral", {**sale, "collateral_index": index}] for index in range(1, 9)]
+    for action in (
+        Action("liquidate_with_orders", "", "", {**place, "makers": makers, "keeper_user": buyer}, [begin]),
+        Action("resolve_bankruptcy", "", "", {"user": user, "market_index": 9}, [begin, *sales]),
+    ):
+        steps = [*budget(1_400_000, 1), *build(action, kw.address(77), PROGRAM_ID)]
+        wire = unsigned_wire(message(kw.address(77), steps, str(kw.address(88)), ()))
+        assert len(wire) <= 1_232
