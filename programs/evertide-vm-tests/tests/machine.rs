@@ -1,7 +1,7 @@
 //! The state machine over seeds that once failed and over fresh sequences.
 //!
-//! `EVERTIDE_SEQUENCES` sets how many fresh sequences are run (default: as many as fit into 60 s), `EVERTIDE_SEED` where
-//! they start, `EVERTIDE_STEPS` how long each is.
+//! `EVERTIDE_SEQUENCES` sets how many fresh sequences are run (default: as many as fit into 60 s, and 150 at least),
+//! `EVERTIDE_SEED` where they start, `EVERTIDE_STEPS` how long each is.
 
 use std::{
     collections::BTreeMap,
@@ -22,13 +22,34 @@ use evertide_vm_tests::{
 const DEFAULT_STEPS: usize = 120;
 const DEFAULT_TIME: Duration = Duration::from_secs(60);
 
+/// Fewest sequences of a run whose length is not given; runs shorter than this are not judged by what they reach.
+const FEWEST: u64 = 150;
+/// Of a thousand sequences at least so many resolve a bankruptcy before the exit; a quarter of them does.
+const BANKRUPTCIES_PER_MILLE: u64 = 50;
+
 /// What every run of some length reaches, or the machine has gone blind.
-const NEEDED: [&str; 9] = [
+const NEEDED: [&str; 25] = [
+    "LiquidateCollateral: ok",
+    "LiquidateOrders: ok",
+    "LiquidatePosition: ok",
+    "LiquidateToBackstop: ok",
+    "LiquidateWithOrders: ok",
     "Match: ok",
     "Modify: ok",
     "Place: InitialMarginTooLow (6300)",
+    "ResolveBankruptcy: ok",
+    "ResolveBankruptcy: UserSolvent (6806)",
+    "Seen: a bankruptcy opened",
+    "Seen: a bankruptcy resolved",
     "Seen: a debt",
+    "Seen: a latch",
+    "Seen: a later epoch",
+    "Seen: a recorded deficit",
+    "Seen: deleveraged at a bankruptcy price",
+    "Seen: folding dust",
     "Seen: funding",
+    "Seen: insurance paid",
+    "Seen: the tranche paid",
     "Settle: ok",
     "Touch: ok",
     "UpdateMark: ok",
@@ -64,7 +85,7 @@ fn fresh_sequences_keep_every_invariant() {
     let first = setting("EVERTIDE_SEED").unwrap_or(1);
     let count = setting("EVERTIDE_SEQUENCES");
     let length = setting("EVERTIDE_STEPS").map_or(DEFAULT_STEPS, |steps| steps as usize);
-    let (next, failed) = (AtomicU64::new(0), AtomicBool::new(false));
+    let (next, finished, failed) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let outcomes: Mutex<BTreeMap<String, u64>> = Mutex::default();
     let start = Instant::now();
     let loud = std::panic::take_hook();
@@ -73,13 +94,14 @@ fn fresh_sequences_keep_every_invariant() {
         for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
             scope.spawn(|| loop {
                 let at = next.fetch_add(1, Ordering::Relaxed);
-                let done = count.map_or(start.elapsed() > DEFAULT_TIME, |count| at >= count);
+                let done = count.map_or(at >= FEWEST && start.elapsed() > DEFAULT_TIME, |count| at >= count);
                 if done || failed.load(Ordering::Relaxed) {
                     break;
                 }
                 let steps = sequence_of(first + at, length);
                 match run_steps(&steps) {
                     Ok(machine) => {
+                        finished.fetch_add(1, Ordering::Relaxed);
                         let mut all = outcomes.lock().expect("no panic inside");
                         machine
                             .outcomes
@@ -95,13 +117,19 @@ fn fresh_sequences_keep_every_invariant() {
         }
     });
     std::panic::set_hook(loud);
-    let sequences = next.load(Ordering::Relaxed);
+    let sequences = finished.load(Ordering::Relaxed);
     println!("{sequences} sequences of {length} steps in {:.1} s", start.elapsed().as_secs_f64());
     let outcomes = outcomes.into_inner().expect("no panic inside");
     outcomes.iter().for_each(|(name, times)| println!("{times:>9}  {name}"));
     assert!(!failed.load(Ordering::Relaxed), "a sequence failed; see above");
-    for needed in NEEDED {
-        assert!(outcomes.contains_key(needed), "no sequence reached {needed}");
+    let bankrupt = outcomes.get("Sequences: with a resolved bankruptcy").copied().unwrap_or(0);
+    println!("{bankrupt} of {sequences} sequences resolved a bankruptcy before the exit");
+    if sequences >= FEWEST {
+        for needed in NEEDED {
+            assert!(outcomes.contains_key(needed), "no sequence reached {needed}");
+        }
+        let due = sequences * BANKRUPTCIES_PER_MILLE / 1_000;
+        assert!(bankrupt >= due, "{bankrupt} of {sequences} sequences resolved a bankruptcy, {due} are due");
     }
 }
 

@@ -103,16 +103,25 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::TimeWarp | Rule::CreateUser | Rule::Whale => &[],
         Rule::LiquidateOrders => &["AccountHealthy", "OrderNotFound", "LiquidationUnderWay"],
         Rule::LiquidatePosition => LIQUIDATOR,
-        Rule::LiquidateWithOrders => {
-            &["AmountZero", "NothingFilled", "PriceOutsideBand", "MakerPriorityViolated", "MakerCountOutOfRange"]
-        }
+        Rule::LiquidateWithOrders => &[
+            "AmountZero",
+            "NothingFilled",
+            "PriceOutsideBand",
+            "MakerPriorityViolated",
+            "MakerCountOutOfRange",
+            "HealthNotImproved",
+        ],
         Rule::LiquidateToBackstop => &["BackstopFull", "NotBackstopOfMarket"],
         Rule::LiquidateCollateral => {
             &["DebtWithinGrace", "NothingToCure", "LiquidatorQuoteTooLow", "InsufficientBalance"]
         }
-        Rule::ResolveBankruptcy => {
-            &["UserSolvent", "CollateralRemains", "BankruptcyMarketWrong", "LiquidationNotStarted", "OracleValidityForbids"]
-        }
+        Rule::ResolveBankruptcy => &[
+            "UserSolvent",
+            "CollateralRemains",
+            "BankruptcyMarketWrong",
+            "LiquidationNotStarted",
+            "OracleValidityForbids",
+        ],
     }
 }
 

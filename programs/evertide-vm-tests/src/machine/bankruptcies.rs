@@ -23,6 +23,12 @@ fn market_room(world: &World, market: &Market) -> i128 {
     (i128::from(fund.balance_atoms) - i128::from(fund.tranche_atoms)).min(day).max(0)
 }
 
+/// Whether so much of a side is dropped fractions that the next step closes them on the other side.
+fn closes_dropped(market: &Market) -> bool {
+    let open = market.open_interest_lots[0];
+    (0..2).any(|side| market.dropped_q16[side] >> 16 >= (open >> 12).max(1))
+}
+
 impl Machine {
     /// The world after the market's funding and mark are up to date, as an instruction that renews them first sees it.
     pub(super) fn renewed(&self, market_index: u16) -> World {
@@ -41,7 +47,7 @@ impl Machine {
         if deleveraged != 0 {
             self.note("Seen: deleveraged at the backstop");
         }
-        if market.accrued_ms != before.now_ms() {
+        if market.accrued_ms != before.now_ms() || closes_dropped(&market) {
             return;
         }
         let case = Case::of(before, &before.user(&self.traders[row]), market_index);
@@ -55,7 +61,7 @@ impl Machine {
         let stress = ceil(lot * i128::from(market.terms.stress_move_bps), 10_000).max(1);
         let own = folded_user(&before.user(&self.traders[taker]), &market);
         let held = i128::from(rung_of(before, &own, market_index).size_lots.unsigned_abs());
-        let means = standing(before, &own).equity.max(0) + market_room(before, &market);
+        let means = (standing(before, &own).equity + market_room(before, &market)).max(0);
         if lots != 0 {
             assert!((held + lots) * stress <= means, "I-13: the backstop took more than {means} carry: {event}");
         }
@@ -76,7 +82,11 @@ impl Machine {
         let state = position.map_or(0, |position| position.bankruptcy);
         if number(event, "step") == 0 {
             self.note("Seen: a latch taken back");
-            assert!(was.equity >= 0 && state == Bankruptcy::Open as u8, "a bankruptcy closed at {}: {event}", was.equity);
+            assert!(
+                was.equity >= 0 && state == Bankruptcy::Open as u8,
+                "a bankruptcy closed at {}: {event}",
+                was.equity
+            );
             return;
         }
         assert!(was.equity < 0, "I-13: a bankruptcy at equity {}: {event}", was.equity);
@@ -181,7 +191,7 @@ impl Machine {
         let against = i128::from(old.open_interest_lots[side]);
         let mark = before.cache().markets[usize::from(market_index)].mark_price_q32;
         let sign = -i128::from(closed_side.signum());
-        // A fraction of a lot, in parts of 2^16, closes at the average of the mark, and the rest at the price.
+        // A fraction of a lot, in parts of 2^16, closes at the mark, and the rest at the price.
         let away = |price: u64| (i128::from(price) - i128::from(mark)).abs() >> 32;
         let slack = away(closing_price(&old)) + away(price_q32) + i128::from(mark >> 47) + 4;
         for other in self.existing().into_iter().filter(|other| *other != row && !is_backstop(*other)) {

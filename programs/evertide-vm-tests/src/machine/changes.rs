@@ -33,6 +33,7 @@ impl Moved {
         match name {
             "PnlSettled" => {
                 self.pools[at] -= number(event, "amount_atoms");
+                self.deficits[at] -= number(event, "given_up_atoms");
                 self.name(event, "user");
             }
             "FeesCollected" => {

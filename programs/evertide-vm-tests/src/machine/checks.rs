@@ -13,8 +13,7 @@ impl Machine {
     /// All invariants.
     pub(super) fn check(&mut self) {
         let markets = self.markets();
-        let users: Vec<(usize, User)> =
-            self.existing().into_iter().map(|row| (row, self.user(row))).collect();
+        let users: Vec<(usize, User)> = self.existing().into_iter().map(|row| (row, self.user(row))).collect();
         self.note_drops(&markets);
         self.check_changes(&markets, &users);
         self.check_conservation(&markets, &users);

@@ -5,12 +5,12 @@
 //!
 //! * no market has open interest, a position or an open bankruptcy, and its pool and recorded deficit are exactly the
 //!   claims that are left, pending fees and counted dust;
-//! * without a recorded deficit no claim is left, and every account closes;
-//! * with one, whoever has a claim left was paid by the part that the pool backs, once, and has taken out all of its
-//!   balance and collateral; only the claim keeps its account open, until fees have repaid the deficit;
+//! * owners take the backed part of their profits and give up the rest against a recorded deficit, so that every account
+//!   closes; only where the market's own fractions of lots lost money (negative dust) a claim of at most that is left,
+//!   and keeps its account, empty otherwise, open; a backstop's profit waits until fees have repaid the deficit;
 //! * the vault holds the fund, the pools, counted dust and interest.
 
-use super::{is_backstop, Machine, Rule, MARKETS};
+use super::{is_backstop, Machine, Rule, MARKETS, TRADERS};
 use crate::{
     args::OrderArgs,
     call::Call,
@@ -43,16 +43,16 @@ impl Machine {
             self.clear_limits(market_index, &rows);
         }
         self.close_everything(&rows);
-        self.settle_all();
+        self.settle_all(false);
         self.cure_debts(&rows);
         self.wind_down();
-        self.settle_all();
+        self.settle_all(false);
         for market_index in 0..MARKETS {
             // Fees repay what is recorded, and the backstop's own profit goes to the fund.
             let call = self.world.collect_fees(market_index);
             self.acting(Rule::CollectFees, |machine| machine.attempt(&call));
         }
-        self.settle_all();
+        self.settle_all(true);
         self.refresh_all(1);
         self.check();
         for &row in &rows {
@@ -121,7 +121,7 @@ impl Machine {
 
     fn close_positions(&mut self, market_index: u16, rows: &[usize]) {
         let price_ticks = ticks(usize::from(market_index), self.prices[usize::from(market_index)]);
-        for _ in 0..rows.len() * rows.len() {
+        for _ in 0..2 * rows.len() * rows.len() {
             let sizes = self.sizes(market_index, rows);
             let long = sizes.iter().find(|(_, size)| *size > 0);
             let short = sizes.iter().find(|(_, size)| *size < 0);
@@ -136,6 +136,12 @@ impl Machine {
             };
             let maker = self.place_one(&seller, reduce(true, TimeInForce::GoodTillCancelled));
             self.refresh_all(1);
+            // An accrual may have closed lots of a side against fractions that folding dropped on the other.
+            if self.size_of(long, market_index) < lots as i64 || self.size_of(short, market_index) > -(lots as i64) {
+                let call = self.world.cancel_all(&seller);
+                self.must(&call);
+                continue;
+            }
             let taker = self.place_one(&buyer, reduce(false, TimeInForce::ImmediateOrCancel));
             let call = self.world.match_orders(market_index, &buyer, taker, &[(&seller, maker)]);
             self.must(&call);
@@ -143,7 +149,7 @@ impl Machine {
     }
 
     /// Losers first, then winners, then once more for those whom the pool could not pay in full.
-    fn settle_all(&mut self) {
+    fn settle_all(&mut self, by_owners: bool) {
         let rows = self.existing();
         for _ in 0..3 {
             for market_index in 0..MARKETS {
@@ -153,7 +159,11 @@ impl Machine {
                 let mut order: Vec<(i64, usize)> = rows.iter().map(|row| (cash(row), *row)).collect();
                 order.sort_unstable();
                 for (_, row) in order.into_iter().filter(|(cash, _)| *cash != 0) {
-                    let call = self.world.settle_pnl(market_index, self.traders[row].user);
+                    let call = if by_owners && !is_backstop(row) {
+                        self.world.settle_own_pnl(&self.traders[row], market_index)
+                    } else {
+                        self.world.settle_pnl(market_index, self.traders[row].user)
+                    };
                     self.must(&call);
                 }
             }
@@ -165,8 +175,8 @@ impl Machine {
         let mut claims = false;
         for index in 0..MARKETS {
             let cash = self.world.position(&trader, index).map_or(0, |position| position.cash_atoms);
-            let deficit = self.world.market(index).deficit_atoms;
-            assert!(cash == 0 || (cash > 0 && deficit > 0), "I-21: {row} keeps {cash} in market {index}");
+            let market = self.world.market(index);
+            assert!(cash == 0 || (cash > 0 && market.dust_atoms < 0), "I-21: {row} keeps {cash} in market {index}");
             claims |= cash != 0;
         }
         let user = self.world.user(&trader);
@@ -179,7 +189,7 @@ impl Machine {
             assert!(self.take_out(row, 1, sol), "I-21: {row} cannot withdraw its SOL");
         }
         if claims {
-            self.note("Seen: an account left with a claim on a deficit");
+            self.note("Seen: an account left with a claim on a short pool");
             return;
         }
         let call = self.world.close_user(&trader);
@@ -205,7 +215,11 @@ impl Machine {
             let backed = market.pool_atoms as i64 + market.deficit_atoms as i64;
             let rest = backed - market.pending_fees_atoms as i64 - market.claims_atoms;
             assert!(market.claims_atoms >= 0, "I-21: somebody still owes market {index}");
-            assert!(market.claims_atoms == 0 || market.deficit_atoms > 0, "I-21: claims on market {index} are left");
+            let row = TRADERS + usize::from(index);
+            let own = self.world.position(&self.traders[row], index).map_or(0, |position| position.cash_atoms);
+            assert!(own == 0 || market.deficit_atoms != 0 || market.dust_atoms < 0, "I-21: the backstop keeps {own}");
+            let (left, lost) = (market.claims_atoms - own, (-market.dust_atoms).max(0));
+            assert!(left <= lost, "I-21: claims of {left} on market {index} are left, where fractions lost {lost}");
             assert_eq!(market.dust_atoms, rest, "I-21: the dust of market {index} is not counted");
             let lots = (self.drops[usize::from(index)] * self.highest[usize::from(index)]) as i64;
             let most = self.roundings as i64 + lots;

@@ -1,13 +1,14 @@
 //! The way down at the exit: whoever is in trouble is liquidated to the end, by an account that buys what is left.
 
 use super::{
+    book::Quote,
     is_backstop,
     ladder::{folded, rung_of, standing},
     Flow, Machine, Rule, MARKETS, TRADERS,
 };
 use crate::{
-    terms::{PRICES, USD},
-    traders::Trader,
+    terms::{ticks, PRICES, USD},
+    traders::{post_only, Trader},
 };
 
 /// What the buyer at the exit brings.
@@ -89,8 +90,8 @@ impl Machine {
             if rung_of(&self.world, &self.user(row), market_index).size_lots == 0 {
                 continue;
             }
-            let taken =
-                self.acting(Rule::LiquidatePosition, |machine| machine.take_position(row, market_index, house, u64::MAX));
+            let taken = self
+                .acting(Rule::LiquidatePosition, |machine| machine.take_position(row, market_index, house, u64::MAX));
             if taken {
                 return;
             }
@@ -116,9 +117,8 @@ impl Machine {
             assert!(sold, "I-21: collateral of a bankrupt account cannot be sold");
             return;
         }
-        let done = (0..MARKETS).any(|market_index| {
-            self.acting(Rule::ResolveBankruptcy, |machine| machine.resolve(row, market_index))
-        });
+        let done = (0..MARKETS)
+            .any(|market_index| self.acting(Rule::ResolveBankruptcy, |machine| machine.resolve(row, market_index)));
         assert!(done, "I-21: a bankruptcy of {row} cannot be resolved: {:?}", standing(&self.world, &self.user(row)));
     }
 
@@ -135,20 +135,29 @@ impl Machine {
         self.check();
     }
 
-    /// A backstop that is well keeps its position until the price turns against it: then the buyer takes it over.
+    /// A backstop closes against orders at any health: the buyer offers all of it at the index.
     pub(super) fn close_backstop(&mut self, market_index: u16) {
-        let row = TRADERS + usize::from(market_index);
-        let at = usize::from(market_index);
+        let (row, house) = (TRADERS + usize::from(market_index), self.house());
         for _ in 0..ROUNDS {
             let size = self.size_of(row, market_index);
             if size == 0 {
                 return;
             }
-            let percent = if size > 0 { 99 } else { 101 };
-            let next = self.prices[at] * percent / 100;
-            assert!(next > PRICES[at] / 100 && next < PRICES[at] * 50, "I-21: the backstop of {market_index} is stuck");
-            self.prices[at] = next;
-            self.settle_prices();
+            self.refresh_all(1);
+            let at = usize::from(market_index);
+            let price_ticks = ticks(at, self.prices[at]);
+            let order = post_only(market_index, size < 0, price_ticks, size.unsigned_abs());
+            let call = self.world.place_orders(&self.traders[house], &[order]);
+            self.must(&call);
+            self.world.advance_slots(1);
+            let makers: Vec<Quote> =
+                self.quotes(market_index).into_iter().filter(|quote| quote.owner == house).collect();
+            self.acting(Rule::LiquidateWithOrders, |machine| {
+                machine.close_with_orders(row, market_index, &makers, u64::MAX, 1);
+            });
+            let call = self.world.cancel_all(&self.traders[house]);
+            drop(self.world.send(&call));
+            self.check();
             self.wind_down();
         }
         panic!("I-21: the backstop of market {market_index} did not close");

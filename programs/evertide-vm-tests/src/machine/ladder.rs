@@ -5,6 +5,7 @@ use evertide_math::{
     debt::balance_with_interest,
     index::{dropped_value, fold, fold_cached, Folded, SideIndex, Snapshot},
     margin::{ladder_ratio, MarginTiers, Tier},
+    mark::clamp_to_radius,
     Atoms, Bps, CollateralPriceQ48, Lots, PriceQ32,
 };
 
@@ -112,13 +113,15 @@ pub fn fold_result(position: &Position, market: &Market) -> Folded {
     fold(&snapshot(position), &side_index(market, side_of(position.basis_lots))).expect("every stored position folds")
 }
 
-/// Price at which lots close that have nobody against them: the mark's 5-minute average.
+/// Price at which lots close that have nobody against them: the mark inside its radius around the index.
 pub fn closing_price(market: &Market) -> u64 {
-    if market.mark_twap_q32 == 0 {
-        market.index_price_q32
-    } else {
-        market.mark_twap_q32
+    if market.mark_price_q32 == 0 || market.index_price_q32 == 0 {
+        return market.index_price_q32;
     }
+    let price = |value: u64| PriceQ32::new(value).expect("a price within the guard");
+    let radius = Bps::new(u32::from(market.terms.mark_radius_bps)).expect("a radius");
+    let clamped = clamp_to_radius(price(market.mark_price_q32), price(market.index_price_q32), radius);
+    clamped.expect("a price inside the radius").get()
 }
 
 /// Size and cash of a position after folding against its market.
@@ -139,8 +142,7 @@ pub fn folded_user(user: &User, market: &Market) -> User {
     let side = side_of(position.basis_lots);
     let (size, cash) = folded(position, market);
     (position.basis_lots, position.cash_atoms) = (size, cash);
-    (position.a_snapshot, position.j_snapshot, position.epoch) =
-        (market.a[side], market.j[side], market.epoch[side]);
+    (position.a_snapshot, position.j_snapshot, position.epoch) = (market.a[side], market.j[side], market.epoch[side]);
     folded_user
 }
 
@@ -157,8 +159,7 @@ pub fn rung(position: &Position, row: &MarketRow) -> (Rung, MarginTiers) {
     let (a, epoch) = (row.a[side], row.epoch[side]);
     let index = SideIndex { a, j: row.j[side].get(), j_previous: row.j_previous[side].get(), epoch };
     let result = fold_cached(&snapshot(position), &index).expect("every stored position folds against its row");
-    let price = if row.twap_price_q32 == 0 { row.mark_price_q32 } else { row.twap_price_q32 };
-    let (size_lots, cash) = with_dropped(position, &result, price);
+    let (size_lots, cash) = with_dropped(position, &result, row.mark_price_q32);
     let notional = notional_up(size_lots, row.mark_price_q32);
     let ratio = ladder_ratio(size_ratio(&tiers, notional), 5_000).expect("a ratio").get();
     let part = Rung {
@@ -204,9 +205,8 @@ pub fn standing(world: &World, user: &User) -> Standing {
         }
         if part.notional != 0 {
             let size = size_ratio(&tiers, part.notional);
-            let demand = |bps: u32| {
-                ceil(part.notional * i128::from(ladder_ratio(size, bps).expect("a ratio").get()), 10_000)
-            };
+            let demand =
+                |bps: u32| ceil(part.notional * i128::from(ladder_ratio(size, bps).expect("a ratio").get()), 10_000);
             sum.notional += part.notional;
             sum.cancel += demand(7_500);
             sum.maintenance += part.maintenance;
@@ -232,10 +232,7 @@ fn collateral_worth(row: &CollateralRow, amount_atoms: u64, now_ms: i64) -> i128
     let full = Bps::new(u32::from(row.weight_maintenance_bps)).expect("a weight");
     let least = Bps::new(full.get() / 2).expect("half of it");
     let scale = u64::from(row.scale_thousand_usd) * 1_000_000_000;
-    let weight = if scale == 0 {
-        full
-    } else {
-        scaled_weight(full, least, worth.magnitude(), scale).expect("a weight between")
-    };
+    let weight =
+        if scale == 0 { full } else { scaled_weight(full, least, worth.magnitude(), scale).expect("a weight between") };
     weighted_collateral(worth, weight).expect("a weighted value").get().into()
 }

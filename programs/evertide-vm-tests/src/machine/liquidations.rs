@@ -6,14 +6,20 @@ use serde_json::Value;
 
 use super::{
     book::Quote,
-    ladder::{ceil, collateral_price_q48, folded_user, notional_down, notional_up, rung_of, standing, Rung, Standing},
+    ladder::{
+        ceil, collateral_price_q48, folded_user, notional_down, notional_up, rung_of, standing, value_down, Rung,
+        Standing,
+    },
     matches::{holding, number, text},
-    Machine,
+    Machine, TRADERS,
 };
 use crate::{
     state::{order_flags, Order, TimeInForce, User},
     world::World,
 };
+
+/// Taker fee of the first tier.
+const TAKER_TENTH_BPS: i128 = 35;
 
 /// The account before a step, its position in the step's market folded.
 pub(super) struct Case {
@@ -23,6 +29,7 @@ pub(super) struct Case {
     pub mark_q32: u64,
     /// Liquidator's and insurance fee now, bps.
     pub fees_bps: [i128; 2],
+    base_bps: i128,
     pub elapsed_ms: i128,
 }
 
@@ -37,10 +44,17 @@ impl Case {
             standing: standing(before, &user),
             rung: rung_of(before, &user, market_index),
             mark_q32: before.cache().markets[usize::from(market_index)].mark_price_q32,
+            base_bps: base,
             fees_bps: [risen, i128::from(market.terms.insurance_fee_bps)],
             elapsed_ms,
             user,
         }
+    }
+
+    /// A backstop that closes against orders pays no fee of a liquidation, whatever its age; its limit is the base fee's.
+    fn make_ordinary(&mut self) {
+        assert!(self.standing.equity >= 0, "I-11: a backstop closed below zero");
+        self.fees_bps = [self.base_bps, 0];
     }
 
     /// Lots open to liquidation now, by the design's formula.
@@ -84,7 +98,7 @@ impl Case {
     pub(super) fn check_after(&self, world: &World, user: &User, market_index: u16, gained: i128, event: &Value) {
         let after = standing(world, user);
         let left = rung_of(world, user, market_index);
-        assert!(after.equity >= -1, "I-11: a liquidation left {} of equity: {event}", after.equity);
+        assert!(after.equity >= 0, "I-11: a liquidation left {} of equity: {event}", after.equity);
         let better = after.excess() > self.standing.excess();
         assert!(left.size_lots == 0 || better, "I-11: health did not improve: {event}");
         if left.size_lots != 0 && left.maintenance_bps == self.rung.maintenance_bps {
@@ -164,9 +178,13 @@ impl Machine {
         let plain = notional_down(lots, price);
         let [fee, insurance] =
             ["liquidator_fee_atoms", "insurance_fee_atoms"].map(|key| i128::from(number(event, key)));
-        let most = (plain * case.fees_bps[0] / 10_000).min(case.standing.equity);
+        // What is left of the equity once the lots are gone: two floors may be an atom less than one.
+        let (whole, kept) = (case.rung.size_lots, case.rung.size_lots - lots);
+        let split = value_down(whole, price) - value_down(kept, price) - worth(lots);
+        let equity = case.standing.equity - split;
+        let most = (plain * case.fees_bps[0] / 10_000).min(equity);
         assert_eq!(fee, most, "I-11: the liquidator's fee: {event}");
-        let rest = (plain * case.fees_bps[1] / 10_000).min(case.standing.equity - fee);
+        let rest = (plain * case.fees_bps[1] / 10_000).min(equity - fee);
         assert_eq!(insurance, rest, "I-11: the insurance fee: {event}");
         let (size, cash) = holding(&self.world, &self.traders[row], market_index);
         let (had, held) = (case.rung.size_lots, holding(before, &self.traders[row], market_index).1);
@@ -186,8 +204,14 @@ impl Machine {
 
     pub(super) fn check_liquidation_matched(&mut self, before: &World, row: usize, event: &Value) {
         let market_index = number(event, "market_index") as u16;
-        let case = Case::of(before, &before.user(&self.traders[row]), market_index);
-        case.check_open(event);
+        let mut case = Case::of(before, &before.user(&self.traders[row]), market_index);
+        let ordinary = row == TRADERS + usize::from(market_index);
+        if ordinary {
+            self.note("Seen: a backstop closed against orders");
+            case.make_ordinary();
+        } else {
+            case.check_open(event);
+        }
         let market = before.market(market_index);
         let ask = case.rung.size_lots > 0;
         assert_eq!(event["ask"].as_bool(), Some(ask), "I-11: closed the wrong way: {event}");
@@ -202,12 +226,14 @@ impl Machine {
             last_rank = Some(maker.rank());
             let part = number(fill, "size_lots") * number(fill, "price_ticks") * tick_value;
             let fee = number(fill, "taker_fee_atoms");
-            assert!(i128::from(fee) <= i128::from(part) * case.fees_bps[0] / 10_000 + 1, "I-11: the fee: {event}");
+            let rate = if ordinary { TAKER_TENTH_BPS } else { case.fees_bps[0] * 10 };
+            assert!(i128::from(fee) <= i128::from(part) * rate / 100_000 + 1, "I-11: the fee: {event}");
             lots += number(fill, "size_lots");
             notional += part;
             fees += fee;
         }
-        assert!(i128::from(lots) <= case.open_lots(), "I-11: more than is open: {event}");
+        let open = if ordinary { case.rung.size_lots.unsigned_abs().into() } else { case.open_lots() };
+        assert!(i128::from(lots) <= open, "I-11: more than is open: {event}");
         let insurance = number(event, "insurance_fee_atoms");
         let most = i128::from(notional) * case.fees_bps[1] / 10_000;
         assert!(i128::from(insurance) <= most, "I-11: the insurance fee: {event}");
@@ -220,6 +246,10 @@ impl Machine {
         let at_mark = notional_down(lots, case.mark_q32);
         let better = i128::from(sign) * (i128::from(notional) - at_mark);
         let saved = at_mark * (case.fees_bps[0] + case.fees_bps[1]) / 10_000 - i128::from(fees + insurance);
+        if ordinary {
+            assert!(standing(&self.world, &self.user(row)).equity >= 0, "I-11: a backstop closed below zero: {event}");
+            return;
+        }
         case.check_after(&self.world, &self.user(row), market_index, better + saved + 2, event);
     }
 
@@ -272,11 +302,20 @@ impl Machine {
         assert_eq!(i128::from(now.quote_atoms), was.quote + paid, "I-11: the seller's quote: {event}");
         assert_eq!(tokens(&old) - tokens(&now), amount, "I-11: the seller's tokens: {event}");
         let (had, has) = (before.user(&self.traders[buyer]), self.user(buyer));
-        assert_eq!(i128::from(has.quote_atoms), standing(before, &had).quote - paid, "I-11: the buyer's quote: {event}");
+        assert_eq!(
+            i128::from(has.quote_atoms),
+            standing(before, &had).quote - paid,
+            "I-11: the buyer's quote: {event}"
+        );
         assert_eq!(tokens(&has) - tokens(&had), amount, "I-11: the buyer's tokens: {event}");
         assert!(has.quote_atoms >= 0, "I-11: the buyer owes: {event}");
         let after = standing(&self.world, &now);
-        assert!(after.equity >= was.equity, "I-11: a sale lowered equity from {} to {}: {event}", was.equity, after.equity);
+        assert!(
+            after.equity >= was.equity,
+            "I-11: a sale lowered equity from {} to {}: {event}",
+            was.equity,
+            after.equity
+        );
     }
 
     /// The account that an event names.

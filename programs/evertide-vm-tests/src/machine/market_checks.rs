@@ -17,8 +17,9 @@ struct Sums {
     /// Positions of the present and of the epoch before, by side, as stored.
     held: [u32; 2],
     stale: [u32; 2],
-    /// Positions that would drop a fraction of a lot if they were folded now, by side.
+    /// Positions that would drop a fraction of a lot if they were folded now, and those fractions in parts of 2^16.
     pending: [u64; 2],
+    pending_q16: [u64; 2],
     /// Cash after folding, and as stored.
     cash: i128,
     stored: i64,
@@ -36,7 +37,9 @@ impl Sums {
         }
         let side = side_of(position.basis_lots);
         self.lots[side] += size.unsigned_abs();
-        self.pending[side] += u64::from(fold_result(position, market).dropped_q16 != 0);
+        let dropped = u64::from(fold_result(position, market).dropped_q16);
+        self.pending[side] += u64::from(dropped != 0);
+        self.pending_q16[side] += dropped;
         if position.epoch == market.epoch[side] {
             self.held[side] += 1;
         } else {
@@ -64,9 +67,9 @@ impl Machine {
     /// I-04, I-05, I-06, I-07, I-15 and the latch.
     ///
     /// Without deleveraging sizes cancel and open interest is what is held. With it, open interest is still equal on both
-    /// sides and moves by what is closed, and the folded sizes of a side fall short of it by less than a lot for each
-    /// fold that dropped a fraction, and for the roundings of A together: that gap belongs to the market. What the pool
-    /// owes is exact but for roundings, and for what those lots are worth.
+    /// sides, and the folded sizes of a side fall short of it by the fractions of lots that folding dropped (counted, and
+    /// those that folding now would drop), to the roundings of those fractions and one lot for the roundings of A. That
+    /// gap belongs to the market. What the pool owes is exact but for roundings, and for what such lots are worth.
     pub(super) fn check_market(&self, market: &Market, users: &[(usize, User)]) {
         let index = market.index;
         let mut sums = Sums::default();
@@ -78,10 +81,12 @@ impl Machine {
         let [long, short] = market.open_interest_lots;
         assert_eq!(long, short, "I-04: open interest of market {index} differs by side");
         for side in 0..2 {
-            let whole = market.a[side] == WHOLE && market.dust_lots[side] == 0 && sums.pending[side] == 0;
-            let gap = i128::from(market.open_interest_lots[side]) - i128::from(sums.lots[side]);
-            let most = if whole { 0 } else { i128::from(market.dust_lots[side] + sums.pending[side]) + 1 };
-            assert!((0..=most).contains(&gap), "I-05: open interest of market {index} less held is {gap} of {most}");
+            let folds = i128::from(self.drops[usize::from(index)] + sums.pending[side]);
+            let gap = (i128::from(market.open_interest_lots[side]) - i128::from(sums.lots[side])) << 16;
+            let dropped = i128::from(market.dropped_q16[side] + sums.pending_q16[side]);
+            let exact = market.a[side] == WHOLE && dropped == 0;
+            let range = if exact { 0..=0 } else { dropped - folds..=dropped + folds + (1 << 16) };
+            assert!(range.contains(&gap), "I-05: open interest of market {index} less held is {gap} of {range:?}");
         }
         assert_eq!(sums.held, market.position_count, "I-07: number of positions of market {index}");
         assert_eq!(sums.stale, market.stale_count, "I-07: positions of an epoch before in market {index}");

@@ -82,7 +82,14 @@ impl Machine {
         self.check_state_matches(owner, market_index, event);
     }
 
-    pub(super) fn check_fill(&self, before: &World, market_index: u16, taker: &Quote, fill: &Value, tick_value: i64) -> Quote {
+    pub(super) fn check_fill(
+        &self,
+        before: &World,
+        market_index: u16,
+        taker: &Quote,
+        fill: &Value,
+        tick_value: i64,
+    ) -> Quote {
         let owner = self.row_of(text(fill, "maker"));
         assert_ne!(owner, taker.owner, "I-16: a user traded with itself: {fill}");
         let trader = &self.traders[owner];

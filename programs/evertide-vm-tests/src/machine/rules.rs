@@ -1,6 +1,6 @@
 //! What each rule does with its dice.
 
-use super::{book::Quote, ladder::folded, Machine, Rule, Step, MARKETS, TRADERS};
+use super::{book::Quote, is_backstop, ladder::folded, Machine, Rule, Step, MARKETS, TRADERS};
 use crate::{
     args::{CancelArgs, OrderArgs},
     exchange::Target,
@@ -263,10 +263,17 @@ impl Machine {
     fn settle(&mut self, row: usize, dice: [u32; 4]) {
         let loser = if dice[2] & 1 == 0 { None } else { self.greatest_loser() };
         let (row, market_index) = loser.unwrap_or((row, (dice[1] % u32::from(MARKETS)) as u16));
-        let call = self.world.settle_pnl(market_index, self.traders[row].user);
+        let trader = &self.traders[row];
+        // The owner signs now and then: while a deficit is open, only so is a profit paid.
+        let signed = (dice[2] >> 4).is_multiple_of(3) && !is_backstop(row);
+        let call = if signed {
+            self.world.settle_own_pnl(trader, market_index)
+        } else {
+            self.world.settle_pnl(market_index, trader.user)
+        };
         let before = self.world.clone();
         if let Some(outcome) = self.attempt(&call) {
-            self.check_settlement(&before, row, market_index, &outcome);
+            self.check_settlement(&before, row, market_index, signed, &outcome);
         }
     }
 
@@ -302,7 +309,7 @@ impl Machine {
                 self.note("Seen: a stranded position closed");
                 let value = super::ladder::value_down(size, super::ladder::closing_price(&market)) as i64;
                 assert_eq!(closed, size.unsigned_abs(), "closed otherwise than whole: {event}");
-                assert_eq!(event["cash_atoms"].as_i64(), Some(cash + value), "not closed at the mark's TWAP: {event}");
+                assert_eq!(event["cash_atoms"].as_i64(), Some(cash + value), "not closed at the mark: {event}");
             }
         }
     }

@@ -10,7 +10,7 @@ use super::{
     Machine,
 };
 use crate::{
-    state::{Market, Position},
+    state::Market,
     terms::{exchange_terms, sol_terms, USD},
     world::{Outcome, World},
 };
@@ -21,7 +21,14 @@ const DEBT_SHARE_BPS: i128 = 2_000;
 const USER_DEBT_MAX: i128 = 100_000 * USD as i128;
 
 impl Machine {
-    pub(super) fn check_settlement(&self, before: &World, row: usize, market_index: u16, outcome: &Outcome) {
+    pub(super) fn check_settlement(
+        &self,
+        before: &World,
+        row: usize,
+        market_index: u16,
+        signed: bool,
+        outcome: &Outcome,
+    ) {
         let event = outcome.event("PnlSettled");
         let amount = event["amount_atoms"].as_i64().expect("an amount");
         let trader = &self.traders[row];
@@ -37,7 +44,7 @@ impl Machine {
             assert!(amount as u64 <= market.pool_atoms, "I-09: more than the pool was paid: {event}");
             let mark = before.cache().markets[usize::from(market_index)].mark_price_q32;
             let worth = (i128::from(cash) + value_down(size, mark)).min(i128::from(realised));
-            self.check_pro_rata(&position, &market, amount, worth, &event);
+            check_pro_rata(&market, amount, worth, signed, &event);
             return;
         }
         let owed = -i128::from(event["quote_atoms"].as_i64().expect("a balance").min(0));
@@ -56,15 +63,19 @@ impl Machine {
         let all = i128::from(event["debt_atoms"].as_u64().expect("a sum"));
         assert!(all <= cap, "debts grew to {all} beyond the exchange's cap of {cap}: {event}");
     }
+}
 
-    /// While a deficit is open a profit is paid by the part of all claims that the pool backs, once in each episode.
-    fn check_pro_rata(&self, position: &Position, market: &Market, amount: i64, worth: i128, event: &Value) {
-        let (pool, deficit) = (i128::from(market.pool_atoms), i128::from(market.deficit_atoms));
-        if deficit == 0 {
-            return;
-        }
-        assert_ne!(position.deficit_episode, (market.deficit_episode as u8).max(1), "I-14: paid twice: {event}");
-        let most = worth.min(pool + deficit) * pool / (pool + deficit);
-        assert!(i128::from(amount) <= most, "I-14: {amount} paid where {most} is backed: {event}");
+/// While a deficit is open a profit is paid to an owner who asks, by the part of all claims that the pool backs; the
+/// rest of the claim is given up against the deficit.
+fn check_pro_rata(market: &Market, amount: i64, worth: i128, signed: bool, event: &Value) {
+    let given_up = i128::from(event["given_up_atoms"].as_i64().expect("an amount"));
+    let (pool, deficit) = (i128::from(market.pool_atoms), i128::from(market.deficit_atoms));
+    if deficit == 0 {
+        assert_eq!(given_up, 0, "I-14: a claim was given up without a deficit: {event}");
+        return;
     }
+    assert!(signed, "I-14: a profit was paid out of a short pool unasked: {event}");
+    let claim = i128::from(amount) + given_up;
+    assert!(claim <= worth, "I-09: a claim of {claim} where {worth} is there: {event}");
+    assert_eq!(i128::from(amount), claim * pool / (pool + deficit), "I-14: not the backed part: {event}");
 }

@@ -80,8 +80,7 @@ impl Machine {
     pub(super) fn crash(&mut self, dice: [u32; 4]) {
         let index = dice[0] as usize % PRICES.len();
         let step = self.prices[index] * (500 + u64::from(dice[1] % 2_501)) / 10_000;
-        let moved =
-            if dice[2].is_multiple_of(3) { self.prices[index] + step } else { self.prices[index] - step };
+        let moved = if dice[2].is_multiple_of(3) { self.prices[index] + step } else { self.prices[index] - step };
         let squeezed = if one_in(dice[2], 8, 3) { None } else { self.squeeze(dice[0], dice[1]) };
         let (index, moved) = squeezed.unwrap_or((index, moved));
         self.prices[index] = moved.clamp(PRICES[index] * 30 / 100, PRICES[index] * 3);
@@ -140,6 +139,24 @@ impl Machine {
         }
     }
 
+    /// The price turns against somebody who is well, to where 2 to 98 % of the maintenance requirement is left, after the
+    /// averages have come near enough for a liquidation to be allowed.
+    fn trouble(&mut self, row: usize, market_index: u16, die: u32) {
+        let user = self.user(row);
+        let (now, rung) = (standing(&self.world, &user), rung_of(&self.world, &user, market_index));
+        if now.excess() < 0 || rung.size_lots == 0 || one_in(die, 24, 3) {
+            return;
+        }
+        self.acting(Rule::Refresh, |machine| (0..3).for_each(|_| machine.refresh_all(300)));
+        let at = usize::from(market_index);
+        let price = i128::from(self.prices[at]);
+        let kept = now.maintenance * i128::from(2 + die % 97) / 100;
+        let notional = rung.notional.max(1) * i128::from(rung.size_lots.signum());
+        let moved = (price - (now.equity - kept) * price / notional).clamp(price * 82 / 100, price * 118 / 100);
+        self.prices[at] = (moved as u64).clamp(PRICES[at] * 30 / 100, PRICES[at] * 3);
+        self.acting(Rule::Crash, |machine| machine.publish(at));
+    }
+
     /// Fresh prices now and then a minute later, and the liquidation begun, as an honest keeper would.
     fn prepare(&mut self, row: usize, die: u32) {
         if !one_in(die, 16, 4) {
@@ -168,6 +185,7 @@ impl Machine {
     pub(super) fn liquidate_position(&mut self, dice: [u32; 4]) {
         let row = self.target(dice[0]);
         let market_index = self.market_of(row, dice[1]);
+        self.trouble(row, market_index, dice[2]);
         self.prepare(row, dice[2]);
         let mut others = self.living();
         if !one_in(dice[3], 0, 12) {
@@ -197,6 +215,7 @@ impl Machine {
     pub(super) fn liquidate_with_orders(&mut self, dice: [u32; 4]) {
         let row = self.target(dice[0]);
         let market_index = self.market_of(row, dice[1]);
+        self.trouble(row, market_index, dice[2]);
         let size = rung_of(&self.world, &self.user(row), market_index).size_lots;
         if !one_in(dice[3], 0, 4) && size != 0 {
             self.quote_for(row, market_index, size, dice);
@@ -241,7 +260,7 @@ impl Machine {
         self.acting(Rule::Place, |machine| machine.attempt(&call));
     }
 
-    fn close_with_orders(&mut self, row: usize, market_index: u16, makers: &[Quote], lots: u64, die: u32) {
+    pub(super) fn close_with_orders(&mut self, row: usize, market_index: u16, makers: &[Quote], lots: u64, die: u32) {
         let parties: Vec<usize> = makers.iter().map(|maker| maker.owner).chain([row]).collect();
         let keeper = self.living().into_iter().find(|row| die.is_multiple_of(3) && !parties.contains(row));
         let named: Vec<_> = makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
@@ -299,6 +318,7 @@ impl Machine {
     pub(super) fn liquidate_to_backstop(&mut self, dice: [u32; 4]) {
         let row = self.target(dice[0]);
         let market_index = self.market_of(row, dice[1]);
+        self.trouble(row, market_index, dice[2]);
         self.prepare(row, dice[2]);
         let other = (market_index + 1) % MARKETS;
         let wrong = one_in(dice[3], 0, 10).then(|| self.traders[TRADERS + usize::from(other)].user);
