@@ -204,7 +204,7 @@ impl Machine {
             let taken = i128::from(had.abs() - has.abs());
             let part = i128::from(had.abs()) * i128::from(lots) / against;
             assert!((part - 1..=part + 2).contains(&taken), "I-14: {other} lost {taken} lots of {part} due: {event}");
-            let due = sign * taken * (i128::from(price_q32) - i128::from(mark)) >> 32;
+            let due = (sign * taken * (i128::from(price_q32) - i128::from(mark))) >> 32;
             let gained = is - was;
             assert!((gained - due).abs() <= slack, "I-14: {other} gained {gained} where {due} is due: {event}");
         }
