@@ -128,14 +128,15 @@ impl World {
         self.ok(&call);
     }
 
-    /// The forged positions count in their markets.
+    /// The forged positions count in their markets, and so does somebody on the other side of each.
     fn count_positions(&mut self, trader: &Trader) {
         let user = self.user(trader);
         for position in user.positions {
-            let side = usize::from(position.basis_lots < 0);
             self.edit::<Market>(market(position.market_plus_one - 1), |state| {
-                state.open_interest_lots[side] += position.basis_lots.unsigned_abs();
-                state.position_count[side] += 1;
+                for side in 0..2 {
+                    state.open_interest_lots[side] += position.basis_lots.unsigned_abs();
+                    state.position_count[side] += 1;
+                }
             });
         }
     }

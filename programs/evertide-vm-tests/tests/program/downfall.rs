@@ -96,6 +96,12 @@ impl Downfall {
         self.world.ok(&self.world.liquidate_orders(&self.alice));
     }
 
+    /// The same for another trader.
+    pub fn begin_of(&mut self, trader: &Trader, usd: u64) {
+        self.price(usd);
+        self.world.ok(&self.world.liquidate_orders(trader));
+    }
+
     /// Waits in liquidation at the same price.
     pub fn wait(&mut self, seconds: i64, usd: u64) {
         if seconds != 0 {

@@ -1,10 +1,11 @@
 //! `list_market`.
 
 use evertide_vm_tests::{
-    exchange::exchange,
+    exchange::{exchange, market},
     state::{Exchange, MarketTerms, MARKETS_MAX},
     terms::{market_terms, quote_terms, USD},
     tests,
+    way_down::backstop,
     world::World,
 };
 
@@ -31,7 +32,16 @@ fn ready() -> World {
 fn lists_a_market() {
     let mut world = ready();
     let outcome = world.ok(&world.list_market(0, &market_terms(0, world.oracle)));
-    assert_eq!(outcome.event("MarketListed")["atoms_per_lot_tick"], 10);
+    let [(first, created), (second, listed)] = &outcome.events()[..] else {
+        panic!("two events: {:?}", outcome.events())
+    };
+    assert_eq!((first.as_str(), second.as_str()), ("UserCreated", "MarketListed"));
+    assert_eq!(listed["atoms_per_lot_tick"], 10);
+    // The backstop is the sub-account 0 of the market's own address, for which nobody signs.
+    let own = backstop(0);
+    assert_eq!(created["user"].as_str(), Some(own.user.to_string().as_str()));
+    assert_eq!((world.user(&own).authority, world.user(&own).sub_id), (market(0), 0));
+    assert_eq!(world.orders(&own).user, own.user);
     let market = world.market(0);
     assert_eq!((market.index, market.atoms_per_lot_tick, market.a), (0, 10, [1 << 48; 2]));
     assert_eq!(market.terms, market_terms(0, world.oracle));

@@ -17,6 +17,7 @@ mod coverage;
 mod create_user;
 mod deposit;
 mod downfall;
+mod epochs;
 mod guards;
 mod initialize_exchange;
 mod insurance;
@@ -65,6 +66,7 @@ fn all() -> Vec<Case> {
         liquidate_collateral::tests(),
         resolve_bankruptcy::tests(),
         bankruptcies::tests(),
+        epochs::tests(),
         compute::tests(),
         security::tests(),
         attacks::tests(),
