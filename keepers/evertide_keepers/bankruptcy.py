@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evertide import Bankruptcy, OracleAction
+from evertide.math import MathError
 from evertide_engine.layouts import MARKETS_MAX
 from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import is_refused
@@ -32,17 +34,21 @@ def plan(state: State, memory: Memory, settings: BankruptcySettings) -> list[Act
     purse = own_purse(state, settings.liquidator_user, settings.quote_budget_atoms)
     actions: list[Action] = []
     for account in accounts(state, bankrupt(state, settings.accounts_max)):
-        if account.equity_atoms >= 0:
-            steps = _closings(state, account)
-        elif account.collateral_count:
-            own = purse is not None and not is_own(state, purse, account)
-            steps = _with_collateral(state, account, purse if own else None)
-        else:
-            steps = _resolutions(state, account, account, with_beginning(account))
-        actions += steps
+        with contextlib.suppress(MathError):
+            actions += _steps(state, account, purse)
     now_ms = state.time.unix_ms
     actions = [action for action in actions if memory.is_free(action.key, now_ms)]
     return actions + _touches(state, memory, settings.touches_max)
+
+
+def _steps(state: State, account: Account, purse: Purse | None) -> list[Action]:
+    """What an account needs next."""
+    if account.equity_atoms >= 0:
+        return _closings(state, account)
+    if account.collateral_count:
+        own = purse is not None and not is_own(state, purse, account)
+        return _with_collateral(state, account, purse if own else None)
+    return _resolutions(state, account, account, with_beginning(account))
 
 
 def _resolve(account: Account, what: str, market_index: int, ahead: list[list[Any]]) -> Action:

@@ -5,6 +5,7 @@ The program decides again about every one of them; what is chosen here is what s
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,6 +43,8 @@ class Terms:
     mark_q32: int
     liquidator_fee_bps: int
     insurance_fee_bps: int
+    is_all: bool
+    """Nothing more of it opens with time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,9 @@ def terms_of(state: State, account: Account, holding: Holding) -> Terms:
         insurance_fee_bps=insurance_bps,
         below_backstop=account.equity_atoms < account.backstop_atoms,
     )
-    return Terms(liquidation_amount(given), mark_q32, fee_bps, insurance_bps)
+    lots = liquidation_amount(given)
+    is_all = lots == liquidation_amount(dataclasses.replace(given, below_backstop=True))
+    return Terms(lots, mark_q32, fee_bps, insurance_bps, is_all)
 
 
 def backstop_terms(state: State, holding: Holding) -> Terms:
@@ -80,7 +85,7 @@ def backstop_terms(state: State, holding: Holding) -> Terms:
     """
     fee_bps = int(state.markets[holding.market_index]["terms"]["liquidation_fee_bps"])
     mark_q32 = int(state.risk_cache["markets"][holding.market_index]["mark_price_q32"])
-    return Terms(abs(holding.size_lots), mark_q32, fee_bps, 0)
+    return Terms(abs(holding.size_lots), mark_q32, fee_bps, 0, is_all=True)
 
 
 def repaired_atoms(state: State, account: Account, holding: Holding, terms: Terms, lots: int, lost_atoms: int) -> int:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 
 from evertide import DEBT_GRACE_MS, Bankruptcy
+from evertide.math import MathError
 
 from .actions import Action
 from .ladder import Account, accounts, bankrupt, going_down
@@ -28,7 +31,8 @@ def plan(state: State, memory: Memory, settings: CollateralSettings) -> list[Act
     for account in accounts(state, rows):
         if is_own(state, purse, account) or not _is_for_sale(account):
             continue
-        actions += _purchases(state, memory, settings, purse, account)
+        with contextlib.suppress(MathError):
+            actions += _purchases(state, memory, settings, purse, account)
         if len(actions) >= settings.purchases_max:
             break
     return actions[: settings.purchases_max]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from solders.pubkey import Pubkey
 from evertide import Bankruptcy, MarketStatus, OracleAction
 from evertide.math import (
     MarginTiers,
+    MathError,
     SideIndex,
     Snapshot,
     dropped_value,
@@ -116,11 +118,13 @@ def accounts(state: State, rows: Iterable[int]) -> list[Account]:
     users, now_ms = state.users[chosen], state.time.unix_ms
     kinds = (MarginKind.MAINTENANCE, MarginKind.CANCEL, MarginKind.BACKSTOP, MarginKind.AUTO_DELEVERAGE)
     valuations = [value(users, state.risk_cache, kind, now_ms) for kind in kinds]
-    return [
-        _account(state, int(row), at, valuations)
-        for at, row in enumerate(chosen)
-        if valuations[0].status[at] == Status.VALUED
-    ]
+    found: list[Account] = []
+    for at, row in enumerate(chosen):
+        if valuations[0].status[at] == Status.VALUED:
+            # What lies outside a guard the program refuses too; it must not keep the others from being served.
+            with contextlib.suppress(MathError):
+                found.append(_account(state, int(row), at, valuations))
+    return found
 
 
 def _account(state: State, row: int, at: int, valuations: list[Valuation]) -> Account:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
 from evertide import BPS_ONE
-from evertide.math import notional_ceil, notional_floor
+from evertide.math import MathError, notional_ceil, notional_floor
 
 from .actions import Action
 from .closing import Books, Closing, Terms, backstop_terms, repaired_atoms, terms_of
@@ -72,9 +73,11 @@ def plan(state: State, memory: Memory, settings: LiquidatorSettings) -> list[Act
     for account in found:
         if len(actions) == settings.actions_max:
             break
-        action = planner.step(account)
-        if action is not None:
-            actions.append(action)
+        # What lies outside a guard the program refuses too; it must not keep the others from being served.
+        with contextlib.suppress(MathError):
+            action = planner.step(account)
+            if action is not None:
+                actions.append(action)
     sales = planner.inventory.sales(memory) if planner.inventory is not None else []
     if planner.inventory is None or not (planner.used or sales):
         return actions
@@ -159,8 +162,8 @@ class _Planner:
         return dataclasses.replace(way, action=action) if self.memory.is_free(action.key, self.now_ms) else None
 
     def _is_worth_it(self, holding: Holding, terms: Terms, lots: int) -> bool:
-        """A little is left to grow, unless it is all there is."""
-        whole = lots == abs(holding.size_lots)
+        """A little is left to grow, unless it is all there will be."""
+        whole = lots == abs(holding.size_lots) or (terms.is_all and lots == terms.lots)
         return whole or notional_floor(lots, terms.mark_q32) >= self.settings.minimum_close_atoms
 
     def _against_orders(self, account: Account, holding: Holding, terms: Terms, closing: Closing) -> Way:

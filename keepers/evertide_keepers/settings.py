@@ -87,8 +87,8 @@ class LiquidatorSettings:
     """Worst price of such a sale, from the index."""
     exit_interval_ms: int = 10_000
     """Least time between two such sales in one market."""
-    minimum_close_atoms: int = 10_000_000
-    """Least notional worth a transaction while more of a position opens to liquidation."""
+    minimum_close_atoms: int = 100_000_000
+    """Least notional that is closed against orders while more of a position opens to liquidation."""
     backstop_wait_ms: int = 0
     """Time from a liquidation's beginning in which the backstop is left out."""
     row_age_ms: int = 5_000

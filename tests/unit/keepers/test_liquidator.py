@@ -117,6 +117,20 @@ def test_own_orders_victims_orders_and_blocked_orders_are_not_named() -> None:
     assert plan(world, memory=memory) == []
 
 
+def test_a_little_waits_until_nothing_more_opens() -> None:
+    world = victim(lw.MAINTENANCE - 1, started_ms=1)
+    record = lw.held(lw.MAINTENANCE - 1, started_ms=1)
+    # Shortage $20 and what was repaired before: a fifth of it is open, which has been closed but for some cents.
+    record["liquidation_freed_atoms"] = 79 * USD
+    world.put(VICTIM, record)
+    world.trader(20, kw.user(number=20), lw.bid())
+    assert plan(world) == []
+    record["liquidation_start_ms"] = kw.NOW_MS - 60_000
+    world.put(VICTIM, record)
+    (action,) = plan(world, LiquidatorSettings(minimum_close_atoms=10**12))
+    assert action.name == "liquidate_with_orders" and action.arguments["size_max_lots"] < LOTS
+
+
 def test_makers_below_the_margin_of_a_fill_come_last() -> None:
     world = victim(lw.DELEVERAGE + 1, started_ms=1)
     poor = kw.position(kw.user(quote_atoms=0, number=21), 0, 0)
@@ -269,6 +283,14 @@ def test_what_is_confirmed_is_not_done_again_to_the_same_state() -> None:
     begun["sequence"] = 8
     world.put(VICTIM, begun)
     assert [one.name for one in plan(world, memory=memory)] == ["liquidate_to_backstop"]
+
+
+def test_one_account_outside_the_guards_keeps_nobody_from_being_served() -> None:
+    world = victim(lw.DELEVERAGE - 1)
+    poisoned = lw.held(lw.DELEVERAGE - 2, number=2, started_ms=1)
+    poisoned["liquidation_freed_atoms"] = 1 << 63
+    world.trader(2, poisoned)
+    assert [action.arguments["user"] for action in plan(world)] == [str(VICTIM)]
 
 
 @settings(max_examples=150, deadline=None)
