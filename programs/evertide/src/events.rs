@@ -350,6 +350,7 @@ pub struct PnlSettled {
     /// Claim given up against the recorded deficit by an owner who took the backed part of a profit.
     pub given_up_atoms: u64,
     pub deficit_atoms: u64,
+    pub open_interest_lots: [u64; 2],
     pub total_atoms: u64,
     pub debt_atoms: u64,
 }

@@ -666,6 +666,7 @@ class PnlSettled(Wire):
         ('pool_atoms', 'u64'),
         ('given_up_atoms', 'u64'),
         ('deficit_atoms', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
         ('total_atoms', 'u64'),
         ('debt_atoms', 'u64'),
     )
@@ -682,6 +683,7 @@ class PnlSettled(Wire):
     #: Claim given up against the recorded deficit by an owner who took the backed part of a profit.
     given_up_atoms: int
     deficit_atoms: int
+    open_interest_lots: tuple[int, ...]
     total_atoms: int
     debt_atoms: int
 

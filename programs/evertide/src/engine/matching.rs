@@ -87,10 +87,13 @@ impl Rules {
     }
 
     /// The rules of a liquidation: neither a breaker's cool-down nor a gate or a pause stops one.
+    ///
+    /// The band around the TWAP does not hold for it: a fast move would lock liquidations out just when they are due, and
+    /// the limit around the index, which is the fee's width, is closer than any band.
     pub fn of_liquidation(market: &Market, now: Now) -> Result<Self> {
         require!(market.status <= MarketStatus::ReduceOnly as u8, EvertideError::MarketCannotMatch);
         let reduce_only = market.latch != 0 || market.status == MarketStatus::ReduceOnly as u8;
-        Self::with(market, reduce_only, now)
+        Ok(Self { twap: PriceQ32::ZERO, ..Self::with(market, reduce_only, now)? })
     }
 
     fn with(market: &Market, reduce_only: bool, now: Now) -> Result<Self> {

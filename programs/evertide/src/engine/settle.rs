@@ -85,16 +85,37 @@ fn give_up(market: &mut Market, position: &mut Position, input: &SettleInput) ->
     Ok(SettleInput { value: paid, realised: paid, ..*input })
 }
 
+/// Who calls a settlement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Caller {
+    /// Anyone.
+    Anyone,
+    /// The owner, who signs.
+    Owner,
+    /// Anyone, for the market's own backstop: the exchange's claim stands behind its users'.
+    Backstop,
+}
+
+/// The backstop's profit repays the deficit before anything of it is paid.
+fn repay(market: &mut Market, position: &mut Position, input: &SettleInput) -> Result<SettleInput> {
+    let profit = input.value.min(input.realised).max(Atoms::ZERO);
+    let repaid = profit.min(Atoms::from_unsigned(market.deficit_atoms).or_refuse()?);
+    market.deficit_atoms = market.deficit_atoms.checked_sub(repaid.magnitude()).or_refuse()?;
+    add_cash(position, market, repaid.negate().get())?;
+    let rest = if market.deficit_atoms == 0 { profit.minus(repaid).or_refuse()? } else { Atoms::ZERO };
+    Ok(SettleInput { value: rest, realised: rest, ..*input })
+}
+
 /// Moves cash and pool; returns the signed amount that goes into the quote balance, and what of a profit was given up.
 ///
-/// While a deficit is recorded a profit is paid only to an owner who asks for it (`by_owner`): nobody else may make
-/// anyone give up a claim that fees will repay.
+/// While a deficit is recorded a profit is paid only to an owner who asks for it: nobody else may make anyone give up a
+/// claim that fees will repay.
 pub fn apply(
     market: &mut Market,
     user: &mut User,
     slot: usize,
     plan: &Option<SettleInput>,
-    by_owner: bool,
+    caller: Caller,
 ) -> Result<(i64, u64)> {
     let Some(input) = plan else {
         return Ok((0, 0));
@@ -103,10 +124,11 @@ pub fn apply(
     let mut input = *input;
     let deficit_before = market.deficit_atoms;
     if deficit_before != 0 && input.value.get() > 0 {
-        if !by_owner {
-            return Ok((0, 0));
-        }
-        input = give_up(market, position, &input)?;
+        input = match caller {
+            Caller::Anyone => return Ok((0, 0)),
+            Caller::Owner => give_up(market, position, &input)?,
+            Caller::Backstop => repay(market, position, &input)?,
+        };
     }
     let settled = settle(&input, Atoms::new(position.cash_atoms).or_refuse()?).or_refuse()?;
     add_cash(position, market, settled.amount.negate().get())?;

@@ -12,7 +12,7 @@ use evertide_math::{Atoms, Lots, PriceQ32};
 use super::fill::{self, OpenInterest};
 use super::liquidation::Rates;
 use super::margin::side_of;
-use super::position::market_side;
+use super::position::{closing_price, market_side};
 use crate::error::{EvertideError, OrRefuse};
 use crate::require_cmp;
 use crate::state::{Market, Position};
@@ -113,9 +113,18 @@ pub fn deleverage_side(market: &mut Market, side: usize, lots: u64, price: Price
     Ok(())
 }
 
+/// [`close_dropped`] at the present mark: whoever folds somebody cannot leave the fractions to the market and wait.
+pub fn close_dropped_now(market: &mut Market) -> Result<()> {
+    if market.dropped_q16 == [0; 2] {
+        return Ok(());
+    }
+    let price = closing_price(market)?;
+    close_dropped(market, price)
+}
+
 /// Closes the other side of what folding dropped, once it is whole lots worth a change of A: the market holds no more
 /// than one part in 4,096 of a side without its counterpart.
-pub fn close_dropped(market: &mut Market, price: PriceQ32) -> Result<()> {
+fn close_dropped(market: &mut Market, price: PriceQ32) -> Result<()> {
     for side in 0..2 {
         let other = 1_usize.saturating_sub(side);
         let open = market.open_interest_lots[side].min(market.open_interest_lots[other]);

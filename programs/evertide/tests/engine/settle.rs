@@ -1,7 +1,7 @@
 //! Settling: losses first, profits as far as the pool reaches, debt within its room.
 
 use bytemuck::Zeroable;
-use evertide::engine::settle::{self, plan};
+use evertide::engine::settle::{self, plan, Caller};
 use evertide::state::{Collateral, CollateralSlot, Market, User};
 use evertide_math::settle::SettleInput;
 
@@ -13,7 +13,7 @@ fn quote(total_usd: u64) -> Collateral {
 
 /// What moves into the quote balance by anyone's call.
 fn apply(market: &mut Market, user: &mut User, slot: usize, input: &Option<SettleInput>) -> anchor_lang::Result<i64> {
-    settle::apply(market, user, slot, input, false).map(|(amount, _)| amount)
+    settle::apply(market, user, slot, input, Caller::Anyone).map(|(amount, _)| amount)
 }
 
 #[test]
@@ -92,15 +92,30 @@ fn while_a_deficit_is_open_every_owner_is_paid_the_same_part_in_any_order() {
         user.positions[slot].cash_atoms = 50;
         (user, slot)
     };
-    let settle = |market: &mut Market, user: &mut User, slot: usize, by_owner: bool| {
+    let settle = |market: &mut Market, user: &mut User, slot: usize, caller: Caller| {
         let planned = plan(&exchange(), &cache(market), market, user, &quote(10_000), slot, NOW).unwrap();
-        settle::apply(market, user, slot, &planned, by_owner).unwrap()
+        settle::apply(market, user, slot, &planned, caller).unwrap()
     };
     let mut market = start();
     let ((mut first, slot), (mut second, _)) = (winner(), winner());
-    assert_eq!(settle(&mut market, &mut first, slot, false), (0, 0), "nobody else gives up a claim of a winner");
-    assert_eq!(settle(&mut market, &mut first, slot, true), (45, 5));
-    assert_eq!(settle(&mut market, &mut first, slot, true), (0, 0), "a second call finds no claim");
-    assert_eq!(settle(&mut market, &mut second, slot, true), (45, 5));
+    assert_eq!(
+        settle(&mut market, &mut first, slot, Caller::Anyone),
+        (0, 0),
+        "nobody else gives up a claim of a winner"
+    );
+    assert_eq!(settle(&mut market, &mut first, slot, Caller::Owner), (45, 5));
+    assert_eq!(settle(&mut market, &mut first, slot, Caller::Owner), (0, 0), "a second call finds no claim");
+    assert_eq!(settle(&mut market, &mut second, slot, Caller::Owner), (45, 5));
     assert_eq!((market.pool_atoms, market.deficit_atoms, market.claims_atoms), (0, 0, 0));
+}
+
+#[test]
+fn a_backstops_profit_repays_the_deficit_first() {
+    let (mut market, mut user) = (market(), user(0));
+    let slot = hold(&mut user, &mut market, 0);
+    (market.pool_atoms, market.deficit_atoms, market.claims_atoms) = (90, 10, 100);
+    user.positions[slot].cash_atoms = 50;
+    let planned = plan(&exchange(), &cache(&market), &market, &user, &quote(10_000), slot, NOW).unwrap();
+    assert_eq!(settle::apply(&mut market, &mut user, slot, &planned, Caller::Backstop).unwrap(), (40, 10));
+    assert_eq!((market.pool_atoms, market.deficit_atoms, market.claims_atoms), (50, 0, 50));
 }

@@ -3,9 +3,9 @@
 use anchor_lang::prelude::*;
 
 use crate::engine::epoch::reset_sides;
-use crate::engine::position::{closing_price, count_dust};
+use crate::engine::position::count_dust;
 use crate::engine::row::write_market_row;
-use crate::engine::transfer::close_dropped;
+use crate::engine::transfer::close_dropped_now;
 use crate::engine::{evidence, funding, mark};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::MarketAccrued;
@@ -36,8 +36,7 @@ pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
         mark::refresh(market, now)?;
     }
     funding::refresh_premium(market, now.ms)?;
-    let price = closing_price(market)?;
-    close_dropped(market, price)?;
+    close_dropped_now(market)?;
     reset_sides(market)?;
     count_dust(market)?;
     write_market_row(market, &mut accounts.risk_cache, now)?;

@@ -1,10 +1,12 @@
 //! `settle_pnl`: losses into the market's pool, profits out of it as far as it reaches. Permissionless; never fails for want of money.
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
 use crate::engine::position::{find, fold_position, release_if_empty};
 use crate::engine::quote::{accrue_interest, change_balance, require_quote};
-use crate::engine::settle;
+use crate::engine::settle::{self, Caller};
+use crate::engine::transfer::close_dropped_now;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::PnlSettled;
 use crate::guards::now;
@@ -36,14 +38,16 @@ pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
     let fold = fold_position(&mut user.positions[slot], market)?;
     accrue_interest(user, quote)?;
     let plan = settle::plan(&accounts.exchange, &accounts.risk_cache, market, user, quote, slot, now)?;
-    let by_owner = match &accounts.authority {
+    let caller = match &accounts.authority {
         Some(authority) => {
             require_authority(user, authority.address())?;
-            true
+            Caller::Owner
         }
-        None => false,
+        None if address_eq(&user.authority, market.address()) => Caller::Backstop,
+        None => Caller::Anyone,
     };
-    let (amount_atoms, given_up_atoms) = settle::apply(market, user, slot, &plan, by_owner)?;
+    let (amount_atoms, given_up_atoms) = settle::apply(market, user, slot, &plan, caller)?;
+    close_dropped_now(market)?;
     change_balance(user, quote, amount_atoms, now.ms)?;
     let cash_atoms = user.positions[slot].cash_atoms;
     release_if_empty(user, slot)?;
@@ -62,6 +66,7 @@ pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
         pool_atoms: market.pool_atoms,
         given_up_atoms,
         deficit_atoms: market.deficit_atoms,
+        open_interest_lots: market.open_interest_lots,
         total_atoms: quote.total_atoms,
         debt_atoms: quote.debt_atoms,
     };

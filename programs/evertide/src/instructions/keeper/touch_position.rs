@@ -7,7 +7,7 @@ use evertide_math::Lots;
 
 use crate::engine::oracle::with_staleness;
 use crate::engine::position::{closing_price, find, fold_position, release_if_empty};
-use crate::engine::transfer::close_against_side;
+use crate::engine::transfer::{close_against_side, close_dropped_now};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::PositionTouched;
 use crate::guards::{now, Now};
@@ -29,6 +29,7 @@ pub fn touch_position(ctx: &mut Context<TouchPosition>) -> Result<()> {
     let outcome = fold_position(&mut user.positions[slot], market)?;
     let closed_lots = close_stranded(market, &mut user.positions[slot], now()?)?;
     require!(outcome.changed || closed_lots != 0, EvertideError::NothingToFold);
+    close_dropped_now(market)?;
     let position = user.positions[slot];
     release_if_empty(user, slot)?;
     let (sequence, user_sequence) = (market.sequence, user.sequence);

@@ -13,9 +13,9 @@ use crate::engine::funding;
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{close_step, elapsed, require_below, require_liquidatable, row_mark, Rates};
 use crate::engine::margin::side_of;
-use crate::engine::position::{closing_price, find, fold_position, market_side, slot_for};
+use crate::engine::position::{find, fold_position, market_side, slot_for};
 use crate::engine::row::write_market_row;
-use crate::engine::transfer::{close_against_side, close_dropped, move_lots};
+use crate::engine::transfer::{close_against_side, close_dropped_now, move_lots};
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::{now, Now};
 use crate::require_cmp;
@@ -45,8 +45,7 @@ pub fn liquidate_to_backstop(ctx: &mut Context<LiquidateToBackstop>) -> Result<(
     require_liquidatable(&accounts.market, now)?;
     // Funding up to now at the old sizes, and a row that says the same as the market.
     funding::accrue(&mut accounts.market, now)?;
-    let price = closing_price(&accounts.market)?;
-    close_dropped(&mut accounts.market, price)?;
+    close_dropped_now(&mut accounts.market)?;
     write_market_row(&accounts.market, &mut accounts.risk_cache, now)?;
     let (moved, deleveraged_lots) = transfer(accounts, now)?;
     let ended = close_step(&mut accounts.user, &moved.before, &moved.after)?;

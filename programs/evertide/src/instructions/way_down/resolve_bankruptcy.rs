@@ -6,10 +6,10 @@ use crate::engine::bankruptcy::{bear, set_open, share_of, BankruptcyStep, Paid};
 use crate::engine::epoch::reset_sides;
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{end_if_healthy, require_liquidatable, row_mark};
-use crate::engine::position::{add_cash, closing_price, count_dust, find, fold_position, release_if_empty, slot_for};
+use crate::engine::position::{add_cash, count_dust, find, fold_position, release_if_empty, slot_for};
 use crate::engine::quote::{accrue_interest, change_balance, require_quote};
 use crate::engine::row::write_market_row;
-use crate::engine::transfer::close_dropped;
+use crate::engine::transfer::close_dropped_now;
 use crate::engine::{funding, mark};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::BankruptcyResolved;
@@ -66,8 +66,7 @@ fn renew(market: &mut Market, cache: &mut RiskCache, now: Now) -> Result<()> {
     if mark::is_computable(market, now.ms) {
         mark::refresh(market, now)?;
     }
-    let price = closing_price(market)?;
-    close_dropped(market, price)?;
+    close_dropped_now(market)?;
     write_market_row(market, cache, now)
 }
 
