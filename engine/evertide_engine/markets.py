@@ -96,11 +96,14 @@ def band_bps(market: Any) -> int:
     return min(max(scaled, -(-listed // BAND_SCALE_LIMIT)), min(listed * BAND_SCALE_LIMIT, MAX_BPS))
 
 
-def band_ticks(market: Any) -> tuple[int, int]:
-    """Lowest and highest fill price in ticks: within the band around the index and, where there is one, its TWAP."""
+def band_ticks(market: Any, *, liquidation: bool = False) -> tuple[int, int]:
+    """Lowest and highest fill price in ticks: within the band around the index and, where there is one, its TWAP.
+
+    A `liquidation` keeps to the band around the index alone.
+    """
     tick = int(market["atoms_per_lot_tick"]) << PRICE_BITS
     width, low, high = band_bps(market), 1, TICKS_LIMIT - 1
-    for price in (int(market["index_price_q32"]), int(market["index_twap_q32"])):
+    for price in (int(market["index_price_q32"]), 0 if liquidation else int(market["index_twap_q32"])):
         if price:
             reach = price * width // BPS_ONE
             low, high = max(low, -(-(price - reach) // tick)), min(high, (price + reach) // tick)

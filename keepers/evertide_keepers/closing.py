@@ -213,7 +213,7 @@ def liquidation_columns(state: State, markets: set[int]) -> MarketColumns:
         if int(market["status"]) > MarketStatus.REDUCE_ONLY:
             continue
         columns.index_price_q32[at], columns.tick_value[at] = market["index_price_q32"], market["atoms_per_lot_tick"]
-        columns.band_low_ticks[at], columns.band_high_ticks[at] = band_ticks(market)
+        columns.band_low_ticks[at], columns.band_high_ticks[at] = band_ticks(market, liquidation=True)
         columns.reduce_only[at] = bool(market["latch"]) or int(market["status"]) == MarketStatus.REDUCE_ONLY
         columns.a[at], columns.epoch[at] = market["a"], market["epoch"]
     return columns
@@ -226,7 +226,7 @@ def _worst_ticks(state: State, markets: set[int]) -> NDArray[np.int64]:
         market = state.markets[at]
         fee_bps = min(2 * int(market["terms"]["liquidation_fee_bps"]), BPS_ONE)
         index_q32, tick = int(market["index_price_q32"]), int(market["atoms_per_lot_tick"])
-        low, high = band_ticks(market)
+        low, high = band_ticks(market, liquidation=True)
         worst[at, BID] = max(low, market_order_limit(ASK, index_q32, fee_bps, tick))
         worst[at, ASK] = min(high, market_order_limit(BID, index_q32, fee_bps, tick))
     return worst
