@@ -23,12 +23,6 @@ fn market_room(world: &World, market: &Market) -> i128 {
     (i128::from(fund.balance_atoms) - i128::from(fund.tranche_atoms)).min(day).max(0)
 }
 
-/// Whether so much of a side is dropped fractions that the next step closes them on the other side.
-fn closes_dropped(market: &Market) -> bool {
-    let open = market.open_interest_lots[0];
-    (0..2).any(|side| market.dropped_q16[side] >> 16 >= (open >> 12).max(1))
-}
-
 impl Machine {
     /// The world after the market's funding and mark are up to date, as an instruction that renews them first sees it.
     pub(super) fn renewed(&self, market_index: u16) -> World {
@@ -47,7 +41,7 @@ impl Machine {
         if deleveraged != 0 {
             self.note("Seen: deleveraged at the backstop");
         }
-        if market.accrued_ms != before.now_ms() || closes_dropped(&market) {
+        if market.accrued_ms != before.now_ms() {
             return;
         }
         let case = Case::of(before, &before.user(&self.traders[row]), market_index);
@@ -169,8 +163,11 @@ impl Machine {
         assert_eq!(part("recorded_atoms"), rest, "I-14: then the record: {event}");
         let after = self.world.market(market.index);
         let fees = i128::from(market.pending_fees_atoms) - part("fees_atoms");
-        assert_eq!(i128::from(after.pending_fees_atoms), fees, "I-14: pending fees after: {event}");
-        let insured = i128::from(market.pending_insurance_atoms).min(fees);
+        let left = i128::from(after.pending_fees_atoms);
+        // Once nothing is open, fees bear what fractions of lots lost.
+        let closed = after.open_interest_lots == [0; 2];
+        assert!(left == fees || (closed && left < fees), "I-14: pending fees after, {fees} due: {event}");
+        let insured = i128::from(market.pending_insurance_atoms).min(left);
         assert_eq!(i128::from(after.pending_insurance_atoms), insured, "I-14: their part for insurance: {event}");
     }
 

@@ -183,8 +183,9 @@ impl Machine {
         let split = value_down(whole, price) - value_down(kept, price) - worth(lots);
         let equity = case.standing.equity - split;
         let most = (plain * case.fees_bps[0] / 10_000).min(equity);
+        // Where there is no equity at all, whoever takes the lots pays the atom.
         assert_eq!(fee, most, "I-11: the liquidator's fee: {event}");
-        let rest = (plain * case.fees_bps[1] / 10_000).min(equity - fee);
+        let rest = (plain * case.fees_bps[1] / 10_000).min(equity.max(0) - fee.max(0));
         assert_eq!(insurance, rest, "I-11: the insurance fee: {event}");
         let (size, cash) = holding(&self.world, &self.traders[row], market_index);
         let (had, held) = (case.rung.size_lots, holding(before, &self.traders[row], market_index).1);

@@ -6,6 +6,7 @@ use evertide_math::{pnl::remaining_entry, Atoms, Lots};
 use serde_json::Value;
 
 use super::{
+    is_backstop,
     ladder::{folded, value_down},
     Machine,
 };
@@ -44,7 +45,14 @@ impl Machine {
             assert!(amount as u64 <= market.pool_atoms, "I-09: more than the pool was paid: {event}");
             let mark = before.cache().markets[usize::from(market_index)].mark_price_q32;
             let worth = (i128::from(cash) + value_down(size, mark)).min(i128::from(realised));
-            check_pro_rata(&market, amount, worth, signed, &event);
+            let caller = if is_backstop(row) {
+                Caller::Backstop
+            } else if signed {
+                Caller::Owner
+            } else {
+                Caller::Anyone
+            };
+            check_pro_rata(&market, amount, worth, caller, &event);
             return;
         }
         let owed = -i128::from(event["quote_atoms"].as_i64().expect("a balance").min(0));
@@ -65,17 +73,29 @@ impl Machine {
     }
 }
 
+#[derive(Clone, Copy, PartialEq)]
+enum Caller {
+    Anyone,
+    Owner,
+    Backstop,
+}
+
 /// While a deficit is open a profit is paid to an owner who asks, by the part of all claims that the pool backs; the
-/// rest of the claim is given up against the deficit.
-fn check_pro_rata(market: &Market, amount: i64, worth: i128, signed: bool, event: &Value) {
+/// rest of the claim is given up against the deficit. A backstop's profit repays the deficit before it is paid.
+fn check_pro_rata(market: &Market, amount: i64, worth: i128, caller: Caller, event: &Value) {
     let given_up = i128::from(event["given_up_atoms"].as_i64().expect("an amount"));
     let (pool, deficit) = (i128::from(market.pool_atoms), i128::from(market.deficit_atoms));
     if deficit == 0 {
         assert_eq!(given_up, 0, "I-14: a claim was given up without a deficit: {event}");
         return;
     }
-    assert!(signed, "I-14: a profit was paid out of a short pool unasked: {event}");
     let claim = i128::from(amount) + given_up;
     assert!(claim <= worth, "I-09: a claim of {claim} where {worth} is there: {event}");
-    assert_eq!(i128::from(amount), claim * pool / (pool + deficit), "I-14: not the backed part: {event}");
+    match caller {
+        Caller::Anyone => panic!("I-14: a profit was paid out of a short pool unasked: {event}"),
+        Caller::Owner => {
+            assert_eq!(i128::from(amount), claim * pool / (pool + deficit), "I-14: not the backed part: {event}")
+        }
+        Caller::Backstop => assert_eq!(given_up, deficit, "I-14: a backstop was paid before the deficit: {event}"),
+    }
 }
