@@ -99,10 +99,11 @@ def test_a_value_that_does_not_follow_is_found(changes: dict[str, Any], what: st
     assert [mismatch.what for mismatch in books.mismatches] == [what]
 
 
-def settled(user: str, amount: int, quote: int, cash: int, pool: int, funding: int = 0) -> Any:
+def settled(user: str, amount: int, quote: int, cash: int, pool: int, funding: int = 0, given_up: int = 0) -> Any:
     return event(
         "PnlSettled", market_index=0, user=user, amount_atoms=amount, quote_atoms=quote, cash_atoms=cash,
-        funding_atoms=funding, pool_atoms=pool, total_atoms=max(quote, 0), debt_atoms=max(-quote, 0),
+        funding_atoms=funding, pool_atoms=pool, given_up_atoms=given_up, deficit_atoms=0,
+        total_atoms=max(quote, 0), debt_atoms=max(-quote, 0), open_interest_lots=(0, 0),
     )  # fmt: skip
 
 
@@ -112,6 +113,30 @@ def test_settlement_moves_money_between_users_and_pool() -> None:
     feed(books, settled("winner", 70, 70, -70, 30))
     book = books.markets[0]
     assert (book.pool_atoms, book.funding_paid_atoms, book.funding_received_atoms) == (30, 10, 0)
+    assert books.mismatches == []
+
+
+@pytest.mark.parametrize(("fees", "waived", "recorded"), [(50, 7, 0), (5, 5, 2)])
+def test_what_the_market_lost_on_fractions_is_made_up(fees: int, waived: int, recorded: int) -> None:
+    """Folding paid out 7 atoms more than it took: fees bear it, and a deficit what they cannot."""
+    books = listed()
+    book = books.markets[0]
+    book.taker_fees_atoms, book.folded_atoms, book.cash["x"] = fees, 7, 7 - fees
+    accrued = {"mark_price_q32": 1, "epoch": (0, 0), "open_interest_lots": (0, 0), "funding_rate_e9": 0, "time_ms": 1}
+    left = {"dust_atoms": 0, "pending_fees_atoms": fees - waived, "deficit_atoms": recorded}
+    feed(books, event("MarketAccrued", market_index=0, **accrued, **left))
+    assert books.mismatches == []
+    assert (book.waived_atoms, book.unbacked_atoms, book.dust_atoms) == (waived, recorded, 0)
+    assert book.pool_atoms + book.deficit_atoms == book.claims_atoms + book.pending_fees_atoms + book.dust_atoms
+
+
+def test_a_winner_gives_up_what_a_deficit_leaves_unbacked() -> None:
+    books = listed()
+    feed(books, settled("loser", -100, -100, 100, 100))
+    book = books.markets[0]
+    book.recorded_atoms = 30
+    feed(books, settled("winner", 70, 70, -100, 30, given_up=30))
+    assert (book.cash["winner"], book.deficit_atoms, book.given_up_atoms) == (-100, 0, 30)
     assert books.mismatches == []
 
 
@@ -200,8 +225,9 @@ def test_time_at_a_rate_beyond_interest_is_cut_at_the_hour() -> None:
     books, hour_ms, minute_ms = listed(), 3_600_000, 60_000
 
     def accrue(at_ms: int, rate_e9: int) -> tuple[int, int]:
-        accrued = {"mark_price_q32": 1, "mark_twap_q32": 1, "epoch": (0, 0), "open_interest_lots": (0, 0)}
-        told = event("MarketAccrued", market_index=0, time_ms=at_ms, funding_rate_e9=rate_e9, dust_atoms=0, **accrued)
+        accrued = {"mark_price_q32": 1, "epoch": (0, 0), "open_interest_lots": (0, 0)}
+        left = {"dust_atoms": 0, "pending_fees_atoms": 0, "deficit_atoms": 0}
+        told = event("MarketAccrued", market_index=0, time_ms=at_ms, funding_rate_e9=rate_e9, **accrued, **left)
         feed(books, told)
         return books.markets[0].paid_up_ms // minute_ms, books.markets[0].paid_down_ms // minute_ms
 

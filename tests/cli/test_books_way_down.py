@@ -32,7 +32,7 @@ def market() -> Books:
         book.cash[user] -= lots * 100
     book.taker_fees_atoms = 30
     book.cash["rich"] -= 30
-    book.mark_twap_q32 = book.mark_most_q32 = PRICE
+    book.mark_q32 = book.mark_most_q32 = PRICE
     return books
 
 
@@ -173,7 +173,7 @@ def test_a_folded_position_pays_what_deleveraging_closed() -> None:
     books = market()
     feed(books, bankrupt())
     book = books.markets[0]
-    # Of 15 lots 7 are left; 7.5 were bought back at 84 and the half lot at the mark TWAP of 100.
+    # Of 15 lots 7 are left; 7.5 were bought back at 84 and the half lot at the mark of 100.
     paid = -(15 * 84) // 2 - 50
     touched = {"size_lots": -7, "cash_atoms": 1_500 + paid, "funding_atoms": paid, "closed_lots": 0}
     feed(books, event("PositionTouched", market_index=0, user="x", open_interest_lots=(10, 10), **touched))

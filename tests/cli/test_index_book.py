@@ -38,8 +38,35 @@ def test_deleveraging_takes_a_part_of_everybody() -> None:
     assert [side.interest_lots for side in book.sides] == [50, 50]
     fold_x = book.fold("x")
     assert (book.lots["x"], fold_x.closed_lots, fold_x.closing_atoms) == (-37, 38, -(75 * 46) // 2)
-    assert fold_x.dropped_q32 == -(1 << 31)
-    assert book.dropped == 1
+    assert fold_x.dropped_q16 == -(1 << 15)
+    assert (book.dropped, book.sides[SHORT].dropped_q16) == (1, (1 << 15) - 1)
+
+
+def test_lots_that_folding_dropped_are_closed_on_the_other_side() -> None:
+    """Three halves of a lot dropped on the short side: a lot of the long side has no counterpart."""
+    book = held(bankrupt=50, other=50, x=-75, y=-15, z=-5, w=-5)
+    book.close_against("bankrupt", 50, PRICE)
+    book.fold("x")
+    book.fold("y")
+    book.close_dropped(PRICE)
+    assert book.sides[LONG].a == A_ONE
+    book.fold("z")
+    book.close_dropped(PRICE)
+    assert [side.interest_lots for side in book.sides] == [49, 49]
+    assert (book.sides[SHORT].dropped_q16, book.sides[LONG].a) == ((1 << 15) - 3, A_ONE * 49 // 50)
+    # A was rounded down: of 49 lots but 48 are whole, and nearly one more is dropped.
+    assert (book.fold("other").closing_atoms, book.lots["other"]) == (46, 48)
+    assert book.sides[LONG].dropped_q16 == 0xFFFF
+
+
+def test_a_short_drops_upwards_and_a_long_downwards() -> None:
+    for sign in (1, -1):
+        book = held(bankrupt=-sign, x=sign, y=sign, z=sign)
+        book.change("w", -2 * sign)
+        book.close_against("bankrupt", 1, PRICE)
+        dropped = book.fold("x").dropped_q16
+        assert abs(dropped) == (2 << 16) // 3 + (sign < 0)
+        assert (dropped > 0) == (sign > 0)
 
 
 def test_a_short_pays_the_ceiling_and_a_long_gets_the_floor() -> None:

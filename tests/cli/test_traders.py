@@ -139,17 +139,16 @@ def seen_at(trader: Trader, held_lots: int, pressure: int = 0, **changes: object
 
 
 @pytest.mark.parametrize("trader", LEVERED, ids=lambda trader: trader.name)
-def test_levered_traders_hold_their_leverage_in_calm_hours(trader: Trader) -> None:
-    (entry,) = seen_at(trader, 0)
+def test_levered_traders_add_in_calm_hours_and_never_sell(trader: Trader) -> None:
+    entry, dip = seen_at(trader, 0)
     sight = CALM[trader.home[0]]
     assert entry.market and not entry.ask
     notional = sight.notional_of(entry.size_lots)
     assert abs(notional * 100 - equity(trader) * trader.leverage_percent) <= sight.notional_of(1) * 100
     assert notional * 10_000 // equity(trader) < 10_000 * 10_000 // (250 if sight.symbol != "SOL-PERP" else 400)
-    (dip,) = seen_at(trader, entry.size_lots)
+    assert seen_at(trader, entry.size_lots) == [dip]
     assert not dip.market and not dip.ask and dip.price_ticks < sight.index_ticks()
-    (back,) = seen_at(trader, entry.size_lots * 2)
-    assert back.market and back.ask and back.reduce_only
+    assert seen_at(trader, entry.size_lots * 2) == []
     for pressure in (1, -1):
         assert seen_at(trader, 0, pressure) == []
     assert seen_at(trader, 0, in_liquidation=True) == []

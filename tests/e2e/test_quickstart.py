@@ -1,10 +1,11 @@
-"""The main job whole: a market's life on a local validator, every conservation check held."""
+"""The main job whole: a market's life and its crash on a local validator, every conservation check held."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,10 @@ pytestmark = pytest.mark.localnet
 WALKED = (
     "cancel_orders", "close_user", "collect_fees", "create_user", "deposit", "match_orders", "modify_order",
     "place_orders", "settle_pnl", "update_mark", "update_oracle", "withdraw",
+)  # fmt: skip
+WAY_DOWN = (
+    "liquidate_collateral", "liquidate_orders", "liquidate_position", "liquidate_to_backstop",
+    "liquidate_with_orders", "resolve_bankruptcy", "touch_position",
 )  # fmt: skip
 
 
@@ -32,8 +37,8 @@ def assert_whole_life(summary: dict[str, Any]) -> None:
     """I-28: books rebuilt from events alone equal the chain's; an hour of funding went each way in each market."""
     assert summary["held"] and summary["mismatches"] == []
     assert all(check["held"] and check["left"] == check["right"] for check in summary["checks"])
-    assert len(summary["checks"]) >= 51
-    assert summary["traders"] >= 20 and summary["fills"] > 50
+    assert len(summary["checks"]) >= 75
+    assert summary["traders"] >= 40 and summary["fills"] > 50
     called = {row["instruction"] for row in summary["compute_units"]}
     assert called >= set(WALKED)
     assert [market["market"] for market in summary["markets"]] == ["BTC-PERP", "ETH-PERP", "SOL-PERP"]
@@ -43,23 +48,68 @@ def assert_whole_life(summary: dict[str, Any]) -> None:
         assert market["rate_most_e9"] > 12_500 and market["rate_least_e9"] < 0
 
 
+def assert_whole_way_down(summary: dict[str, Any]) -> None:
+    """Every rung, and who paid: each share is borne by fees, insurance, the other side, the tranche and the record."""
+    down = summary["way_down"]
+    assert [item["what"] for item in down["expected"] if not item["seen"]] == []
+    called = {row["instruction"] for row in summary["compute_units"]}
+    assert called >= set(WAY_DOWN)
+    assert down["liquidations_begun"] == down["liquidations_ended"] > 10
+    for case in down["bankruptcies"]:
+        paid = sum(Decimal(case[f"{who}_usd"]) for who in ("fees", "insurance", "traders", "tranche", "recorded"))
+        # The bankruptcy price is rounded up to a whole Q32 step a lot: the other side may pay an atom more.
+        assert 0 <= paid - Decimal(case["share_usd"]) <= Decimal("0.000002")
+    for case, losses in zip(down["bankruptcies"], down["losses_by_trader"], strict=True):
+        borne = sum(map(Decimal, losses["losers"].values()))
+        assert borne == max(Decimal(case["traders_usd"]), Decimal(0))
+    insurance = {name: Decimal(value) for name, value in down["insurance"].items()}
+    assert (
+        insurance["paid_usd"] > 0
+        and insurance["after_usd"] < insurance["before_usd"] + insurance["backstop_profit_usd"]
+    )
+    sides = {(row["market"], row["side"]): row for row in down["sides"]}
+    assert Decimal(sides["SOL-PERP", "short"]["A_least"]) < 1
+    assert all(Decimal(row["A_at_the_end"]) == 1 for row in down["sides"])
+    assert max(row["epoch"] for row in down["sides"]) >= 1
+
+
 @pytest.mark.slow
 def test_a_markets_life_on_the_projects_own_tape(tmp_path: Path) -> None:
-    """I-28 on the default tape."""
+    """I-28 on the default tape, with everything that the way down has: code 0 says so too."""
     summary = summary_of(tmp_path)
     assert_whole_life(summary)
+    assert_whole_way_down(summary)
     assert summary["tape"]["source"].startswith("generator")
+    assert summary["way_down"]["all_expected"]
+    reaction = summary["way_down"]["reaction"]
+    assert reaction["slots"] * 100 == reaction["time_ms"] <= reaction["most_ms"] == 1_600
+
+
+def test_a_short_tape_tells_what_did_not_happen(tmp_path: Path) -> None:
+    """A user's own tape without a crash: every line of it is missing, every check holds, code 0."""
+    path = tmp_path / "summary.json"
+    command = [sys.executable, "-m", "evertide_cli.quickstart", "--json", str(path), "--bars", "2", "--seed", "5"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.stdout + done.stderr)[-4000:]
+    summary = json.loads(path.read_text())
+    assert summary["held"] and not summary["way_down"]["all_expected"]
+    assert [item["seen"] for item in summary["way_down"]["expected"]] == [False] * 9
+    assert done.stdout.count("not on this tape: ") == 9
+    assert summary["way_down"]["reaction"] is None
 
 
 @pytest.mark.slow
 @pytest.mark.data
 def test_a_recorded_day_with_a_crash(tmp_path: Path, data_directory: Path) -> None:
-    """I-28 on 24 hours of a real tape, from 2022-01-20T22:53, with a fall of twelve percent."""
+    """I-28 on 24 hours of a real tape, from 2022-01-20T22:53, with a fall of twelve percent and its liquidations."""
     tape = data_directory / "btc_perp_1m_2022-01.csv.gz"
     words = ("--tape", str(tape), "--from", "2022-01-20T22:53", "--interval-minutes", "30", "--bars", "48")
     summary = summary_of(tmp_path, *words)
     assert_whole_life(summary)
     assert (summary["tape"]["from"], summary["tape"]["bars"]) == ("2022-01-20T22:53:00Z", 48)
+    down = summary["way_down"]
+    assert not down["all_expected"]
+    assert down["liquidations_begun"] > 0 and down["liquidations"]
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,13 @@ class MarketBook:
     fees_borne_atoms: int = 0
     recorded_atoms: int = 0
     repaid_atoms: int = 0
+    given_up_atoms: int = 0
+    waived_atoms: int = 0
+    """Fees that bear what the price took of fractions of lots that the market held."""
+    unbacked_atoms: int = 0
+    """The same beyond the fees: on record."""
     bankruptcies_open: int = 0
-    mark_twap_q32: int = 0
+    mark_q32: int = 0
     mark_most_q32: int = 0
     rate_e9: int = 0
     accrued_ms: int = 0
@@ -125,12 +130,13 @@ class MarketBook:
     def pending_fees_atoms(self) -> int:
         """Fees charged, minus rebates and shares given, minus what was collected, bore a deficit or repaid one."""
         charged = self.taker_fees_atoms + self.maker_fees_atoms + self.insurance_fees_atoms - self.rewards_atoms
-        return charged - self.treasury_atoms - self.insurance_atoms - self.fees_borne_atoms - self.repaid_atoms
+        spent = self.fees_borne_atoms + self.repaid_atoms + self.waived_atoms
+        return charged - self.treasury_atoms - self.insurance_atoms - spent
 
     @property
     def deficit_atoms(self) -> int:
-        """Recorded and not yet repaid."""
-        return self.recorded_atoms - self.repaid_atoms
+        """Recorded, and neither repaid by fees nor given up by winners who took the backed part of their profit."""
+        return self.recorded_atoms + self.unbacked_atoms - self.repaid_atoms - self.given_up_atoms
 
     @property
     def claims_atoms(self) -> int:
@@ -139,20 +145,29 @@ class MarketBook:
 
     @property
     def dust_atoms(self) -> int:
-        """What of the pool belongs to nobody: funding and deleveraging, paid less received."""
-        return -(self.folded_atoms + self.closed_atoms)
+        """What of the pool belongs to nobody: funding and deleveraging, paid less received, and never below zero once
+        nothing is open: fees make up for it, and the record.
+        """
+        return self.waived_atoms + self.unbacked_atoms - self.folded_atoms - self.closed_atoms
+
+    def count_dust(self) -> None:
+        """With nothing open, make up for dust below zero."""
+        missing = max(-self.dust_atoms, 0) if self.index.is_empty else 0
+        waived = min(missing, self.pending_fees_atoms)
+        self.waived_atoms += waived
+        self.unbacked_atoms += missing - waived
 
     def fund(self, user: str, atoms: int) -> None:
         """Fold a user's position: `atoms` of funding, and of deleveraging since, went into its cash.
 
         Funding is rounded against the user, by less than an atom each time. What deleveraging paid is taken apart for
-        the tables: exactly for whole lots, at the last mark TWAP told for the fraction of a lot that folding drops.
+        the tables: exactly for whole lots, at the last mark told for the fraction of a lot that folding drops.
         """
         fold = self.index.fold(user)
         self.cash[user] += atoms
         self.folded_atoms += atoms
         self.foldings += 1
-        funding = atoms - fold.closing_atoms - (fold.dropped_q32 * self.mark_twap_q32 >> 64)
+        funding = atoms - fold.closing_atoms - (fold.dropped_q16 * self.mark_q32 >> 48)
         if funding < 0:
             self.funding_paid_atoms -= funding
         else:
@@ -163,10 +178,10 @@ class MarketBook:
         self.cash[user] += atoms
         self.closed_atoms += atoms
 
-    def note_mark(self, mark_q32: int, twap_q32: int) -> None:
-        """The mark and its TWAP as last told."""
-        self.mark_twap_q32 = twap_q32
-        self.mark_most_q32 = max(self.mark_most_q32, mark_q32, twap_q32)
+    def note_mark(self, mark_q32: int) -> None:
+        """The mark as last told."""
+        self.mark_q32 = mark_q32
+        self.mark_most_q32 = max(self.mark_most_q32, mark_q32)
 
     def note_rate(self, rate_e9: int, elapsed_ms: int) -> None:
         """Time at a rate beyond interest, by who paid."""

@@ -27,8 +27,9 @@ def dust_bound(book: MarketBook) -> int:
 def _pool_checks(name: str, market: Any, book: MarketBook) -> list[Check]:
     """The pool, and what it owes: the identity `pool + deficit = claims + fees + dust`."""
     dust = book.dust_atoms
-    least = 0 if book.index.dropped == 0 else -dust_bound(book)
-    beyond = max(0, market.dust_atoms - dust_bound(book), least - market.dust_atoms)
+    made_up = book.waived_atoms + book.unbacked_atoms
+    most_made_up = 0 if book.index.dropped == 0 else dust_bound(book)
+    beyond = max(0, market.dust_atoms - dust_bound(book), -market.dust_atoms, made_up - most_made_up)
     owed = book.claims_atoms + book.pending_fees_atoms + dust
     backed = market.pool_atoms + market.deficit_atoms
     flows = "settled + insurance - collected"
@@ -37,7 +38,7 @@ def _pool_checks(name: str, market: Any, book: MarketBook) -> list[Check]:
         Check(f"{name} pool", "pool", market.pool_atoms, flows, book.pool_atoms, ATOMS),
         Check(f"{name} pool owed", "pool + deficit", backed, "claims + uncollected fees + dust", owed, ATOMS),
         Check(f"{name} claims", "claims", market.claims_atoms, "unsettled cash", book.claims_atoms, ATOMS),
-        Check(f"{name} dust", "counted dust", market.dust_atoms, "folded and closed, paid - received", dust, ATOMS),
+        Check(f"{name} dust", "counted dust", market.dust_atoms, "paid - received + made up by fees", dust, ATOMS),
         Check(f"{name} dust bound", "dust beyond what rounding can leave", beyond, bound, 0, ATOMS),
     ]
 
@@ -50,7 +51,7 @@ def _flow_checks(name: str, market: Any, book: MarketBook) -> list[Check]:
         Check(f"{name} fees", "pending", market.pending_fees_atoms, "charged - given - collected", fees, ATOMS),
         Check(f"{name} volume", "volume", market.volume_atoms, "sum of fills", book.volume_atoms, ATOMS),
         Check(f"{name} fills", "fill count", market.fill_count, "fills", book.fills, "fills"),
-        Check(f"{name} deficit", "recorded", market.deficit_atoms, "recorded - repaid", deficit, ATOMS),
+        Check(f"{name} deficit", "recorded", market.deficit_atoms, "recorded - repaid - given up", deficit, ATOMS),
         Check(f"{name} latch", "bankruptcies open", market.bankruptcies_open, "opened - resolved", 0, "accounts"),
     ]
 

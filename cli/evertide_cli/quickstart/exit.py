@@ -108,8 +108,16 @@ class Exit:
                 )
             )
             await self._match()
+            # What still rests is for backstops, which keepers close against orders.
+            await go_down(self.staff, DOWN_ROUNDS_MAX)
             await self.cancel_all()
-        raise CliError(f"positions are still open after {CLOSE_ROUNDS_MAX} rounds of closing")
+        names = {actor.user: actor.trader.name for actor in self.cast}
+        left = [
+            f"{names.get(item.user, item.user)} {item.lots} lots of {MARKETS[item.market_index].symbol}"
+            for item in await self._positions()
+            if item.lots
+        ]
+        raise CliError(f"still open after {CLOSE_ROUNDS_MAX} rounds of closing: {', '.join(left)}")
 
     async def _match(self) -> None:
         """Matching until nothing crosses; prices are renewed in between, for fills want them a few seconds old."""
@@ -173,13 +181,13 @@ class Exit:
     async def settle_all(self) -> None:
         """Losers first, then winners, until no position holds unsettled cash; a loser without quote deposits it.
 
-        Deficits on record are repaid by their markets' fees first. Where those do not suffice, winners keep a claim.
+        Deficits on record are repaid by their markets' fees first.
         """
         await self._collect([market for market in await self.chain.client.markets() if market.deficit_atoms])
         for _ in range(SETTLE_ROUNDS_MAX):
             await self.refresh()
             unsettled = await self._positions()
-            if not await self._payable(unsettled):
+            if not unsettled:
                 return
             losers = [item for item in unsettled if item.cash < 0]
             await self._settle(losers)
@@ -188,23 +196,19 @@ class Exit:
             await self._cover(await self._positions())
         raise CliError(f"{len(await self._positions())} positions are unsettled after {SETTLE_ROUNDS_MAX} rounds")
 
-    async def _payable(self, unsettled: Sequence[Held]) -> list[Held]:
-        """Those that a pool can still settle: a profit in a market with an open deficit and an empty pool cannot be."""
-        markets = await self.chain.client.markets()
-        short = {market.index for market in markets if market.deficit_atoms and not market.pool_atoms}
-        return [item for item in unsettled if item.cash < 0 or item.market_index not in short]
-
     async def _settle(self, wanted: Sequence[Held]) -> None:
+        """Anyone settles; a profit in a market with an open deficit is paid only when its owner signs."""
         from evertide import instructions
 
-        await asyncio.gather(
-            *(
-                self.chain.send(
-                    self.roles.keeper, instructions.settle_pnl(market_index=item.market_index, user=item.user)
-                )
-                for item in wanted
-            )
-        )
+        owners = {actor.user: actor.key for actor in self.cast}
+        short = {market.index for market in await self.chain.client.markets() if market.deficit_atoms}
+        steps = []
+        for item in wanted:
+            owner = owners.get(item.user) if item.market_index in short and item.cash > 0 else None
+            authority = None if owner is None else owner.pubkey()
+            step = instructions.settle_pnl(market_index=item.market_index, user=item.user, authority=authority)
+            steps.append(self.chain.send(owner or self.roles.keeper, step))
+        await asyncio.gather(*steps)
 
     async def _pay_debts(self) -> None:
         """Whoever owes quote pays it from the wallet, with the interest up to now."""
@@ -271,12 +275,10 @@ class Exit:
         """Close every empty trading account; the rent returns. Returns how many."""
         from evertide import instructions
 
-        claiming = {item.user for item in await self._positions()}
-        leaving = [actor for actor in self.cast if actor.user not in claiming]
         await asyncio.gather(
-            *(self.chain.send(actor.key, instructions.close_user(authority=actor.key.pubkey())) for actor in leaving)
+            *(self.chain.send(actor.key, instructions.close_user(authority=actor.key.pubkey())) for actor in self.cast)
         )
-        return len(leaving)
+        return len(self.cast)
 
     async def collect_some_fees(self) -> list[str]:
         """Pay out the fees of the first market that has any, and of each whose backstop made a profit; the others' stay

@@ -12,6 +12,9 @@ from dataclasses import dataclass, field
 
 A_ONE = 1 << 48
 PRICE_BITS = 32
+DROPPED_BITS = 16
+# Dropped lots are closed on the other side once they are this part of the open interest (as a shift), or one lot.
+DROPPED_SHARE_BITS = 12
 LONG, SHORT = 0, 1
 
 
@@ -40,6 +43,8 @@ class Side:
     closing: int = 0
     closing_previous: int = 0
     interest_lots: int = 0
+    dropped_q16: int = 0
+    """Fractions of lots that folding dropped and that are still open on the other side."""
     a_least: int = A_ONE
     closing_then: int = 0
 
@@ -55,11 +60,11 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Fold:
-    """What folding did: lots that deleveraging closed, the cash of it, and the fraction of a lot dropped (Q32)."""
+    """What folding did: lots that deleveraging closed, the cash of it, and the signed fraction of a lot dropped."""
 
     closed_lots: int = 0
     closing_atoms: int = 0
-    dropped_q32: int = 0
+    dropped_q16: int = 0
 
 
 @dataclass(slots=True)
@@ -91,10 +96,12 @@ class SidesBook:
         kept, rest = divmod(numerator, denominator)
         self.dropped += rest != 0
         sign = 1 if lots > 0 else -1
+        # Down for a long, up for a short.
+        dropped = sign * ((sign * rest << DROPPED_BITS) // denominator)
+        # The sum of them is rounded down, so that it never passes what the other side holds in excess.
+        side.dropped_q16 += max(dropped - (lots < 0), 0)
         self._set(user, sign * kept)
-        return Fold(
-            abs(lots) - kept, lots * (closing - taken.closing) // taken.a, (rest << PRICE_BITS) // denominator * sign
-        )
+        return Fold(abs(lots) - kept, lots * (closing - taken.closing) // taken.a, sign * dropped)
 
     def _set(self, user: str, lots: int) -> None:
         self.lots[user] = lots
@@ -122,27 +129,47 @@ class SidesBook:
     def close_against(self, user: str, lots: int, price_q32: int) -> int:
         """Close lots of a folded position against everybody on the other side; returns the cash it gets."""
         held = self.lots[user]
-        number = 1 - side_of(held)
-        other = self.sides[number]
-        against = other.interest_lots
-        anybody = self.counted(number)[0] != 0
         self.change(user, -lots if held > 0 else lots)
-        if anybody:
-            a = other.a * (against - lots) // against
-            moved = (other.a - a) * price_q32
-            other.closing += moved >> PRICE_BITS if number == LONG else -(-moved >> PRICE_BITS)
-            other.a = a
-            if a < other.a_least:
-                other.a_least, other.closing_then = a, other.closing
-        other.interest_lots = against - lots
+        self._deleverage(1 - side_of(held), lots, price_q32)
         return value_floor(lots, price_q32) if held > 0 else -value_ceil(lots, price_q32)
+
+    def _deleverage(self, number: int, lots: int, price_q32: int) -> None:
+        """Close lots of a side, each position by its part."""
+        side = self.sides[number]
+        against, kept = side.interest_lots, side.interest_lots - lots
+        if self.counted(number)[0]:
+            a = side.a * kept // against
+            moved = (side.a - a) * price_q32
+            side.closing += moved >> PRICE_BITS if number == LONG else -(-moved >> PRICE_BITS)
+            side.a = a
+            if a < side.a_least:
+                side.a_least, side.closing_then = a, side.closing
+        side.dropped_q16 = side.dropped_q16 * kept // max(against, 1)
+        side.interest_lots = kept
+
+    def close_dropped(self, price_q32: int) -> None:
+        """Close on each side what folding dropped on the other, once it is whole lots that are worth it."""
+        for number, side in enumerate(self.sides):
+            open_lots = min(one.interest_lots for one in self.sides)
+            lots = min(side.dropped_q16 >> DROPPED_BITS, open_lots)
+            if lots < max(open_lots >> DROPPED_SHARE_BITS, 1):
+                continue
+            self._deleverage(1 - number, lots, price_q32)
+            side.dropped_q16 -= lots << DROPPED_BITS
+            side.interest_lots -= lots
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no lot is open and no position unfolded."""
+        return not any(side.interest_lots or any(self.counted(number)) for number, side in enumerate(self.sides))
 
     def reset(self) -> None:
         """Start the next epoch of every side without open interest whose last positions are folded."""
         if all(self.counted(number)[0] == 0 for number in (LONG, SHORT)):
             for side in self.sides:
-                side.interest_lots = 0
+                side.interest_lots, side.dropped_q16 = 0, 0
         for number, side in enumerate(self.sides):
             if side.interest_lots == 0 and side.a < A_ONE and self.counted(number)[1] == 0:
                 side.a, side.epoch = A_ONE, side.epoch + 1
                 side.closing, side.closing_previous = 0, side.closing
+                side.dropped_q16 = 0

@@ -127,17 +127,21 @@ def _accrued(books: Books, event: Any) -> None:
     book.rate_e9 = event.funding_rate_e9
     book.rate_most_e9 = max(book.rate_most_e9, event.funding_rate_e9)
     book.rate_least_e9 = min(book.rate_least_e9, event.funding_rate_e9)
-    book.note_mark(event.mark_price_q32, event.mark_twap_q32)
+    book.note_mark(event.mark_price_q32)
+    book.index.close_dropped(event.mark_price_q32)
     book.index.reset()
     for number, side in enumerate(book.index.sides):
         books.compare(event, "epoch", event.epoch[number], side.epoch)
     books.compare_interest(event, event.open_interest_lots)
-    if not any(any(book.index.counted(number)) for number in (0, 1)):
+    book.count_dust()
+    if book.index.is_empty:
         books.compare(event, "dust", event.dust_atoms, book.dust_atoms)
+    books.compare(event, "pending fees", event.pending_fees_atoms, book.pending_fees_atoms)
+    books.compare(event, "recorded deficit", event.deficit_atoms, book.deficit_atoms)
 
 
 def _marked(books: Books, event: Any) -> None:
-    books.markets[event.market_index].note_mark(event.mark_price_q32, event.mark_twap_q32)
+    books.markets[event.market_index].note_mark(event.mark_price_q32)
 
 
 def _debt(books: Books, event: Any) -> None:
@@ -149,9 +153,14 @@ def _settled(books: Books, event: Any) -> None:
     user = str(event.user)
     book.fund(user, event.funding_atoms)
     settle(book, user, event.amount_atoms)
+    book.cash[user] -= event.given_up_atoms
+    book.given_up_atoms += event.given_up_atoms
+    book.index.close_dropped(book.mark_q32)
+    books.compare_interest(event, event.open_interest_lots)
     books.change_quote(event, user, event.amount_atoms, event.quote_atoms)
     books.compare(event, "cash", event.cash_atoms, book.cash[user])
     books.compare(event, "pool", event.pool_atoms, book.pool_atoms)
+    books.compare(event, "recorded deficit", event.deficit_atoms, book.deficit_atoms)
     books.note_totals(event, {"sum of balances": event.total_atoms, "sum of debts": event.debt_atoms})
 
 
@@ -160,13 +169,14 @@ def _touched(books: Books, event: Any) -> None:
     user = str(event.user)
     book.fund(user, event.funding_atoms)
     if event.closed_lots:
-        # The price is the market's mark TWAP at the time, which the event does not tell: what it paid follows from the
+        # The price is the market's mark at the time, which the event does not tell: what it paid follows from the
         # cash, and is held between the bounds of the dust.
         sign = 1 if book.lots[user] > 0 else -1
         book.index.close_against(user, event.closed_lots, 0)
         paid = event.cash_atoms - book.cash[user]
         books.compare(event, "closed for less than nothing", 0, min(sign * paid, 0))
         book.close(user, paid)
+    book.index.close_dropped(book.mark_q32)
     books.compare(event, "cash", event.cash_atoms, book.cash[user])
     books.compare(event, "lots", event.size_lots, book.lots[user])
     books.compare_interest(event, event.open_interest_lots)

@@ -40,6 +40,8 @@ def _position_liquidated(books: Books, event: Any) -> None:
     _begin(books)
     book = books.markets[event.market_index]
     user, liquidator = str(event.user), str(event.liquidator)
+    if event.backstop:
+        book.index.close_dropped(book.mark_q32)
     book.fund(user, event.user_funding_atoms)
     book.fund(liquidator, event.liquidator_funding_atoms)
     moved, price = abs(event.size_lots), event.price_q32
@@ -146,10 +148,12 @@ def _bankruptcy(books: Books, event: Any) -> None:
     _begin(books)
     book = books.markets[event.market_index]
     user = str(event.user)
+    book.index.close_dropped(book.mark_q32)
     book.fund(user, event.user_funding_atoms)
     if event.step == RESOLVED:
         _resolve(books, book, user, event)
     book.index.reset()
+    book.count_dust()
     book.bankruptcies_open = event.bankruptcies_open
     books.change_quote(event, user, event.settled_atoms, event.user_quote_atoms_after)
     books.compare(event, "user cash", event.user_cash_atoms_after, book.cash[user])

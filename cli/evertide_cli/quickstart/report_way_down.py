@@ -87,6 +87,8 @@ def deficit_lines(books: Books) -> list[dict[str, Any]]:
             "tranche_usd": usd(book.tranche_paid_atoms),
             "recorded_usd": usd(book.recorded_atoms),
             "repaid_usd": usd(book.repaid_atoms),
+            "given_up_usd": usd(book.given_up_atoms),
+            "fractions_usd": usd(book.waived_atoms + book.unbacked_atoms),
         }
         for index, plan in enumerate(MARKETS)
         for book in (books.markets[index],)
