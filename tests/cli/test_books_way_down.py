@@ -131,6 +131,7 @@ def test_a_bankruptcy_is_paid_stage_by_stage() -> None:
         ({"a": (A_ONE, A_ONE // 2 - 1)}, "A"),
         ({"epoch": (0, 1)}, "epoch"),
         ({"user_cash_atoms_after": -1}, "user cash"),
+        ({"bankruptcies_open": 1}, "bankruptcies open"),
         ({"total_atoms": 1}, "sum of balances"),
     ],
 )
@@ -139,6 +140,22 @@ def test_a_bankruptcy_that_does_not_follow_is_found(changes: dict[str, Any], wha
     feed(books, bankrupt(**changes))
     books.end_slot()
     assert [mismatch.what for mismatch in books.mismatches] == [what]
+
+
+def test_an_open_bankruptcy_latches_until_it_is_resolved() -> None:
+    books = market()
+    unchanged = {
+        "share_atoms": 0, "fees_atoms": 0, "insurance_atoms": 0, "deleveraged_atoms": 0, "tranche_atoms": 0,
+        "recorded_atoms": 0, "closed_lots": 0, "user_cash_atoms_after": -1_000, "pool_atoms": 0,
+        "pending_fees_atoms": 30, "market_deficit_atoms": 0, "open_interest_lots": (20, 20), "a": (A_ONE, A_ONE),
+        "insurance_balance_atoms": 1_000, "insurance_tranche_atoms": 400,
+    }  # fmt: skip
+    feed(books, bankrupt(step=1, bankruptcies_open=1, **unchanged))
+    assert books.markets[0].open_bankruptcies == {"user"}
+    feed(books, bankrupt())
+    books.end_slot()
+    assert books.mismatches == []
+    assert books.markets[0].open_bankruptcies == set()
 
 
 def test_fees_repay_a_recorded_deficit() -> None:

@@ -102,7 +102,8 @@ class MarketBook:
     """Fees that bear what the price took of fractions of lots that the market held."""
     unbacked_atoms: int = 0
     """The same beyond the fees: on record."""
-    bankruptcies_open: int = 0
+    open_bankruptcies: set[str] = field(default_factory=set)
+    """Accounts whose bankruptcy keeps the market reduce-only."""
     mark_q32: int = 0
     mark_most_q32: int = 0
     rate_e9: int = 0

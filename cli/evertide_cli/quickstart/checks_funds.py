@@ -46,13 +46,13 @@ def _pool_checks(name: str, market: Any, book: MarketBook) -> list[Check]:
 def _flow_checks(name: str, market: Any, book: MarketBook) -> list[Check]:
     """Fees, fills and deficits."""
     fees = book.pending_fees_atoms
-    deficit = book.deficit_atoms
+    deficit, latched = book.deficit_atoms, len(book.open_bankruptcies)
     return [
         Check(f"{name} fees", "pending", market.pending_fees_atoms, "charged - given - collected", fees, ATOMS),
         Check(f"{name} volume", "volume", market.volume_atoms, "sum of fills", book.volume_atoms, ATOMS),
         Check(f"{name} fills", "fill count", market.fill_count, "fills", book.fills, "fills"),
         Check(f"{name} deficit", "recorded", market.deficit_atoms, "recorded - repaid - given up", deficit, ATOMS),
-        Check(f"{name} latch", "bankruptcies open", market.bankruptcies_open, "opened - resolved", 0, "accounts"),
+        Check(f"{name} latch", "bankruptcies open", market.bankruptcies_open, "opened - closed", latched, "accounts"),
     ]
 
 

@@ -10,7 +10,7 @@ from .flows import pay_keeper, settle, take_fills
 from .index import value_ceil, value_floor
 
 CANCELLED, VOID, ENDED = 1, 2, 3
-RESOLVED = 2
+OPENED, RESOLVED = 1, 2
 
 
 def _begin(books: Books) -> None:
@@ -154,7 +154,11 @@ def _bankruptcy(books: Books, event: Any) -> None:
         _resolve(books, book, user, event)
     book.index.reset()
     book.count_dust()
-    book.bankruptcies_open = event.bankruptcies_open
+    if event.step == OPENED:
+        book.open_bankruptcies.add(user)
+    else:
+        book.open_bankruptcies.discard(user)
+    books.compare(event, "bankruptcies open", event.bankruptcies_open, len(book.open_bankruptcies))
     books.change_quote(event, user, event.settled_atoms, event.user_quote_atoms_after)
     books.compare(event, "user cash", event.user_cash_atoms_after, book.cash[user])
     books.compare(event, "pool", event.pool_atoms, book.pool_atoms)
