@@ -4,7 +4,7 @@
 use evertide_vm_tests::{
     args::OrderArgs,
     exchange::{insurance, market, risk_cache, Target},
-    state::{Insurance, Market, RiskCache},
+    state::{Insurance, Market, RiskCache, User},
     terms::{PRICES, SOL, USD},
     tests,
     traders::{limit, post_only, Trader},
@@ -46,6 +46,14 @@ fn v34_a_fee_never_bankrupts() {
                 other.ok(&other.liquidate_position(0, &down.alice, &down.carol, lots));
                 let left = other.equity(&down.alice);
                 assert!(left >= 0, "{lots} lots at {price} of {sign} leave {left} of {equity}");
+            }
+            // With nothing left at all, whoever takes the lots bears what two floors take.
+            let mut poor = world.clone();
+            poor.edit::<User>(down.alice.user, |user| user.quote_atoms -= equity);
+            for lots in [1_899, 1_001, 997] {
+                let mut other = poor.clone();
+                other.ok(&other.liquidate_position(0, &down.alice, &down.carol, lots));
+                assert!(other.equity(&down.alice) >= 0, "{lots} lots at {price} of {sign} leave less than nothing");
             }
             // The same to a backstop that has room for a part.
             world.edit::<Insurance>(insurance(), |fund| {

@@ -7,7 +7,7 @@ use evertide_vm_tests::{hits, idl::idl, tests};
 tests!(the_errors_hit_equal_the_idls, every_instruction_has_its_file);
 
 /// Where each instruction is tested; those that belong together share a file.
-const FILES: [(&str, &[&str]); 16] = [
+const FILES: [(&str, &[&str]); 24] = [
     ("initialize_exchange", &["initialize_exchange"]),
     ("list_collateral", &["list_collateral"]),
     ("list_market", &["list_market"]),
@@ -23,6 +23,14 @@ const FILES: [(&str, &[&str]); 16] = [
     ("update_mark", &["update_mark"]),
     ("accruals", &["accrue_market", "accrue_debt", "settle_pnl", "touch_position"]),
     ("insurance", &["fund_insurance", "collect_fees"]),
+    ("liquidate_orders", &["liquidate_orders"]),
+    ("liquidate_position", &["liquidate_position"]),
+    ("liquidate_with_orders", &["liquidate_with_orders"]),
+    ("liquidate_collateral", &["liquidate_collateral"]),
+    ("liquidate_to_backstop", &["liquidate_to_backstop"]),
+    ("resolve_bankruptcy", &["resolve_bankruptcy"]),
+    ("bankruptcies", &["resolve_bankruptcy", "collect_fees", "settle_pnl"]),
+    ("epochs", &["touch_position", "accrue_market"]),
     ("guards", &["set_limits", "assert_health", "assert_sequence", "view_health", "view_market"]),
 ];
 

@@ -6,7 +6,7 @@
 use evertide_vm_tests::{
     call::Call,
     exchange::insurance,
-    state::Insurance,
+    state::{Insurance, Market},
     terms::{PRICES, USD},
     traders::{limit, post_only, Trader},
     way_down::backstop,
@@ -24,6 +24,9 @@ pub const BANKRUPT: u64 = 44_000;
 
 /// Lots of alice's position.
 pub const LOTS: i64 = 1_900;
+
+/// The error that is due after a market was changed so.
+pub type Spoiled = (&'static str, fn(&mut Market));
 
 /// A world with alice on her way down, bob on the other side, and carol who liquidates.
 #[derive(Clone)]

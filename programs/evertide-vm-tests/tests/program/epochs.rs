@@ -1,7 +1,7 @@
 //! Epochs, folding dust, and sides that only drain: what deleveraging leaves behind.
 
 use evertide_vm_tests::{
-    exchange::{market, Target},
+    exchange::market,
     state::{Market, RiskCache, User},
     terms::USD,
     tests,
@@ -19,7 +19,7 @@ tests!(
     v36_a_one_lot_holder_bears_a_lots_part,
     v36_many_one_lot_holders_lose_nothing_by_truncation,
     v36_dropped_lots_close_on_the_other_side,
-    v36_a_stranded_position_closes_at_mark,
+    v36_a_position_with_nobody_against_it_closes_at_mark,
     a_bankruptcy_reaches_positions_that_nobody_folded,
 );
 
@@ -169,20 +169,17 @@ fn v36_many_one_lot_holders_lose_nothing_by_truncation() {
     assert_eq!(equities(&down.world, &holders), after, "folding changes nothing");
 }
 
-/// V-36: what the forty dropped is closed on carol's side with the next accrual: whatever the price does then, the pool
+/// V-36: what the forty drop is closed on carol's side as they are folded: whatever the price does then, the pool
 /// owes no more than it holds, and carol's lots are those of the one short that is left.
 fn v36_dropped_lots_close_on_the_other_side() {
     let (mut down, holders) = crowd(3, 2);
     deleveraged(&mut down, 43_000);
-    for holder in &holders {
-        down.world.ok(&down.world.touch_position(0, holder.user));
-    }
     let carol = down.world.equity(&down.carol);
-    assert!(down.world.market(0).dropped_q16[1] > 30 << 16);
-    down.world.advance(1);
-    down.world.told(&down.world.accrue_market(0), "MarketAccrued");
-    let state = down.world.market(0);
-    assert!(state.dropped_q16[1] < 1 << 16, "less than a lot is left: {:?}", state.dropped_q16);
+    for holder in &holders {
+        down.world.told(&down.world.touch_position(0, holder.user), "PositionTouched");
+        let dropped = down.world.market(0).dropped_q16;
+        assert!(dropped[1] < 1 << 16, "less than a lot is open at any time: {dropped:?}");
+    }
     assert!((down.world.equity(&down.carol) - carol).abs() <= 100, "carol was closed at mark");
     let gap = |world: &World| {
         let all = [&down.alice, &down.bob, &down.carol].into_iter().chain(&holders);
@@ -201,7 +198,7 @@ fn v36_dropped_lots_close_on_the_other_side() {
     down.world.assert_sound();
 }
 
-/// All shorts were folded away: carol stands against dust alone, and anybody closes her at mark.
+/// All shorts were folded away, and with them all of carol's lots but one: it stands against dust alone.
 fn stranded() -> (Downfall, Vec<Trader>) {
     let mut world = World::open();
     let (alice, bob) = (world.funded("alice", 2), world.funded("bob", 100));
@@ -218,21 +215,22 @@ fn stranded() -> (Downfall, Vec<Trader>) {
         down.world.told(&down.world.touch_position(0, holder.user), "PositionTouched");
     }
     let state = down.world.market(0);
-    assert_eq!((state.position_count, state.open_interest_lots), ([1, 0], [37, 37]));
+    assert_eq!((state.position_count, state.open_interest_lots), ([1, 0], [1, 1]));
+    down.price(43_000);
     (down, holders)
 }
 
-fn v36_a_stranded_position_closes_at_mark() {
+fn v36_a_position_with_nobody_against_it_closes_at_mark() {
     let (mut down, holders) = stranded();
     let equity = down.world.equity(&down.carol);
+    // Of the lot 2^-48 is missing: it folds away whole, at mark.
     let event = down.world.told(&down.world.touch_position(0, down.carol.user), "PositionTouched");
-    assert_eq!((number(&event, "closed_lots"), number(&event, "size_lots")), (37, 0));
-    assert!((down.world.equity(&down.carol) - equity).abs() <= 1);
-    assert_eq!(down.world.market(0).open_interest_lots, [0, 0]);
+    assert_eq!((number(&event, "size_lots"), down.world.market(0).position_count), (0, [0, 0]));
+    assert!((down.world.equity(&down.carol) - equity).abs() <= 100);
     down.world.advance(1);
     down.world.told(&down.world.accrue_market(0), "MarketAccrued");
     let state = down.world.market(0);
-    assert_eq!((state.epoch, state.a, state.dropped_q16), ([0, 1], [1 << 48; 2], [0, 0]), "the side starts anew");
+    assert_eq!((state.epoch, state.a, state.dropped_q16), ([1, 1], [1 << 48; 2], [0, 0]), "both sides start anew");
     // Everybody is paid, to the dust.
     for trader in [down.carol.clone()].iter().chain(&holders) {
         down.world.send(&down.world.settle_pnl(0, trader.user)).ok();
@@ -243,22 +241,20 @@ fn v36_a_stranded_position_closes_at_mark() {
     down.world.assert_sound();
 }
 
-/// V-36: nobody is on the other side: the lots close at mark against what folding dropped there, the stage is passed over,
-/// and the record takes the rest.
+/// V-36: nobody is on the other side: what is left closes at mark, the stage is passed over, and the record takes the rest.
 fn v36_deleveraging_an_empty_side_is_passed_over() {
     let (mut down, _) = stranded();
-    let spare = down.world.user(&down.carol).quote_atoms as u64 - 43 * USD;
+    let spare = down.world.equity(&down.carol) as u64 - USD / 2;
     down.world.ok(&down.world.withdraw(&down.carol, 0, spare));
-    // $43 less the $26 that she has lost do not carry 37 lots down to $38,000, and nobody accrues on the way.
-    down.world.advance(1);
-    down.world.ok(&down.world.update_oracle(Target::Market(0), 38_000 * USD));
-    down.world.ok(&down.world.liquidate_orders(&down.carol));
+    down.begin_of(&down.carol.clone(), 37_500);
     let event = down.world.ok(&down.world.resolve_bankruptcy(0, &down.carol)).event("BankruptcyResolved");
-    // What the shorts had dropped took her lots first, at mark.
-    assert_eq!((number(&event, "deleveraged_atoms"), number(&event, "closed_lots")), (0, 0));
+    assert_eq!((number(&event, "deleveraged_atoms"), number(&event, "step")), (0, 2));
     let rest = number(&event, "fees_atoms") + number(&event, "recorded_atoms");
     assert!(rest > 0 && rest == number(&event, "share_atoms"));
-    assert_eq!(down.world.market(0).open_interest_lots, [0, 0]);
+    // What she lost on the lot that nobody held against her is the market's, counted as dust.
+    let state = down.world.market(0);
+    assert_eq!((state.open_interest_lots, state.position_count), ([0, 0], [0, 0]));
+    assert!((0..600_000).contains(&state.dust_atoms), "{} atoms of dust", state.dust_atoms);
 }
 
 /// Twelve deleveragings that bob never folds: one fold at the end gives what twelve would have.

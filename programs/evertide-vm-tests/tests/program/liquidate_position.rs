@@ -10,7 +10,8 @@ use evertide_vm_tests::{
 };
 
 use crate::downfall::{
-    held, held_with, number, Downfall, ABOVE_BACKSTOP, BANKRUPT, BELOW_BACKSTOP, BELOW_CANCEL, BELOW_MAINTENANCE, LOTS,
+    held, held_with, number, Downfall, Spoiled, ABOVE_BACKSTOP, BANKRUPT, BELOW_BACKSTOP, BELOW_CANCEL,
+    BELOW_MAINTENANCE, LOTS,
 };
 
 tests!(
@@ -254,7 +255,7 @@ fn refusals() {
     let mut other = down.world.clone();
     other.edit::<User>(down.carol.user, |user| user.liquidation_start_ms = 1);
     other.fails(&down.take(1), "UserInLiquidation");
-    let bad: [(&str, fn(&mut Market)); 3] = [
+    let bad: [Spoiled; 3] = [
         ("OracleValidityForbids", |state| state.validity = evertide_math::oracle::TOO_VOLATILE),
         ("MarketStatusForbids", |state| state.status = 4),
         ("MarketHasNoPrice", |state| state.index_price_q32 = 0),

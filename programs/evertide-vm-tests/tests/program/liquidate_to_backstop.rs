@@ -11,7 +11,7 @@ use evertide_vm_tests::{
 };
 
 use crate::downfall::{
-    funded_backstop, held, held_with, number, trade, uninsured, Downfall, ABOVE_BACKSTOP, BANKRUPT, BELOW_ADL,
+    funded_backstop, held, held_with, number, resting, trade, uninsured, Downfall, ABOVE_BACKSTOP, BANKRUPT, BELOW_ADL,
     BELOW_BACKSTOP, BELOW_CANCEL, BELOW_MAINTENANCE, LOTS,
 };
 
@@ -27,6 +27,9 @@ tests!(
     insurance_of_zero_is_passed_over,
     a_backstop_is_liquidated_like_any_other,
     a_backstop_goes_bankrupt_like_any_other,
+    a_backstop_under_water_has_used_its_cover,
+    a_healthy_backstop_closes_against_orders,
+    its_profit_repays_a_deficit_first,
     its_profit_goes_to_the_fund,
     refuses_the_backstop_of_another_market,
     refusals,
@@ -204,6 +207,70 @@ fn a_backstop_goes_bankrupt_like_any_other() {
     let event = down.world.told(&down.world.resolve_bankruptcy(0, &own), "BankruptcyResolved");
     assert_eq!((number(&event, "deficit_atoms"), number(&event, "recorded_atoms")), (deficit, 0));
     assert_eq!((down.world.equity(&own), down.world.user(&own).position_count), (0, 0));
+}
+
+/// $200 of insurance, of which the backstop has lost more: nothing is left to carry alice with.
+fn a_backstop_under_water_has_used_its_cover() {
+    let mut down = held(LOTS);
+    let dave = down.world.funded("dave", 1_000);
+    trade(&mut down.world, &dave, &down.bob, LOTS);
+    beside_the_tranche(&mut down.world, 200);
+    down.begin(BELOW_BACKSTOP);
+    let event = down.world.told(&down.world.liquidate_to_backstop(0, &down.alice), "PositionLiquidated");
+    assert_eq!(number(&event, "size_lots"), LOTS);
+    down.price(45_000);
+    let lost = -down.world.equity(&backstop(0));
+    assert!((40_000_000..50_000_000).contains(&lost), "the backstop has lost {lost}");
+    down.world.ok(&down.world.liquidate_orders(&dave));
+    // ($200 - $46) / $0.09 are 1,709 lots, of which 1,900 are held: below ADL margin the rest goes to bob.
+    let event = down.world.told(&down.world.liquidate_to_backstop(0, &dave), "PositionLiquidated");
+    assert_eq!((number(&event, "size_lots"), number(&event, "deleveraged_lots")), (0, LOTS));
+}
+
+/// Nobody signs for it, so that anybody closes it at any health: all of its lots, at the taker fee of its tier.
+fn a_healthy_backstop_closes_against_orders() {
+    let mut down = Downfall::begun(LOTS, BELOW_BACKSTOP);
+    down.world.ok(&down.world.liquidate_to_backstop(0, &down.alice));
+    let own = backstop(0);
+    down.settle_at(BELOW_CANCEL);
+    assert!(down.world.equity(&own) > 500_000_000);
+    let far = resting(&mut down.world, &down.carol, false, 475_000, 100);
+    let near = resting(&mut down.world, &down.carol, false, 476_000, 5_000);
+    let close = |down: &Downfall, id| down.world.liquidate_with_orders(0, &own, u64::MAX, &[(&down.carol, id)]);
+    down.world.fails(&close(&down, far), "NothingFilled");
+    let event = down.world.told(&close(&down, near), "LiquidationMatched");
+    let fill = &event["fills"][0];
+    assert_eq!((number(fill, "size_lots"), number(&event, "insurance_fee_atoms")), (LOTS, 0));
+    assert_eq!(number(fill, "taker_fee_atoms"), LOTS * 4_760_000 * 35 / 100_000);
+    assert_eq!(down.world.worth(&own, 0).0, 0);
+    down.world.fails(&close(&down, near), "NothingToLiquidate");
+    let mut other = Downfall::begun(LOTS, BELOW_BACKSTOP);
+    other.world.ok(&other.world.liquidate_to_backstop(0, &other.alice));
+    other.price(BANKRUPT);
+    let maker = resting(&mut other.world, &other.carol, false, 440_000, 100);
+    other.world.fails(&close(&other, maker), "UserBankrupt");
+}
+
+/// Its profit is the exchange's: while a deficit is open, it repays that before anything of it is paid, whoever settles.
+fn its_profit_repays_a_deficit_first() {
+    let mut down = Downfall::begun(LOTS, BELOW_BACKSTOP);
+    down.world.ok(&down.world.liquidate_to_backstop(0, &down.alice));
+    let own = backstop(0);
+    down.settle_at(BELOW_CANCEL);
+    let near = resting(&mut down.world, &down.carol, false, 476_000, 5_000);
+    down.world.ok(&down.world.liquidate_with_orders(0, &own, u64::MAX, &[(&down.carol, near)]));
+    let profit = down.world.worth(&own, 0).1;
+    assert!(profit > 400_000_000);
+    for deficit in [100 * USD, profit as u64 + 7] {
+        let mut world = down.world.clone();
+        world.ok(&world.settle_pnl(0, down.alice.user));
+        world.edit::<Market>(market(0), |state| state.deficit_atoms = deficit);
+        let event = world.ok(&world.settle_pnl(0, own.user)).event("PnlSettled");
+        let repaid = profit.min(deficit as i64);
+        assert_eq!(number(&event, "given_up_atoms"), repaid);
+        assert_eq!(number(&event, "deficit_atoms"), deficit as i64 - repaid);
+        assert!(number(&event, "amount_atoms") <= profit - repaid);
+    }
 }
 
 /// Once it holds nothing else, what it earned belongs to the fund; until then nothing is taken from it.

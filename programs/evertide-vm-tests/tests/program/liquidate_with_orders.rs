@@ -11,8 +11,8 @@ use evertide_vm_tests::{
 };
 
 use crate::downfall::{
-    held, number, order, resting, Downfall, ABOVE_BACKSTOP, BANKRUPT, BELOW_BACKSTOP, BELOW_CANCEL, BELOW_MAINTENANCE,
-    LOTS,
+    held, number, order, resting, Downfall, Spoiled, ABOVE_BACKSTOP, BANKRUPT, BELOW_BACKSTOP, BELOW_CANCEL,
+    BELOW_MAINTENANCE, LOTS,
 };
 
 tests!(
@@ -27,6 +27,7 @@ tests!(
     v36_makers_out_of_priority_are_refused,
     passes_over_makers_that_cannot_trade,
     runs_in_a_cool_down_and_in_a_pause,
+    runs_though_the_averages_are_far_behind,
     only_reduces_in_a_latched_market,
     a_backstop_closes_against_orders,
     refusals,
@@ -196,7 +197,7 @@ fn passes_over_makers_that_cannot_trade() {
     down.begin(BELOW_MAINTENANCE);
     let same = resting(&mut down.world, &second, false, 470_000, 10);
     let reduce = OrderArgs { reduce_only: true, ..limit(0, false, 469_990, 10) };
-    down.world.ok(&down.world.place_orders(&down.bob, &[reduce.clone()]));
+    down.world.ok(&down.world.place_orders(&down.bob, std::slice::from_ref(&reduce)));
     let reducing = down.world.orders(&down.bob).next_order_id - 1;
     down.world.advance_slots(1);
     let good = resting(&mut down.world, &down.carol, false, 469_980, 10);
@@ -241,6 +242,17 @@ fn runs_in_a_cool_down_and_in_a_pause() {
     down.world.told(&call, "LiquidationMatched");
 }
 
+/// A fall of 6 % in a second: orders match again when the TWAP has followed, liquidations at once.
+fn runs_though_the_averages_are_far_behind() {
+    let mut down = Downfall::begun(LOTS, BELOW_MAINTENANCE);
+    let maker = resting(&mut down.world, &down.carol, false, 470_000, 100);
+    let taker = order(&mut down.world, &down.bob, true, 470_000, 10);
+    let call = down.world.match_orders(0, &down.bob, taker, &[(&down.carol, maker)]);
+    down.world.fails(&call, "PriceOutsideBand");
+    let call = down.world.liquidate_with_orders(0, &down.alice, u64::MAX, &[(&down.carol, maker)]);
+    down.world.told(&call, "LiquidationMatched");
+}
+
 fn only_reduces_in_a_latched_market() {
     let mut down = Downfall::calm(LOTS, BELOW_MAINTENANCE);
     let opening = resting(&mut down.world, &down.carol, false, 470_000, 100);
@@ -280,7 +292,7 @@ fn refusals() {
     down.price(BANKRUPT);
     down.world.fails(&call, "UserBankrupt");
     down.price(BELOW_MAINTENANCE);
-    let bad: [(&str, fn(&mut Market)); 2] = [
+    let bad: [Spoiled; 2] = [
         ("OracleValidityForbids", |state| state.validity = evertide_math::oracle::TOO_VOLATILE),
         ("MarketStatusForbids", |state| state.status = MarketStatus::Settling as u8),
     ];

@@ -116,7 +116,11 @@ fn refuses_tiers_out_of_order() {
 }
 
 fn refuses_an_envelope_that_fails() {
-    refused(&[|terms| terms.stress_move_bps = 400, |terms| terms.tier_ratio_bps[0] = 600], "SolvencyEnvelopeViolated");
+    let aged: fn(&mut MarketTerms) = |terms| (terms.stress_move_bps, terms.liquidation_fee_bps) = (100, 250);
+    refused(
+        &[|terms| terms.stress_move_bps = 400, |terms| terms.tier_ratio_bps[0] = 600, aged],
+        "SolvencyEnvelopeViolated",
+    );
 }
 
 fn refuses_inexact_units() {

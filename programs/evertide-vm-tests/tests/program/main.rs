@@ -12,6 +12,7 @@ mod attacks_way_down;
 mod bankruptcies;
 mod cancel_orders;
 mod compute;
+mod compute_falls;
 mod compute_page;
 mod coverage;
 mod create_user;
@@ -68,6 +69,7 @@ fn all() -> Vec<Case> {
         bankruptcies::tests(),
         epochs::tests(),
         compute::tests(),
+        compute_falls::tests(),
         security::tests(),
         attacks::tests(),
         attacks_way_down::tests(),

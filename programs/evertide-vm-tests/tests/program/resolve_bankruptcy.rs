@@ -9,7 +9,9 @@ use evertide_vm_tests::{
     world::World,
 };
 
-use crate::downfall::{held, held_with, number, prices, trade, uninsured, Downfall, BANKRUPT, BELOW_ADL, LOTS};
+use crate::downfall::{
+    held, held_with, number, prices, trade, uninsured, Downfall, Spoiled, BANKRUPT, BELOW_ADL, LOTS,
+};
 
 tests!(
     i14_the_markets_fees_pay_first,
@@ -298,7 +300,7 @@ fn refusals() {
     down.world.ok(&down.world.liquidate_orders(&down.alice));
     down.world.fails(&down.world.resolve_bankruptcy(1, &down.alice), "BankruptcyMarketWrong");
     down.world.fails(&call.clone().with("quote", collateral(1)), "NotQuoteAsset");
-    let bad: [(&str, fn(&mut Market)); 3] = [
+    let bad: [Spoiled; 3] = [
         ("OracleValidityForbids", |state| state.validity = evertide_math::oracle::TOO_VOLATILE),
         ("MarketStatusForbids", |state| state.status = MarketStatus::Closed as u8),
         ("MarketHasNoPrice", |state| state.index_price_q32 = 0),

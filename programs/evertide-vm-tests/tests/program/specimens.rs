@@ -4,10 +4,12 @@ use evertide_vm_tests::{
     call::Call,
     exchange::{market, Target},
     state::Market,
-    terms::{exchange_terms, market_terms, quote_terms, PRICES, USD},
+    terms::{exchange_terms, market_terms, quote_terms, PRICES, SOL, USD},
     traders::{limit, post_only, Trader},
     world::{key, World},
 };
+
+use crate::downfall::{held, resting, Downfall, BANKRUPT, BELOW_BACKSTOP, BELOW_MAINTENANCE, LOTS};
 
 /// A world and a call that succeeds in it.
 pub struct Specimen {
@@ -60,6 +62,7 @@ pub fn specimens() -> Vec<Specimen> {
         (moved.clone(), moved.accrue_market(0)),
         (moved.clone(), moved.accrue_debt()),
         (world.clone(), world.settle_pnl(0, alice.user)),
+        (world.clone(), world.settle_own_pnl(&alice, 0)),
         (world.clone(), world.touch_position(0, alice.user)),
         (world.clone(), world.collect_fees(0)),
         (world.clone(), world.fund_insurance(alice.authority, alice.tokens[0], USD, 0)),
@@ -69,6 +72,43 @@ pub fn specimens() -> Vec<Specimen> {
         (world.clone(), world.view_market(0)),
     ];
     all.extend(calls.into_iter().map(|(world, call)| Specimen { world, call }));
+    all.extend(falls());
+    all
+}
+
+/// The six instructions of the way down.
+fn falls() -> Vec<Specimen> {
+    let fallen = |usd: u64| {
+        let mut down = held(LOTS);
+        down.world.ok(&down.world.deposit(&down.carol, 1, SOL));
+        down.settle_at(usd);
+        down
+    };
+    let begun = |usd: u64| {
+        let mut down = fallen(usd);
+        down.begin(usd);
+        down
+    };
+    let mut all = Vec::new();
+    let mut add = |down: Downfall, call: Call| all.push(Specimen { world: down.world, call });
+    let down = fallen(BELOW_MAINTENANCE);
+    let call = down.world.liquidate_orders(&down.alice);
+    add(down, call);
+    let mut down = begun(BELOW_MAINTENANCE);
+    let call = down.take(10);
+    add(down.clone(), call);
+    let maker = resting(&mut down.world, &down.carol, false, 470_000, 20);
+    let call = down.world.liquidate_with_orders(0, &down.alice, 10, &[(&down.carol, maker)]);
+    add(down, call);
+    let down = begun(BELOW_BACKSTOP);
+    let call = down.world.liquidate_to_backstop(0, &down.alice);
+    add(down, call);
+    let mut down = begun(BANKRUPT);
+    let call = down.world.resolve_bankruptcy(0, &down.alice);
+    add(down.clone(), call);
+    down.world.ok(&down.world.deposit(&down.alice, 1, SOL));
+    let call = down.world.liquidate_collateral(1, &down.alice, &down.carol, SOL / 2);
+    add(down, call);
     all
 }
 
