@@ -85,6 +85,7 @@ def test_a_markets_life_on_the_projects_own_tape(tmp_path: Path) -> None:
     assert reaction["slots"] * 100 == reaction["time_ms"] <= reaction["most_ms"] == 1_600
 
 
+@pytest.mark.slow
 def test_a_short_tape_tells_what_did_not_happen(tmp_path: Path) -> None:
     """A user's own tape without a crash: every line of it is missing, every check holds, code 0."""
     path = tmp_path / "summary.json"
