@@ -127,8 +127,7 @@ impl Machine {
         for _ in 0..2 {
             for row in self.existing() {
                 for market_index in 0..MARKETS {
-                    let call = self.world.touch_position(market_index, self.traders[row].user);
-                    self.acting(Rule::Touch, |machine| machine.attempt(&call));
+                    self.acting(Rule::Touch, |machine| machine.fold(row, market_index));
                 }
             }
         }

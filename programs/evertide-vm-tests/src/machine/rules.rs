@@ -290,10 +290,14 @@ impl Machine {
         all.min().map(|(_, row, market_index)| (row, market_index))
     }
 
-    /// Folding gives what the accounts say, unless the position closes because nobody is left against it.
     fn touch(&mut self, row: usize, dice: [u32; 4]) {
         let market_index = (dice[1] % u32::from(MARKETS)) as u16;
         self.check_fold_order(market_index);
+        self.fold(row, market_index);
+    }
+
+    /// Folding gives what the accounts say, unless the position closes because nobody is left against it.
+    pub(super) fn fold(&mut self, row: usize, market_index: u16) {
         let trader = self.traders[row].clone();
         let before = self.world.position(&trader, market_index);
         let market = self.world.market(market_index);
