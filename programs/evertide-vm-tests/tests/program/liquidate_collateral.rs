@@ -21,6 +21,7 @@ tests!(
     buys_no_more_than_asked_or_held,
     i11_a_sale_never_lowers_equity,
     a_dead_feed_sells_at_its_twap_less_a_tenth,
+    a_wild_print_sells_nothing,
     works_below_zero,
     the_buyer_needs_quote_and_margin,
     refusals,
@@ -186,6 +187,23 @@ fn a_dead_feed_sells_at_its_twap_less_a_tenth() {
     down.world.ok(&down.world.liquidate_orders(&down.alice));
     let event = down.world.told(&buy(&down, SOL), "CollateralLiquidated");
     assert_eq!(number(&event, "paid_atoms"), 90_000_000);
+}
+
+/// SOL printed at $30, 70 % off its average: a print that no position is liquidated on sells no collateral either. When
+/// the feed dies on it, the average less a tenth counts, not the print.
+fn a_wild_print_sells_nothing() {
+    let mut down = falling();
+    down.price(DEEP);
+    down.world.advance(1);
+    down.world.ok(&down.world.update_oracle(Target::Collateral(1), 30 * USD));
+    down.world.ok(&down.world.liquidate_orders(&down.alice));
+    down.world.fails(&buy(&down, SOL), "OracleValidityForbids");
+    down.world.advance(59);
+    down.world.fails(&buy(&down, SOL), "OracleValidityForbids");
+    down.world.advance(1);
+    let event = down.world.told(&buy(&down, SOL), "CollateralLiquidated");
+    let paid = number(&event, "paid_atoms");
+    assert!((87_000_000..=88_000_000).contains(&paid), "90 % of the average, less the discount: {paid}");
 }
 
 /// At $40,500 $9,500 are lost: below zero the collateral is sold all the same, and then the rest is a bankruptcy.

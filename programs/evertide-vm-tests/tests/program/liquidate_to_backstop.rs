@@ -242,8 +242,15 @@ fn a_healthy_backstop_closes_against_orders() {
     let fill = &event["fills"][0];
     assert_eq!((number(fill, "size_lots"), number(&event, "insurance_fee_atoms")), (LOTS, 0));
     assert_eq!(number(fill, "taker_fee_atoms"), LOTS * 4_760_000 * 35 / 100_000);
+    assert_eq!(event["ended"].as_bool(), Some(false), "no liquidation had begun");
     assert_eq!(down.world.worth(&own, 0).0, 0);
     down.world.fails(&close(&down, near), "NothingToLiquidate");
+    // Below maintenance margin, before anybody has begun its liquidation: the same, and nothing is counted for one.
+    let mut low = Downfall::calm(LOTS, BELOW_BACKSTOP);
+    low.world.ok(&low.world.liquidate_to_backstop(0, &low.alice));
+    let maker = resting(&mut low.world, &low.carol, false, 457_000, 100);
+    let event = low.world.told(&close(&low, maker), "LiquidationMatched");
+    assert_eq!(event["ended"].as_bool(), Some(false));
     let mut other = Downfall::begun(LOTS, BELOW_BACKSTOP);
     other.world.ok(&other.world.liquidate_to_backstop(0, &other.alice));
     other.price(BANKRUPT);
@@ -305,6 +312,8 @@ fn its_profit_goes_to_the_fund() {
     let (left, fund) = (down.world.user(&own).quote_atoms, down.world.insurance().balance_atoms);
     assert_eq!(down.world.user(&own).position_count, 0);
     assert!(left > 0, "{left} are left");
+    // Anybody deposits for anybody: a lamport in the backstop keeps none of it there.
+    down.world.ok(&down.world.deposit(&down.carol, 1, 1).with("user", own.user));
     let event = down.world.told(&down.world.collect_fees(0), "FeesCollected");
     assert_eq!(number(&event, "backstop_atoms"), left);
     let paid = number(&event, "insurance_atoms") + number(&event, "interest_atoms") + left;

@@ -107,9 +107,13 @@ pub fn open_lots(
     Ok(lots)
 }
 
-/// Counts what a step repaired and ends the liquidation at maintenance margin. Returns whether it ended.
+/// Counts what a step repaired and ends the liquidation at maintenance margin. Returns whether it ended. A backstop that
+/// closes without being in liquidation has none to end.
 #[inline(never)]
 pub fn close_step(user: &mut User, before: &Ladder, after: &Ladder) -> Result<bool> {
+    if user.liquidation_start_ms == 0 {
+        return Ok(false);
+    }
     let repaired = before.shortage()?.minus(after.shortage()?).or_refuse()?.max(Atoms::ZERO);
     user.liquidation_freed_atoms = user.liquidation_freed_atoms.checked_add(repaired.magnitude()).or_refuse()?;
     Ok(end_if_healthy(user, after))

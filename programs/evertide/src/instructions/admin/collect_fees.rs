@@ -26,7 +26,7 @@ pub struct CollectFees {
     pub quote_vault: Account<TokenAccount>,
     #[account(mut)]
     pub treasury_token: Account<TokenAccount>,
-    /// The market's own backstop account: its profit goes to the insurance fund when it holds nothing else.
+    /// The market's own backstop account: its profit goes to the insurance fund when it holds no position.
     #[account(mut)]
     pub backstop: Account<User>,
     pub token_program: Program<Token>,
@@ -66,7 +66,8 @@ fn payment(market: &Market, quote: &Collateral, backstop: &User) -> Result<Payme
     let insurance = market.pending_insurance_atoms.min(payable);
     let treasury = payable.saturating_sub(insurance);
     let interest = quote.interest_atoms;
-    let idle = backstop.position_count == 0 && backstop.collateral_count == 0;
+    // Anyone deposits for anyone: an asset put into the backstop must not keep its quote profit there.
+    let idle = backstop.position_count == 0;
     let backstop = if idle { backstop.quote_atoms.max(0).unsigned_abs() } else { 0 };
     let any = repaid > 0 || payable > 0 || interest > 0 || backstop > 0;
     require!(any, EvertideError::NothingToCollect);

@@ -6,6 +6,7 @@ use anchor_lang::prelude::*;
 use evertide_math::collateral::stale_price;
 use evertide_math::liquidation::{aged_discount, sale, Sale, FULL_AFTER_MS};
 use evertide_math::margin::MarginKind;
+use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX, STALE_FOR_FILLS, STALE_FOR_MARGIN};
 use evertide_math::{Atoms, Bps, CollateralPriceQ48, Millis};
 
 use crate::engine::collateral_slots::{add_collateral, collateral_atoms, take_collateral};
@@ -19,7 +20,7 @@ use crate::events::CollateralLiquidated;
 use crate::guards::role::require_trader;
 use crate::guards::{now, Now};
 use crate::require_cmp;
-use crate::state::{Collateral, RiskCache, User};
+use crate::state::{Collateral, CollateralRow, RiskCache, User};
 
 /// Time in which the owner of a debt can pay it before collateral is sold, ms.
 pub const DEBT_GRACE_MS: i64 = 3_600_000;
@@ -141,11 +142,7 @@ fn terms(accounts: &LiquidateCollateral, ladder: &Ladder, now: Now) -> Result<Te
     };
     require_cmp!(owed, <, 0_i64, EvertideError::NothingToCure);
     let price = if liquidating {
-        if now.ms.saturating_sub(row.publish_time_ms) >= COLLATERAL_STALE_MS {
-            spot.min(stale_price(CollateralPriceQ48::new(row.twap_q48).or_refuse()?).or_refuse()?)
-        } else {
-            spot
-        }
+        price_now(row, spot, now)?
     } else {
         require_cmp!(now.ms, >=, since_ms, EvertideError::DebtWithinGrace);
         require_fresh(row.updated_ms, row.validity, now.ms)?;
@@ -155,4 +152,17 @@ fn terms(accounts: &LiquidateCollateral, ladder: &Ladder, now: Now) -> Result<Te
     let elapsed = Millis::new(now.ms.saturating_sub(since_ms).max(0)).or_refuse()?;
     let discount = aged_discount(most, elapsed, Millis::new(rise_ms).or_refuse()?).or_refuse()?;
     Ok(Terms { need: Atoms::new(owed).or_refuse()?.negate(), price, discount })
+}
+
+/// The price of a sale in liquidation. A wild print sells nothing while its feed lives; once the feed is dead it is left
+/// out, and the last TWAP less 10 % stands alone: a dead feed shields nobody.
+fn price_now(row: &CollateralRow, spot: CollateralPriceQ48, now: Now) -> Result<CollateralPriceQ48> {
+    let lasting = row.validity & !(STALE_FOR_MARGIN | STALE_FOR_FILLS);
+    let sound = is_allowed(&DEFAULT_ACTION_MATRIX, OracleAction::Liquidate, lasting);
+    if now.ms.saturating_sub(row.publish_time_ms) < COLLATERAL_STALE_MS {
+        require!(sound, EvertideError::OracleValidityForbids);
+        return Ok(spot);
+    }
+    let last = stale_price(CollateralPriceQ48::new(row.twap_q48).or_refuse()?).or_refuse()?;
+    Ok(if sound { spot.min(last) } else { last })
 }
