@@ -11,8 +11,8 @@ use evertide_vm_tests::{
 };
 
 use crate::downfall::{
-    funded_backstop, held, held_with, number, resting, trade, uninsured, Downfall, ABOVE_BACKSTOP, BANKRUPT, BELOW_ADL,
-    BELOW_BACKSTOP, BELOW_CANCEL, BELOW_MAINTENANCE, LOTS,
+    funded_backstop, held, held_with, number, order, resting, trade, uninsured, Downfall, ABOVE_BACKSTOP, BANKRUPT,
+    BELOW_ADL, BELOW_BACKSTOP, BELOW_CANCEL, BELOW_MAINTENANCE, LOTS,
 };
 
 tests!(
@@ -29,6 +29,7 @@ tests!(
     a_backstop_goes_bankrupt_like_any_other,
     a_backstop_under_water_has_used_its_cover,
     a_healthy_backstop_closes_against_orders,
+    v24_no_reward_takes_a_slot_of_a_backstop,
     its_profit_repays_a_deficit_first,
     its_profit_goes_to_the_fund,
     refuses_the_backstop_of_another_market,
@@ -256,6 +257,22 @@ fn a_healthy_backstop_closes_against_orders() {
     other.price(BANKRUPT);
     let maker = resting(&mut other.world, &other.carol, false, 440_000, 100);
     other.world.fails(&close(&other, maker), "UserBankrupt");
+}
+
+/// V-24: a keeper names the backstop as its own account, in its market and in another: the share stays with the exchange.
+fn v24_no_reward_takes_a_slot_of_a_backstop() {
+    let mut world = World::open();
+    let (alice, bob) = (world.funded("alice", 10_000), world.funded("bob", 10_000));
+    for index in [0, 1] {
+        let maker = resting(&mut world, &alice, false, 500_000, 100);
+        let taker = order(&mut world, &bob, true, 500_000, 100);
+        let own = backstop(index);
+        let fees = world.market(0).pending_fees_atoms;
+        let call = world.match_orders_for(0, Some(own.user), &bob, taker, &[(&alice, maker)]);
+        let event = world.told(&call, "OrdersMatched");
+        assert_eq!((number(&event, "keeper_reward_atoms"), world.user(&own).position_count), (0, 0));
+        assert_eq!(world.market(0).pending_fees_atoms - fees, 125_000, "3.5 bps less 1 bp of rebate, all of it");
+    }
 }
 
 /// Its profit is the exchange's: while a deficit is open, it repays that before anything of it is paid, whoever settles.

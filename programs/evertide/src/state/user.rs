@@ -71,6 +71,12 @@ pub enum Bankruptcy {
     Resolved = 2,
 }
 
+/// Bits of `User::flags`.
+pub mod user_flags {
+    /// A market's own backstop account: no keeper's reward opens a position slot in it.
+    pub const BACKSTOP: u32 = 1;
+}
+
 /// Seeds: `user, authority, sub_id (u16 LE)`. Written by its owner and by keepers.
 #[account]
 pub struct User {

@@ -9,7 +9,7 @@ use crate::events::{MarketListed, UserCreated};
 use crate::guards::{bounds, gate, nonce, now, role, Now};
 use crate::instructions::trader::create_user::{initialize_orders, initialize_user};
 use crate::require_cmp;
-use crate::state::{Exchange, Market, MarketTerms, Orders, RiskCache, User, LAYOUT_VERSION, MARKETS_MAX};
+use crate::state::{user_flags, Exchange, Market, MarketTerms, Orders, RiskCache, User, LAYOUT_VERSION, MARKETS_MAX};
 
 /// Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end.
 pub const SEASON_STEPS: u32 = 7;
@@ -80,6 +80,7 @@ fn create_backstop(accounts: &mut ListMarket, bump: u8, orders_bump: u8, now: No
     let authority = *accounts.market.address();
     let user = *accounts.backstop.address();
     initialize_user(&mut accounts.backstop, authority, 0, bump, now);
+    accounts.backstop.flags = user_flags::BACKSTOP;
     initialize_orders(&mut accounts.backstop_orders, user, orders_bump, now);
     UserCreated { sequence: 0, user, authority, sub_id: 0, created_ms: now.ms }
 }

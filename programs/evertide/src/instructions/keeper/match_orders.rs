@@ -11,7 +11,7 @@ use crate::error::{EvertideError, OrRefuse};
 use crate::events::OrdersMatched;
 use crate::guards::gate::require_opened;
 use crate::guards::{now, Now};
-use crate::state::{Exchange, Market, Orders, RiskCache, User};
+use crate::state::{user_flags, Exchange, Market, Orders, RiskCache, User};
 
 /// Most makers of one match.
 pub const MAKERS_MAX: usize = 8;
@@ -92,7 +92,8 @@ pub fn load_pairs(remaining: &[AccountView]) -> Result<Vec<load::Pair>> {
     (0..count).map(|at| load::pair_mut(remaining, at)).collect()
 }
 
-/// Credits the keeper's share to its position in this market; without a slot for one it stays in the pending fees.
+/// Credits the keeper's share to its position in this market; without a slot for one it stays in the pending fees. A
+/// backstop is never credited: its slots are for its own market, and nobody signs to free them.
 #[inline(never)]
 pub fn reward(
     market: &mut Market,
@@ -105,7 +106,11 @@ pub fn reward(
         return Ok(0);
     }
     let slot = match keeper_user.as_mut() {
-        Some(keeper) if require_isolation(keeper, market, cache).is_ok() => slot_for(keeper, market).ok(),
+        Some(keeper)
+            if keeper.flags & user_flags::BACKSTOP == 0 && require_isolation(keeper, market, cache).is_ok() =>
+        {
+            slot_for(keeper, market).ok()
+        }
         _ => None,
     };
     let (Some(keeper), Some(slot)) = (keeper_user.as_mut(), slot) else {
