@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
-from evertide import MATCH_DEADLINE_SLOTS, OrderKind, SelfTradeRule, TimeInForce
+from evertide import MATCH_DEADLINE_SLOTS, MarketStatus, OrderKind, SelfTradeRule, TimeInForce
 from evertide.math import liquidation_fees, market_order_limit, notional_ceil, notional_floor
 from evertide_engine.margin import MarginKind, Status, value
-from evertide_engine.markets import band_ticks
+from evertide_engine.markets import band_ticks, status_now
 
 from .actions import Action
 from .closing import ASK, BID, PRICE_BITS, Terms
@@ -22,6 +22,8 @@ from .settings import LiquidatorSettings
 from .state import State
 
 TENTH_BPS_ONE = 100_000
+# A breaker's cool-down makes a market post-only: a sale waits until it is over.
+SELLING = (MarketStatus.ACTIVE, MarketStatus.REDUCE_ONLY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class Inventory:
         mark_q32 = int(self._state.risk_cache["markets"][index]["mark_price_q32"])
         index_q32 = int(market["index_price_q32"])
         if not size or not mark_q32 or not index_q32:
+            return None
+        if status_now(market, self._state.time.unix_ms) not in SELLING:
             return None
         lots = abs(size) - (self._settings.inventory_target_atoms << PRICE_BITS) // mark_q32
         left_over, at_work = self._orders(index)

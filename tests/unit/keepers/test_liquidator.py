@@ -216,6 +216,16 @@ def test_what_is_held_is_sold_again_unless_a_sale_is_at_work() -> None:
     assert [one.name for one in plan(lw.at(world, 1), keep, memory)] == ["accrue_market", "place_orders"]
 
 
+def test_a_sale_waits_until_the_market_takes_it() -> None:
+    """A breaker's cool-down refuses immediate orders."""
+    world = lw.crashed()
+    world.trader(50, lw.held(500 * USD, number=50))
+    lw.change(world, lw.MARKET_AT, "Market", cooldown_until_ms=kw.NOW_MS + 1)
+    assert plan(world, RICH) == []
+    lw.change(world, lw.MARKET_AT, "Market", cooldown_until_ms=kw.NOW_MS)
+    assert [one.name for one in plan(world, RICH)] == ["place_orders"]
+
+
 def test_the_backstop_takes_what_nobody_takes_as_far_as_it_reaches() -> None:
     assert plan(victim(lw.BACKSTOP - 1, started_ms=1)) == [], "no money behind it"
     (action,) = plan(victim(lw.BACKSTOP - 1, fund=USD))
