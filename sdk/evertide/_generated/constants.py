@@ -329,6 +329,8 @@ TWAP_WINDOW_MS = 300_000
 UPGRADEABLE_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
 """The upgradeable loader."""
 USER_COLLATERALS_MAX = 8
+USER_FLAG_BACKSTOP = 1
+"""A market's own backstop account: no keeper's reward opens a position slot in it."""
 USER_RATIO_MAX_BPS = 10_000
 """Greatest ratio that a user may set: no leverage at all."""
 VOLUME_WINDOW_HOURS = 720

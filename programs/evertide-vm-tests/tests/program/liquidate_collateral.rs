@@ -23,7 +23,7 @@ tests!(
     a_dead_feed_sells_at_its_twap_less_a_tenth,
     a_wild_print_sells_nothing,
     works_below_zero,
-    the_buyer_needs_quote_and_margin,
+    i10_the_buyer_needs_quote_and_margin,
     refusals,
 );
 
@@ -223,7 +223,7 @@ fn works_below_zero() {
     assert_eq!(number(&event, "step"), 2);
 }
 
-fn the_buyer_needs_quote_and_margin() {
+fn i10_the_buyer_needs_quote_and_margin() {
     let mut down = falling();
     down.begin(DEEP);
     let poor = down.world.funded("poor", 100);

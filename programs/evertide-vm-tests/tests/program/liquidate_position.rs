@@ -26,7 +26,7 @@ tests!(
     takes_no_more_than_asked,
     the_liquidator_nets_an_opposite_position,
     a_delegate_liquidates,
-    the_liquidator_stands_at_initial_margin,
+    i10_the_liquidator_stands_at_initial_margin,
     the_liquidator_respects_its_limits,
     refuses_oneself,
     refusals,
@@ -200,7 +200,7 @@ fn a_delegate_liquidates() {
     down.world.told(&call, "PositionLiquidated");
 }
 
-fn the_liquidator_stands_at_initial_margin() {
+fn i10_the_liquidator_stands_at_initial_margin() {
     let mut down = Downfall::begun(LOTS, BELOW_MAINTENANCE);
     let poor = down.world.funded("poor", 20);
     let take = |down: &Downfall, lots| down.world.liquidate_position(0, &down.alice, &poor, lots);

@@ -23,7 +23,7 @@ tests!(
     i14_then_the_tranche,
     i14_then_the_record,
     i12_who_is_flat_loses_nothing,
-    opens_while_collateral_is_left,
+    i13_opens_while_collateral_is_left,
     closes_when_it_is_solvent_again,
     an_open_bankruptcy_outlives_its_liquidation,
     v36_a_solvent_user_is_refused,
@@ -111,6 +111,8 @@ fn i14_within_the_limit_of_the_day() {
         (state.insurance_day, state.insurance_used_atoms) = (day - 1, 40 * USD);
     });
     assert_eq!(number(&resolved(&mut other), "insurance_atoms"), 100_000_000, "another day");
+    let state = other.world.market(0);
+    assert_eq!((state.insurance_day, state.insurance_used_atoms), (day, 100 * USD), "counted from nothing");
 }
 
 fn deleverages(sign: i64, usd: u64) {
@@ -205,7 +207,7 @@ fn with_collateral() -> Downfall {
     down
 }
 
-fn opens_while_collateral_is_left() {
+fn i13_opens_while_collateral_is_left() {
     let mut down = with_collateral();
     let call = down.world.resolve_bankruptcy(0, &down.alice);
     let event = down.world.told(&call, "BankruptcyResolved");
