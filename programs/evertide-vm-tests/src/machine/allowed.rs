@@ -66,7 +66,7 @@ const PLACE: &[&str] = &[
 /// Names of the errors that a rule's own dice can provoke.
 fn names(rule: Rule) -> &'static [&'static str] {
     match rule {
-        Rule::Deposit => &[
+        Rule::Deposit | Rule::Donate => &[
             "AmountZero",
             "InsufficientBalance",
             "DepositCapExceeded",
@@ -142,7 +142,8 @@ const ACCOUNT_TWICE: u32 = 2_040;
 /// Whether the running rule may be refused with this code. SPL token's code 1 is insufficient funds of the source.
 pub fn is_allowed(rule: Rule, code: u32) -> bool {
     let itself = [Rule::LiquidatePosition, Rule::LiquidateCollateral, Rule::LiquidateToBackstop].contains(&rule);
-    let token_refusal = (rule == Rule::Deposit && code == 1) || (itself && code == ACCOUNT_TWICE);
+    let token_refusal =
+        ([Rule::Deposit, Rule::Donate].contains(&rule) && code == 1) || (itself && code == ACCOUNT_TWICE);
     let all = names(rule).iter().chain(shared(rule).into_iter().flatten());
     token_refusal || all.into_iter().any(|name| idl().errors.get(*name) == Some(&code))
 }

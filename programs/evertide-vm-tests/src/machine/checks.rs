@@ -114,6 +114,8 @@ impl Machine {
             let found = positions.iter().any(|position| position.market_plus_one == order.market_index + 1);
             assert!(found, "I-08: {row} has an order in market {} without a slot", order.market_index);
         }
+        let counting = user.liquidation_start_ms != 0 || user.liquidation_freed_atoms == 0;
+        assert!(counting, "I-11: {row} counts repairs without a liquidation");
         for position in positions {
             let here = open.iter().filter(|order| order.market_index + 1 == position.market_plus_one);
             let reduce_only = here.clone().filter(|order| order.flags & order_flags::REDUCE_ONLY != 0).count();

@@ -8,7 +8,8 @@
 //!   against the deficit, a backstop's profit repays it first, and what fractions of lots lost is borne by fees or
 //!   recorded;
 //! * every account closes, with all of its balance and collateral taken out;
-//! * the vault holds the fund, the pools, counted dust and interest.
+//! * the SOL vault holds what somebody gave to a backstop, for which nobody can sign, and nothing else;
+//! * the quote vault holds the fund, the pools, counted dust and interest.
 
 use super::{is_backstop, Machine, Rule, MARKETS};
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
     call::Call,
     exchange::vault,
     state::TimeInForce,
-    terms::ticks,
+    terms::{ticks, PRICES},
     traders::{limit, Trader},
     world::{describe, Outcome},
 };
@@ -44,7 +45,7 @@ impl Machine {
         }
         self.close_everything(&rows);
         self.settle_all(false);
-        self.cure_debts(&rows);
+        self.cure_debts();
         self.wind_down();
         self.settle_all(false);
         self.refresh_all(1);
@@ -61,7 +62,7 @@ impl Machine {
 
     /// Fees repay what is recorded, and the backstop's own profit goes to the fund.
     fn collect_all(&mut self) {
-        for market_index in 0..MARKETS {
+        for market_index in 0..PRICES.len() as u16 {
             let call = self.world.collect_fees(market_index);
             self.acting(Rule::CollectFees, |machine| machine.attempt(&call));
         }
@@ -200,7 +201,13 @@ impl Machine {
     }
 
     fn check_emptied(&mut self) {
-        assert_eq!(self.world.tokens(&vault(1)), 0, "I-21: SOL is left in its vault");
+        let given = self.existing().into_iter().flat_map(|row| self.user(row).collaterals);
+        let given: u64 = given.map(|slot| slot.amount_atoms).sum();
+        assert_eq!(
+            self.world.tokens(&vault(1)),
+            given,
+            "I-21: SOL is left in its vault beside what backstops were given"
+        );
         let insurance = self.world.insurance().balance_atoms;
         let quote = self.world.collateral(0);
         let dust = quote.dust_atoms + quote.interest_atoms;

@@ -190,21 +190,23 @@ impl Machine {
     }
 
     /// Debtors: every second one is sold out after the hour of grace, the others bring what they owe. So does everybody
-    /// with a loss that no debt room was left for.
-    pub(super) fn cure_debts(&mut self, rows: &[usize]) {
-        let house = self.house();
+    /// with a loss that no debt room was left for. What a backstop with given collateral lacks, the buyer gives it.
+    pub(super) fn cure_debts(&mut self) {
+        let (house, rows) = (self.house(), self.existing());
         if rows.iter().any(|row| self.user(*row).quote_atoms < 0) {
             self.world.advance(2 * 3_600);
             self.settle_prices();
         }
-        for &row in rows {
+        for row in rows {
             if row % 2 == 0 && self.user(row).quote_atoms < 0 && self.user(row).collateral_count != 0 {
                 self.acting(Rule::LiquidateCollateral, |machine| machine.buy_collateral(row, house, 1, u64::MAX));
             }
             let user = self.user(row);
             let cash: i64 = user.positions.iter().map(|position| position.cash_atoms.min(0)).sum();
             let missing = -(standing(&self.world, &user).quote + i128::from(cash));
-            if missing > 0 {
+            if missing > 0 && is_backstop(row) {
+                self.acting(Rule::Donate, |machine| machine.give(house, row, 0, missing as u64 + 1));
+            } else if missing > 0 {
                 self.acting(Rule::Deposit, |machine| machine.bring(row, missing as u64 + 1));
             }
         }

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::{
     book::{phase_end_ms, Quote},
+    is_backstop,
     ladder::folded,
     Machine,
 };
@@ -35,7 +36,7 @@ impl Machine {
     pub(super) fn run_match(&mut self, market_index: u16, taker: &Quote, makers: &[Quote], die: u32) {
         let named: Vec<_> = makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
         let parties: Vec<usize> = makers.iter().map(|maker| maker.owner).chain([taker.owner]).collect();
-        let keeper = self.living().into_iter().find(|row| die.is_multiple_of(3) && !parties.contains(row));
+        let keeper = self.keeper_for(&parties, die);
         let keeper_user = keeper.map(|row| self.traders[row].user);
         let call = self.world.match_orders_for(
             market_index,
@@ -48,6 +49,19 @@ impl Machine {
         if let Some(outcome) = self.attempt(&call) {
             let event = outcome.event("OrdersMatched");
             self.check_match(&before, market_index, taker, &event);
+            check_reward(keeper, &event);
+        }
+    }
+
+    /// A keeper's own account now and then, and sometimes a backstop, which earns nothing.
+    pub(super) fn keeper_for(&self, parties: &[usize], die: u32) -> Option<usize> {
+        let rows = if (die >> 2).is_multiple_of(5) { self.existing() } else { self.living() };
+        let backstop = |row: &usize| !(die >> 2).is_multiple_of(5) || is_backstop(*row);
+        let mut free = rows.into_iter().filter(backstop).filter(|row| !parties.contains(row));
+        if die.is_multiple_of(3) {
+            free.next()
+        } else {
+            None
         }
     }
 
@@ -172,6 +186,13 @@ fn check_phase_and_band(taker: &Quote, price: u64, state: &Market, now_ms: i64, 
         let reach = (sign * (own - start)).max(0) * elapsed / phase + 1;
         let most = start + sign * reach;
         assert!(sign * (price - most) <= 0, "I-16: {price} is beyond the ramp at {most}: {fill}");
+    }
+}
+
+/// No keeper's reward goes to a backstop, which nobody could ever take it out of.
+pub(super) fn check_reward(keeper: Option<usize>, event: &Value) {
+    if keeper.is_some_and(is_backstop) {
+        assert_eq!(number(event, "keeper_reward_atoms"), 0, "a backstop was rewarded: {event}");
     }
 }
 

@@ -71,10 +71,11 @@ pub enum Rule {
     LiquidateCollateral,
     LiquidateToBackstop,
     ResolveBankruptcy,
+    Donate,
 }
 
 /// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 27] = [
+pub const RULES: [(Rule, &str, u32); 28] = [
     (Rule::Deposit, "deposit", 6),
     (Rule::Withdraw, "withdraw", 6),
     (Rule::Place, "place", 30),
@@ -102,6 +103,7 @@ pub const RULES: [(Rule, &str, u32); 27] = [
     (Rule::LiquidateCollateral, "liquidate_collateral", 6),
     (Rule::LiquidateToBackstop, "liquidate_to_backstop", 12),
     (Rule::ResolveBankruptcy, "resolve_bankruptcy", 14),
+    (Rule::Donate, "donate", 3),
 ];
 
 /// One step: a rule and the dice that choose everything else.

@@ -48,6 +48,27 @@ impl Machine {
             Rule::LiquidateCollateral => self.liquidate_collateral(dice),
             Rule::LiquidateToBackstop => self.liquidate_to_backstop(dice),
             Rule::ResolveBankruptcy => self.resolve_bankruptcy(dice),
+            Rule::Donate => self.donate(row, dice),
+        }
+    }
+
+    /// Anybody may deposit for anybody, backstops included: what is given counts as lost.
+    fn donate(&mut self, row: usize, dice: [u32; 4]) {
+        let all = self.existing();
+        let other = all[dice[1] as usize % all.len()];
+        let (asset, given) = ((dice[2] % 2) as u16, 1 + u64::from(dice[3] % 2_000_000));
+        self.give(row, other, asset, given);
+    }
+
+    pub(super) fn give(&mut self, row: usize, other: usize, asset: u16, given: u64) {
+        let call = self.world.deposit(&self.traders[row], asset, given).with("user", self.traders[other].user);
+        if self.attempt(&call).is_some() {
+            self.flows[row].deposited[usize::from(asset)] += given;
+            self.movers.extend([row, other]);
+            if asset == 1 {
+                self.flows[other].bought += given as i64;
+                self.flows[row].bought -= given as i64;
+            }
         }
     }
 

@@ -262,14 +262,16 @@ impl Machine {
 
     pub(super) fn close_with_orders(&mut self, row: usize, market_index: u16, makers: &[Quote], lots: u64, die: u32) {
         let parties: Vec<usize> = makers.iter().map(|maker| maker.owner).chain([row]).collect();
-        let keeper = self.living().into_iter().find(|row| die.is_multiple_of(3) && !parties.contains(row));
+        let keeper = self.keeper_for(&parties, die);
         let named: Vec<_> = makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
         let keeper_user = keeper.map(|row| self.traders[row].user);
         let user = &self.traders[row];
         let call = self.world.liquidate_with_orders_for(market_index, keeper_user, user, lots, &named);
         let before = self.world.clone();
         if let Some(outcome) = self.attempt(&call) {
-            self.check_liquidation_matched(&before, row, &outcome.event("LiquidationMatched"));
+            let event = outcome.event("LiquidationMatched");
+            self.check_liquidation_matched(&before, row, &event);
+            super::matches::check_reward(keeper, &event);
         }
     }
 
