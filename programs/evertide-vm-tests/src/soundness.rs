@@ -227,6 +227,8 @@ fn assert_orders(orders: &Orders, user: &User) {
     for position in user.positions.iter().filter(|position| position.market_plus_one != 0) {
         let here = live.clone().filter(|order| order.market_index + 1 == position.market_plus_one);
         assert_eq!(usize::from(position.open_order_count), here.clone().count(), "I-08: orders of {}", orders.user);
+        let reducing = here.clone().filter(|order| order.flags & order_flags::REDUCE_ONLY != 0).count();
+        assert_eq!(usize::from(position.reduce_only_count), reducing, "I-08: reduce-only orders of {}", orders.user);
         for (ask, lots) in [(false, position.open_bid_lots), (true, position.open_ask_lots)] {
             let wanted = order_flags::COUNTED | if ask { order_flags::ASK } else { 0 };
             let both = order_flags::COUNTED | order_flags::ASK;
