@@ -194,7 +194,9 @@ impl Machine {
         for other in self.existing().into_iter().filter(|other| *other != row && !is_backstop(*other)) {
             let Some((had, was)) = held_worth(before, other, self, &old, mark) else { continue };
             let (has, is) = held_worth(&self.world, other, self, &new, mark).unwrap_or((0, 0));
-            if had == 0 || side_of(had) != side {
+            // By what is stored: less than a lot of it may be left, and that closes at the price too.
+            let stored = before.position(&self.traders[other], market_index).map_or(0, |position| position.basis_lots);
+            if stored == 0 || side_of(stored) != side {
                 assert_eq!((had, was), (has, is), "I-14: deleveraging reached {other} on its own side: {event}");
                 continue;
             }
