@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 
 from . import instructions as build
 from ._client_base import Writing
+from ._deficit import require_backed
 from ._errors import AccountMismatch
 from ._generated.types import (
     CollateralTerms,
@@ -158,8 +159,11 @@ class KeeperWrites(Writing):
         """Settle a position against its market's pool; `settled_atoms` reads the amount from the result.
 
         While the market has a recorded deficit, a profit is paid only to an owner who asks for it as `authority`: the
-        part that the pool backs, and the rest is given up (`PnlSettled.given_up_atoms`).
+        part that the pool backs, and the rest is given up (`PnlSettled.given_up_atoms`). Raises `NothingBacked` where
+        the pool is empty, so that all of it would be.
         """
+        if authority is not None:
+            require_backed(await self.market(market_index))
         owner = None if authority is None else authority.pubkey()
         step = build.settle_pnl(market_index=market_index, user=user, authority=owner, program_id=self.program_id)
         return await self.send([step], signers=[] if authority is None else [authority])

@@ -11,7 +11,8 @@ EvertideError
 │   ├── UnknownCollateral                 no collateral of that index or mint
 │   ├── SignerMissing                     a signature is needed from a key that the client does not hold
 │   ├── TransactionTooLarge               more than 1,232 bytes (.size_bytes, .limit_bytes)
-│   └── DuplicateClientOrder              that client order id is open already
+│   ├── DuplicateClientOrder              that client order id is open already
+│   └── NothingBacked                     the pool backs nothing of a profit that would be given up
 ├── TransportError                        no usable answer from the node
 │   ├── RpcUnreachable                    no connection
 │   ├── RpcTimeout                        no answer in time (.timeout_ms)
@@ -139,6 +140,17 @@ class DuplicateClientOrder(UsageError):
         super().__init__(f"client order id {client_order_id} is open already as order {order_id} with other terms")
         self.client_order_id = client_order_id
         self.order_id = order_id
+
+
+class NothingBacked(UsageError):
+    """Taking the backed part of a profit now would give all of it up: the pool is empty beside a recorded deficit."""
+
+    def __init__(self, market_index: int, pool_atoms: int, deficit_atoms: int) -> None:
+        super().__init__(
+            f"the pool of market {market_index} holds {pool_atoms} atoms against a deficit of {deficit_atoms}: "
+            "the whole profit would be given up for nothing"
+        )
+        self.found, self.bound = pool_atoms, deficit_atoms
 
 
 class TransportError(EvertideError):
