@@ -29,6 +29,11 @@ TAKER_PHASE_MS = 13_000
 SHOWN_PERCENT = 23
 SHOWN_HOURS = 2
 SHOW_AGAIN_MS = 28_000
+# A keeper leaves alone for a moment what was refused.
+SHOW_TRIES_MAX = 3
+SHOW_RETRY_MS = 5_000
+# Fills want prices of four seconds, new risk rows of ten: on a busy machine they are renewed in between.
+RENEW_AFTER_MS = 3_000
 # What a bar leaves for the machine's own pace: chain time runs on while transactions land.
 PACE_MS = 20_000
 INTERVAL_LEAST_MS = TAKER_PHASE_MS + PACE_MS
@@ -114,10 +119,13 @@ class Life:
         moment = Moment(bar, await self.chain.now_ms(), self.tape.interval_ms, pressure)
         makers = [actor for actor in self.cast if actor.trader.kind == "maker"]
         others = [actor for actor in self.cast if actor.trader.kind not in ("maker", *sights.STAFF_KINDS)]
+        await self._renew(prices)
         refused = await self._act(makers, moment, seen)
         if down:
             down += await go_down(self.staff, DOWN_ROUNDS_MAX)
+        await self._renew(prices)
         refused += await self._act(others, moment, seen)
+        await self._renew(prices)
         matched = await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
         # Orders in their taker phase reach their own limit only when it has passed.
         await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
@@ -142,6 +150,11 @@ class Life:
             refused=refused,
         )
 
+    async def _renew(self, prices: dict[str, int]) -> None:
+        """Publish again where that was too long ago."""
+        if await self.chain.now_ms() - self.staff.published_ms >= RENEW_AFTER_MS:
+            await self.staff.publish(prices)
+
     async def _meet(self) -> int:
         """Marks first, which follow a price by the accrual; then whoever they bring down."""
         await self.staff.step("accrual")
@@ -162,15 +175,24 @@ class Life:
         return done
 
     async def _show_book(self, prices: dict[str, int], shows: int) -> int:
-        """The mark keeper shows the book, and again when what it showed gets old: the premium lives on evidence.
-
-        Evidence is checked like a fill, so that prices must be fresh each time.
-        """
-        shown = sum((await self.staff.step("mark")).values())
+        """The mark keeper shows the book, and again when what it showed gets old: the premium lives on evidence."""
+        shown = await self._show(prices)
         for _ in range(shows - 1):
             await self.chain.travel_to(await self.chain.now_ms() + SHOW_AGAIN_MS)
             await self.staff.publish(prices)
+            shown += await self._show(prices)
+        return shown
+
+    async def _show(self, prices: dict[str, int]) -> int:
+        """One showing. Evidence is checked like a fill: on a busy machine prices get too old for it, and come anew."""
+        shown = 0
+        for _ in range(SHOW_TRIES_MAX):
+            refused = self.staff.refused("mark")
             shown += sum((await self.staff.step("mark")).values())
+            if self.staff.refused("mark") == refused:
+                break
+            await self.chain.travel_to(await self.chain.now_ms() + SHOW_RETRY_MS)
+            await self.staff.publish(prices)
         return shown
 
     async def _act(self, cast: Sequence[Actor], moment: Moment, seen: dict[str, MarketSight]) -> int:

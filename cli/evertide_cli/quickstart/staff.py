@@ -58,6 +58,7 @@ class Staff:
         self.keepers = keepers
         self.source = source
         self.confirmed = 0
+        self.published_ms = 0
         self.failures: dict[str, int] = {}
 
     @classmethod
@@ -87,11 +88,17 @@ class Staff:
     async def publish(self, prices: Mapping[str, int]) -> dict[str, int]:
         """New prices by the oracle keeper; none where the chain's clock has not moved since the last."""
         self.source.set(prices, CONFIDENCE_BPS)
-        return await self.step("oracle")
+        done = await self.step("oracle")
+        self.published_ms = self.keepers["oracle"].spine.state.time.unix_ms
+        return done
 
     async def step(self, *names: str) -> dict[str, int]:
         """One step of each keeper in turn; confirmed actions by keeper."""
         return {name: self._take(await self.keepers[name].step()) for name in names}
+
+    def refused(self, name: str) -> int:
+        """Actions of one keeper that the program refused so far."""
+        return sum(count for key, count in self.failures.items() if key.startswith(f"{name}: "))
 
     async def until_quiet(self, name: str, rounds_max: int) -> int:
         """Steps of one keeper until it finds nothing to do or nothing that works; confirmed actions."""
