@@ -113,6 +113,27 @@ def test_expired_orders_are_cleaned_and_resting_ones_modified() -> None:
     assert isinstance(plan(maker, 1, moment(1), CALM, OwnSight({}, (quote,)))[0], CancelMarket)
 
 
+@pytest.mark.parametrize("kind", ["post-only", "modifier"])
+def test_quotes_that_the_market_moved_through_are_taken_back(kind: str) -> None:
+    """Two post-only orders that cross never trade, and hide the book."""
+    trader = of_kind(kind)
+    index = CALM[trader.home[0]].market_index
+    fair = CALM[trader.home[0]].index_ticks()
+    crossed = (
+        OpenOrder(4, index, True, fair - 5, 50, 0, 0, False),
+        OpenOrder(5, index, False, fair + 5, 50, 0, 0, False),
+    )
+    sound = (
+        OpenOrder(6, index, True, fair + 5, 50, 0, 0, False),
+        OpenOrder(7, index, False, fair - 5, 50, 0, 0, False),
+    )
+    for bar in range(20):
+        taken_back = plan(trader, 1, moment(bar), CALM, OwnSight({}, crossed + sound))[0]
+        assert taken_back in (CancelIds((4, 5)), CancelMarket(index))
+        kept = plan(trader, 1, moment(bar), CALM, OwnSight({}, sound))
+        assert not any(isinstance(action, CancelIds) for action in kept)
+
+
 def test_pressure_moves_where_traders_see_the_price() -> None:
     up, down = (sights.market_sights(PRICES, PRICES, pressure)["BTC-PERP"] for pressure in (1, -1))
     assert (up.fair_micro - 46_000_000_000) * 10_000 // 46_000_000_000 == 40

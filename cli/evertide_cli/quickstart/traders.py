@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from . import levered
 from .views import Action, CancelIds, CancelMarket, MarketSight, Modify, OwnSight, Place, Wish
 
+# Kinds whose post-only quotes may outlive a bar.
+QUOTING = ("post-only", "modifier")
 USDC = 1_000_000
 SOL = 1_000_000_000
 
@@ -108,10 +110,29 @@ def plan(
     dice = random.Random(f"{seed}/{trader.name}/{moment.bar}")
     expired = tuple(order.order_id for order in own.orders if 0 < order.expiry_ms <= moment.now_ms)
     cleaning: tuple[Action, ...] = (CancelIds(expired),) if expired and trader.kind != "maker" else ()
-    if dice.randrange(100) >= trader.chance:
+    stays_out = dice.randrange(100) >= trader.chance
+    left_behind = _left_behind(sights, own) if trader.kind in QUOTING else ()
+    if left_behind and (stays_out or trader.kind == "modifier"):
+        return (CancelIds(left_behind),)
+    if stays_out:
         return cleaning
     sight = sights[trader.home[dice.randrange(len(trader.home))]]
     return cleaning + KINDS[trader.kind](trader, dice, moment, sight, own)
+
+
+def _left_behind(sights: Mapping[str, MarketSight], own: OwnSight) -> tuple[int, ...]:
+    """Quotes that the market has moved through. Two post-only orders never trade with each other: as long as such a
+    quote rests against newer ones, the book stands crossed and nobody can show it."""
+    fair = {sight.market_index: sight.fair_micro // sight.tick_size_atoms for sight in sights.values()}
+    return tuple(
+        order.order_id
+        for order in own.orders
+        if (
+            order.price_ticks <= fair[order.market_index]
+            if order.ask
+            else order.price_ticks >= fair[order.market_index]
+        )
+    )
 
 
 def _side(dice: random.Random, lean: int, sight: MarketSight, own: OwnSight, trader: Trader) -> bool:
