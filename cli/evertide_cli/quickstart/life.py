@@ -30,7 +30,7 @@ SHOWN_PERCENT = 23
 SHOWN_HOURS = 2
 SHOW_AGAIN_MS = 28_000
 # A keeper leaves alone for a moment what was refused.
-SHOW_TRIES_MAX = 3
+SHOW_TRIES_MAX = 2
 SHOW_RETRY_MS = 5_000
 # Fills want prices of four seconds, new risk rows of ten: on a busy machine they are renewed in between.
 RENEW_AFTER_MS = 3_000
@@ -184,12 +184,14 @@ class Life:
         return shown
 
     async def _show(self, prices: dict[str, int]) -> int:
-        """One showing. Evidence is checked like a fill: on a busy machine prices get too old for it, and come anew."""
+        """One showing of every market, tried again where one is missing: evidence is checked like a fill, and on a busy
+        machine prices get too old for it.
+        """
         shown = 0
         for _ in range(SHOW_TRIES_MAX):
-            refused = self.staff.refused("mark")
-            shown += sum((await self.staff.step("mark")).values())
-            if self.staff.refused("mark") == refused:
+            done = sum((await self.staff.step("mark")).values())
+            shown += done
+            if done >= len(self.prices):
                 break
             await self.chain.travel_to(await self.chain.now_ms() + SHOW_RETRY_MS)
             await self.staff.publish(prices)

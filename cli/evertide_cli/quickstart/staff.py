@@ -96,10 +96,6 @@ class Staff:
         """One step of each keeper in turn; confirmed actions by keeper."""
         return {name: self._take(await self.keepers[name].step()) for name in names}
 
-    def refused(self, name: str) -> int:
-        """Actions of one keeper that the program refused so far."""
-        return sum(count for key, count in self.failures.items() if key.startswith(f"{name}: "))
-
     async def until_quiet(self, name: str, rounds_max: int) -> int:
         """Steps of one keeper until it finds nothing to do or nothing that works; confirmed actions."""
         total = 0
