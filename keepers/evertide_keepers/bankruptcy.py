@@ -18,7 +18,8 @@ from evertide_engine.markets import is_refused
 from .actions import Action
 from .ladder import Account, Holding, accounts, address_of, bankrupt, is_liquidatable, with_beginning
 from .memory import Memory
-from .purse import Purchase, Purse, is_own, moved, need_atoms, offers, own_purse
+from .own import is_own
+from .purse import Purchase, Purse, moved, need_atoms, offers, own_purse
 from .settings import BankruptcySettings
 from .state import State
 
@@ -46,7 +47,7 @@ def _steps(state: State, account: Account, purse: Purse | None) -> list[Action]:
     if account.equity_atoms >= 0:
         return _closings(state, account)
     if account.collateral_count:
-        own = purse is not None and not is_own(state, purse, account)
+        own = purse is not None and not is_own(state, purse.row, account)
         return _with_collateral(state, account, purse if own else None)
     return _resolutions(state, account, account, with_beginning(account))
 

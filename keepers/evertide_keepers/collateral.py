@@ -12,7 +12,8 @@ from evertide.math import MathError
 from .actions import Action
 from .ladder import Account, accounts, bankrupt, going_down
 from .memory import Memory
-from .purse import Purse, is_liquidating, is_own, need_atoms, offers, own_purse
+from .own import is_own
+from .purse import Purse, is_liquidating, need_atoms, offers, own_purse
 from .settings import CollateralSettings
 from .state import State
 
@@ -29,7 +30,7 @@ def plan(state: State, memory: Memory, settings: CollateralSettings) -> list[Act
     rows = dict.fromkeys([*bankrupt(state, most), *going_down(state, most), *_old_debts(state)[:most]])
     actions: list[Action] = []
     for account in accounts(state, rows):
-        if is_own(state, purse, account) or not _is_for_sale(account):
+        if is_own(state, purse.row, account) or not _is_for_sale(account):
             continue
         with contextlib.suppress(MathError):
             actions += _purchases(state, memory, settings, purse, account)

@@ -7,17 +7,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from solders.pubkey import Pubkey
 
 from evertide import MATCH_DEADLINE_SLOTS, MarketStatus, OrderKind, SelfTradeRule, TimeInForce
 from evertide.math import liquidation_fees, market_order_limit, notional_ceil, notional_floor
-from evertide_engine.margin import MarginKind, Status, value
 from evertide_engine.markets import band_ticks, status_now
 
 from .actions import Action
 from .closing import ASK, BID, PRICE_BITS, Terms
 from .ladder import Account, Holding, folded
 from .memory import Memory
+from .own import is_own, own_row, stands
 from .settings import LiquidatorSettings
 from .state import State
 
@@ -37,13 +36,9 @@ class Takeover:
 class Inventory:
     """The liquidator's account as it will be once what is planned has happened."""
 
-    def __init__(self, state: State, user: str, settings: LiquidatorSettings) -> None:
-        """`user` must be held by `state` and not be in liquidation."""
-        self._state, self._settings, self.user = state, settings, user
-        row = state.row_of(bytes(Pubkey.from_string(user)))
-        if row is None:
-            raise KeyError(user)
-        self.row = row
+    def __init__(self, state: State, user: str, row: int, settings: LiquidatorSettings) -> None:
+        """`row`: where `state` holds `user`, as `own_row` finds it."""
+        self._state, self._settings, self.user, self.row = state, settings, user, row
         self._record: NDArray[np.void] = state.users[row : row + 1].copy()
 
     def markets(self) -> set[int]:
@@ -54,19 +49,18 @@ class Inventory:
     def takeover(self, account: Account, holding: Holding, terms: Terms) -> Takeover | None:
         """The most lots that limits and margin allow, where they bring the least profit; None: not worth it."""
         state, index = self._state, holding.market_index
-        users = state.users
-        if bytes(users["authority"][account.row]) == bytes(users["authority"][self.row]):
+        if is_own(state, self.row, account):
             return None
         sign = 1 if holding.size_lots > 0 else -1
         most = min(terms.lots, self._room_lots(index, sign, terms.mark_q32))
-        if most <= 0 or not self._stands(self._after(holding, terms, 1, account)):
+        if most <= 0 or not stands(state, self._after(holding, terms, 1, account)):
             return None
         lots = most
-        if not self._stands(self._after(holding, terms, most, account)):
+        if not stands(state, self._after(holding, terms, most, account)):
             lots = 1
             while most - lots > 1:
                 middle = (lots + most) // 2
-                if self._stands(self._after(holding, terms, middle, account)):
+                if stands(state, self._after(holding, terms, middle, account)):
                     lots = middle
                 else:
                     most = middle
@@ -134,13 +128,6 @@ class Inventory:
             record["position_count"] += 1
         return record
 
-    def _stands(self, record: NDArray[np.void] | None) -> bool:
-        """Whether an account as it would be holds initial margin."""
-        if record is None:
-            return False
-        found = value(record, self._state.risk_cache, MarginKind.INITIAL, self._state.time.unix_ms)
-        return bool(found.status[0] == Status.VALUED and found.excess_atoms[0] >= 0)
-
     def sales(self, memory: Memory) -> list[Action]:
         """Immediate reduce-only orders for what is held above the target and has no order at work."""
         actions: list[Action] = []
@@ -201,10 +188,7 @@ class Inventory:
 
 
 def own_account(state: State, settings: LiquidatorSettings) -> Inventory | None:
-    """The liquidator's account where one is configured, held, and not itself in liquidation."""
-    if settings.liquidator_user is None:
-        return None
-    row = state.row_of(bytes(Pubkey.from_string(settings.liquidator_user)))
-    if row is None or int(state.users["liquidation_start_ms"][row]) or not state.users["discriminator"][row].any():
-        return None
-    return Inventory(state, settings.liquidator_user, settings)
+    """The inventory of a liquidator's own account, where it has one that can work."""
+    user = settings.liquidator_user
+    row = own_row(state, user)
+    return None if user is None or row is None else Inventory(state, user, row, settings)

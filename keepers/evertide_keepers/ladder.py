@@ -212,11 +212,6 @@ def address_of(state: State, row: int) -> str:
     return str(Pubkey.from_bytes(state.user_keys[row]))
 
 
-def row_of(state: State, user: str | None) -> int | None:
-    """Row of a `User` address; None without one, and where no such account is held."""
-    return None if user is None else state.row_of(bytes(Pubkey.from_string(user)))
-
-
 def is_liquidatable(market: Any, now_ms: int) -> bool:
     """Whether the market's price is good enough to liquidate on, and the market is not settling or closed."""
     priced = bool(market["index_price_q32"]) and int(market["status"]) <= MarketStatus.HALTED

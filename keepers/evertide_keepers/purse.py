@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from solders.pubkey import Pubkey
 
 from evertide import (
     BPS_ONE,
@@ -20,9 +19,9 @@ from evertide import (
     OracleAction,
 )
 from evertide.math import CollateralSale, aged_discount_bps, collateral_sale, stale_price
-from evertide_engine.margin import MarginKind, Status, value
 
 from .ladder import Account
+from .own import own_row, stands
 from .state import State
 
 PRICE_BITS = 48
@@ -111,7 +110,7 @@ class Purse:
             if most == 0:
                 return None
             sale = collateral_sale(need, most, offer.price_q48, offer.discount_bps)
-            if self._stands(self._after(offer.collateral_index, sale)):
+            if stands(self._state, self._after(offer.collateral_index, sale)):
                 worth = sale.amount * offer.price_q48 >> PRICE_BITS
                 return Purchase(offer.collateral_index, sale.amount, sale.paid_atoms, worth - sale.paid_atoms)
             most = sale.amount // 2
@@ -129,12 +128,6 @@ class Purse:
             return None
         record["quote_atoms"] -= sale.paid_atoms
         return record
-
-    def _stands(self, record: NDArray[np.void] | None) -> bool:
-        if record is None:
-            return False
-        found = value(record, self._state.risk_cache, MarginKind.INITIAL, self._state.time.unix_ms)
-        return bool(found.status[0] == Status.VALUED and found.excess_atoms[0] >= 0)
 
     def arguments(self, account: Account, purchase: Purchase) -> dict[str, Any]:
         """Of the `liquidate_collateral` that makes a purchase."""
@@ -164,14 +157,6 @@ def moved(record: NDArray[np.void], collateral_index: int, change: int) -> bool:
 
 
 def own_purse(state: State, user: str | None, budget_atoms: int) -> Purse | None:
-    """The purse of a configured account that is held and not itself in liquidation."""
-    row = None if user is None else state.row_of(bytes(Pubkey.from_string(user)))
-    if user is None or row is None or int(state.users["liquidation_start_ms"][row]):
-        return None
-    return Purse(state, user, row, budget_atoms) if state.users["discriminator"][row].any() else None
-
-
-def is_own(state: State, purse: Purse, account: Account) -> bool:
-    """Whether seller and buyer are one authority's: the program refuses that."""
-    authorities = state.users["authority"]
-    return bytes(authorities[purse.row]) == bytes(authorities[account.row])
+    """The purse of a keeper's own account, where it has one that can work."""
+    row = own_row(state, user)
+    return None if user is None or row is None else Purse(state, user, row, budget_atoms)

@@ -13,6 +13,7 @@ from evertide_cli.session import Session, address, run, symbol_of
 from evertide_cli.way_down_events import told
 
 if TYPE_CHECKING:
+    from solders.instruction import Instruction
     from solders.pubkey import Pubkey
 
     from evertide import Ladder, Market, User
@@ -22,6 +23,11 @@ app = group("The way down: liquidate accounts, move them to the backstop, resolv
 USER = typer.Argument(help="Address (base58) of the trading account, as `liquidate watch` shows it.")
 MARKET = typer.Argument(help="Symbol or index.")
 SIZE = typer.Option("", "--size-max", help="Most to take, base units; default: all that is open to liquidation.")
+
+
+async def _submit(session: Session, name: str, steps: list[Instruction], user: str, market: Market) -> None:
+    """Send a step of the way down in a market and tell what it did."""
+    await session.submit(name, steps, told=lambda done: told(done, market), user=user, market=symbol_of(market))
 
 
 @app.command("orders")
@@ -50,9 +56,7 @@ def position(context: typer.Context, user: str = USER, market: str = MARKET, siz
             size_max=size_max or None,
             authority=session.keypair.pubkey(),
         )
-        await session.submit(
-            "liquidate_position", steps, told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
-        )
+        await _submit(session, "liquidate_position", steps, user, listed)
 
     run(context, body, sign=True)
 
@@ -85,9 +89,7 @@ def with_orders(
             size_max_lots=size_to_lots(size_max, lot_size_e9=lot) if size_max else instructions.NO_LIMIT,
             keeper_user=address(keeper_user, "--keeper-user") if keeper_user else None,
         )
-        await session.submit(
-            "liquidate_with_orders", [step], told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
-        )
+        await _submit(session, "liquidate_with_orders", [step], user, listed)
 
     run(context, body, sign=True)
 
@@ -147,9 +149,7 @@ def to_backstop(context: typer.Context, user: str = USER, market: str = MARKET) 
 
         listed = await session.market(market)
         step = instructions.liquidate_to_backstop(market_index=listed.index, user=address(user, "USER"))
-        await session.submit(
-            "liquidate_to_backstop", [step], told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
-        )
+        await _submit(session, "liquidate_to_backstop", [step], user, listed)
 
     run(context, body, sign=True)
 
@@ -163,9 +163,7 @@ def resolve(context: typer.Context, user: str = USER, market: str = MARKET) -> N
 
         listed = await session.market(market)
         step = instructions.resolve_bankruptcy(market_index=listed.index, user=address(user, "USER"))
-        await session.submit(
-            "resolve_bankruptcy", [step], told=lambda done: told(done, listed), user=user, market=symbol_of(listed)
-        )
+        await _submit(session, "resolve_bankruptcy", [step], user, listed)
 
     run(context, body, sign=True)
 

@@ -39,6 +39,16 @@ def _refs(refs: Sequence[OrderRef], users: Sequence[Pubkey]) -> tuple[MakerRef, 
     return tuple(MakerRef(account=index[user], order_id=order_id) for user, order_id in refs)
 
 
+def _makers(makers: Sequence[OrderRef], program_id: Pubkey) -> tuple[tuple[MakerRef, ...], list[AccountMeta]]:
+    """The argument and the further accounts that name 1 to 8 makers."""
+    if not makers:
+        raise UnitOutOfRange("number of makers", 0, 1, above=False)
+    if len(makers) > MAKERS_PER_MATCH_MAX:
+        raise UnitOutOfRange("number of makers", len(makers), MAKERS_PER_MATCH_MAX, above=True)
+    users = list(dict.fromkeys(user for user, _ in makers))
+    return _refs(makers, users), _pairs(makers, True, program_id)
+
+
 def match_orders(
     *,
     keeper: Pubkey,
@@ -50,11 +60,7 @@ def match_orders(
     program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
     """Fill one taker against 1 to 8 orders of makers, best first. `keeper_user` earns the keeper's share."""
-    if not makers:
-        raise UnitOutOfRange("number of makers", 0, 1, above=False)
-    if len(makers) > MAKERS_PER_MATCH_MAX:
-        raise UnitOutOfRange("number of makers", len(makers), MAKERS_PER_MATCH_MAX, above=True)
-    users = list(dict.fromkeys(user for user, _ in makers))
+    named, pairs = _makers(makers, program_id)
     accounts = {
         "keeper": keeper,
         "exchange": exchange_address(program_id),
@@ -64,8 +70,8 @@ def match_orders(
         "taker_orders": orders_address(taker_user, program_id),
         "keeper_user": keeper_user,
     }
-    args = {"taker_order_id": taker_order_id, "makers": _refs(makers, users)}
-    return assemble("match_orders", program_id, accounts, args, _pairs(makers, True, program_id))
+    args = {"taker_order_id": taker_order_id, "makers": named}
+    return assemble("match_orders", program_id, accounts, args, pairs)
 
 
 def update_oracle(

@@ -19,7 +19,7 @@ from evertide._pda import (
     orders_address,
     risk_cache_address,
 )
-from evertide.instructions._keeper import MAKERS_PER_MATCH_MAX, OrderRef, _pairs, _refs
+from evertide.instructions._keeper import OrderRef, _makers
 
 NO_LIMIT = 2**64 - 1
 """As `size_max_lots` or `amount_max_atoms`: as much as is open to liquidation."""
@@ -72,11 +72,7 @@ def liquidate_with_orders(
 
     `keeper_user` earns the keeper's share of the fee; it must differ from every party.
     """
-    if not makers:
-        raise UnitOutOfRange("number of makers", 0, 1, above=False)
-    if len(makers) > MAKERS_PER_MATCH_MAX:
-        raise UnitOutOfRange("number of makers", len(makers), MAKERS_PER_MATCH_MAX, above=True)
-    users = list(dict.fromkeys(maker for maker, _ in makers))
+    named, pairs = _makers(makers, program_id)
     accounts = {
         "keeper": keeper,
         "exchange": exchange_address(program_id),
@@ -85,8 +81,8 @@ def liquidate_with_orders(
         "user": user,
         "keeper_user": keeper_user,
     }
-    args = {"size_max_lots": size_max_lots, "makers": _refs(makers, users)}
-    return assemble("liquidate_with_orders", program_id, accounts, args, _pairs(makers, True, program_id))
+    args = {"size_max_lots": size_max_lots, "makers": named}
+    return assemble("liquidate_with_orders", program_id, accounts, args, pairs)
 
 
 def liquidate_collateral(
