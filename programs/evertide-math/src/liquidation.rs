@@ -32,11 +32,15 @@ pub fn shortage(equity: Atoms, maintenance_requirement: Atoms, notional: Atoms) 
 
 /// Part of the shortage open to liquidation `elapsed` after it began: 20 % rising to a whole over 60 s, down.
 pub fn open_fraction(elapsed: Millis) -> MathResult<Bps> {
-    let elapsed = elapsed.get().clamp(0, FULL_AFTER_MS).unsigned_abs();
-    let rise = u64::from(BPS_ONE.saturating_sub(FIRST_STEP_BPS));
-    let risen = mul_div_floor(rise, elapsed, FULL_AFTER_MS.unsigned_abs())?;
-    let risen = u32::try_from(risen).map_err(|_| MathError::Overflow)?;
+    let risen = risen(BPS_ONE.saturating_sub(FIRST_STEP_BPS), elapsed, FULL_AFTER_MS)?;
     Bps::new(FIRST_STEP_BPS.checked_add(risen).ok_or(MathError::Overflow)?)
+}
+
+/// The part of `most` that has risen after `elapsed`: linear over `rise_ms > 0`, rounded down, basis points.
+fn risen(most: u32, elapsed: Millis, rise_ms: i64) -> MathResult<u32> {
+    let elapsed = elapsed.get().clamp(0, rise_ms).unsigned_abs();
+    let risen = mul_div_floor(u64::from(most), elapsed, rise_ms.unsigned_abs())?;
+    u32::try_from(risen).map_err(|_| MathError::Overflow)
 }
 
 /// What a position's liquidation depends on.
@@ -106,9 +110,7 @@ fn lots_to_repair(open: Atoms, input: &LiquidationInput) -> MathResult<Option<Lo
 
 /// Liquidator's fee after `elapsed`: rising linearly to its double over 60 s, rounded down.
 pub fn aged_fee(base: Bps, elapsed: Millis) -> MathResult<Bps> {
-    let elapsed = elapsed.get().clamp(0, FEE_RISE_MS).unsigned_abs();
-    let extra = mul_div_floor(u64::from(base.get()), elapsed, FEE_RISE_MS.unsigned_abs())?;
-    let extra = u32::try_from(extra).map_err(|_| MathError::Overflow)?;
+    let extra = risen(base.get(), elapsed, FEE_RISE_MS)?;
     Bps::new(base.get().checked_add(extra).ok_or(MathError::Overflow)?)
 }
 
@@ -117,9 +119,7 @@ pub fn aged_discount(most: Bps, elapsed: Millis, rise: Millis) -> MathResult<Bps
     if rise.get() <= 0 || most.get() > BPS_ONE {
         return Err(MathError::OutOfRange);
     }
-    let elapsed = elapsed.get().clamp(0, rise.get()).unsigned_abs();
-    let risen = mul_div_floor(u64::from(most.get()), elapsed, rise.get().unsigned_abs())?;
-    Bps::new(u32::try_from(risen).map_err(|_| MathError::Overflow)?)
+    Bps::new(risen(most.get(), elapsed, rise.get())?)
 }
 
 /// A sale of collateral for quote.

@@ -203,14 +203,7 @@ impl World {
         taker_order_id: u64,
         makers: &[(&Trader, u64)],
     ) -> Call {
-        let mut pairs = Vec::new();
-        let refs: Vec<MakerRef> = makers
-            .iter()
-            .map(|&(trader, order_id)| match trader.user == taker.user {
-                true => MakerRef { account: OWN_ORDERS, order_id },
-                false => pair_ref(&mut pairs, trader, order_id, true),
-            })
-            .collect();
+        let (refs, pairs) = maker_refs(taker, makers);
         let mut args = encoded(&taker_order_id);
         refs.encode(&mut args);
         let mut accounts = vec![
@@ -246,6 +239,19 @@ impl World {
     pub fn view_market(&self, index: u16) -> Call {
         Call::new("view_market", &[], &[("market", market(index))])
     }
+}
+
+/// References and account pairs of makers; an order of the taker itself is named as its own.
+pub(crate) fn maker_refs(taker: &Trader, makers: &[(&Trader, u64)]) -> (Vec<MakerRef>, Vec<(Address, bool)>) {
+    let mut pairs = Vec::new();
+    let refs = makers
+        .iter()
+        .map(|&(trader, order_id)| match trader.user == taker.user {
+            true => MakerRef { account: OWN_ORDERS, order_id },
+            false => pair_ref(&mut pairs, trader, order_id, true),
+        })
+        .collect();
+    (refs, pairs)
 }
 
 pub(crate) fn pair_ref(pairs: &mut Vec<(Address, bool)>, trader: &Trader, order_id: u64, writable: bool) -> MakerRef {

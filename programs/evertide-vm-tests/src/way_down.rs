@@ -3,9 +3,9 @@
 use solana_address::Address;
 
 use crate::{
-    args::{encoded, Encode, MakerRef},
+    args::{encoded, Encode},
     call::Call,
-    exchange::{collateral, exchange, insurance, market, pair_ref, risk_cache, OWN_ORDERS},
+    exchange::{collateral, exchange, insurance, maker_refs, market, risk_cache},
     traders::Trader,
     world::World,
 };
@@ -56,14 +56,7 @@ impl World {
         size_max_lots: u64,
         makers: &[(&Trader, u64)],
     ) -> Call {
-        let mut pairs = Vec::new();
-        let refs: Vec<MakerRef> = makers
-            .iter()
-            .map(|&(trader, order_id)| match trader.user == user.user {
-                true => MakerRef { account: OWN_ORDERS, order_id },
-                false => pair_ref(&mut pairs, trader, order_id, true),
-            })
-            .collect();
+        let (refs, pairs) = maker_refs(user, makers);
         let mut args = encoded(&size_max_lots);
         refs.encode(&mut args);
         let mut accounts = vec![

@@ -30,7 +30,6 @@ pub enum BankruptcyStep {
 /// Who paid how much of a share; atoms.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Paid {
-    pub deficit: u64,
     pub share: u64,
     pub fees: u64,
     pub insurance: u64,

@@ -20,14 +20,18 @@ pub struct FillTerms {
     pub tick_value: AtomsPerLotTick,
 }
 
-/// What a fill would make of a folded position, fees not included.
-pub fn preview(position: &Position, side: Side, terms: &FillTerms) -> Result<Filled> {
-    let before = Holding {
+/// The part of a folded position that fills and transfers change.
+pub fn holding(position: &Position) -> Result<Holding> {
+    Ok(Holding {
         size: Lots::new(position.basis_lots).or_refuse()?,
         cash: Atoms::new(position.cash_atoms).or_refuse()?,
         entry: Atoms::new(position.entry_atoms).or_refuse()?,
-    };
-    apply_fill(before, side, terms.size, terms.price, terms.tick_value).or_refuse()
+    })
+}
+
+/// What a fill would make of a folded position, fees not included.
+pub fn preview(position: &Position, side: Side, terms: &FillTerms) -> Result<Filled> {
+    apply_fill(holding(position)?, side, terms.size, terms.price, terms.tick_value).or_refuse()
 }
 
 /// Writes the holding after a fill, less its fee (a rebate is negative), into a folded position.

@@ -1,6 +1,7 @@
 //! Steps that all liquidations share: when one may act, how much of a position is open to it, what it costs, and when
 //! the liquidation is over.
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::liquidation::{aged_fee, amount, LiquidationInput};
 use evertide_math::oracle::{is_allowed, OracleAction};
@@ -10,6 +11,7 @@ use super::ladder::{Ladder, Rung};
 use super::margin::market_row;
 use super::oracle::with_staleness;
 use crate::error::{EvertideError, OrRefuse};
+use crate::guards::role::require_trader;
 use crate::guards::Now;
 use crate::require_cmp;
 use crate::state::{Bankruptcy, Market, MarketStatus, RiskCache, User};
@@ -34,6 +36,16 @@ pub fn require_liquidatable(market: &Market, now: Now) -> Result<()> {
     let rules = &market.terms.oracle;
     let bits = with_staleness(market.validity, rules, market.publish_time_ms, now.ms);
     require!(is_allowed(&rules.refused, OracleAction::Liquidate, bits), EvertideError::OracleValidityForbids);
+    Ok(())
+}
+
+/// Refuses unless the signer trades for a liquidator of another authority that is not in liquidation itself, and asks for
+/// more than nothing.
+pub fn require_liquidator(user: &User, liquidator: &User, signer: &Address, most: u64, now: Now) -> Result<()> {
+    require_trader(liquidator, signer, now.ms)?;
+    require!(!address_eq(&user.authority, &liquidator.authority), EvertideError::SelfLiquidation);
+    require!(liquidator.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
+    require!(most > 0, EvertideError::AmountZero);
     Ok(())
 }
 

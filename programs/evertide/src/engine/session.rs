@@ -15,6 +15,7 @@ use super::place::side;
 use super::position::{find, fold_position};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{Fill, Skip};
+use crate::instructions::keeper::match_orders::{MakerRef, OWN_ORDERS};
 use crate::require_cmp;
 use crate::state::{Exchange, FeeTier, Market, Order, Orders, RiskCache, SelfTradeRule, TimeInForce, User};
 
@@ -149,14 +150,25 @@ impl<'a> Session<'a> {
         })
     }
 
-    /// Whether the taker can still trade.
-    pub fn wants_more(&self) -> bool {
-        self.state.left_lots != 0
+    /// Offers the named makers in their order until the taker has enough.
+    pub fn offer_all(&mut self, pairs: &mut [Pair], makers: &[MakerRef]) -> Result<()> {
+        for maker in makers {
+            if self.state.left_lots == 0 {
+                break;
+            }
+            if maker.account == OWN_ORDERS {
+                self.offer_own(maker.order_id)?;
+            } else {
+                let pair = pairs.get_mut(usize::from(maker.account)).ok_or(EvertideError::RemainingAccountInvalid)?;
+                self.offer(pair, maker.order_id)?;
+            }
+        }
+        Ok(())
     }
 
     /// Offers one maker's order to the taker: fills it, or passes it over with a reason.
     #[inline(never)]
-    pub fn offer(&mut self, pair: &mut Pair, order_id: u64) -> Result<()> {
+    fn offer(&mut self, pair: &mut Pair, order_id: u64) -> Result<()> {
         let maker = *pair.user.address();
         let orders_key = *pair.orders.address();
         let Some(slot) = find_order(&pair.orders, order_id) else {
@@ -192,7 +204,7 @@ impl<'a> Session<'a> {
 
     /// Offers the taker an order of its own account: only the self-trade rule can apply.
     #[inline(never)]
-    pub fn offer_own(&mut self, order_id: u64) -> Result<()> {
+    fn offer_own(&mut self, order_id: u64) -> Result<()> {
         let mut skip = Skip { maker: self.taker_user_key, order_id, ..Skip::default() };
         skip.maker_sequence = self.taker_user.sequence;
         let Some(orders) = self.taker_orders.as_ref() else {

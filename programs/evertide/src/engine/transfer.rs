@@ -9,7 +9,7 @@ use evertide_math::pnl::{apply_transfer, Filled, Holding};
 use evertide_math::round::mul_div_floor;
 use evertide_math::{Atoms, Lots, PriceQ32};
 
-use super::fill::{self, OpenInterest};
+use super::fill::{self, holding, OpenInterest};
 use super::liquidation::Rates;
 use super::margin::side_of;
 use super::position::{closing_price, market_side};
@@ -19,14 +19,6 @@ use crate::state::{Market, Position};
 
 /// Dropped fractions are closed on the other side from this part of the open interest on, as a power of two.
 const DROPPED_SHARE_BITS: u32 = 12;
-
-fn holding(position: &Position) -> Result<Holding> {
-    Ok(Holding {
-        size: Lots::new(position.basis_lots).or_refuse()?,
-        cash: Atoms::new(position.cash_atoms).or_refuse()?,
-        entry: Atoms::new(position.entry_atoms).or_refuse()?,
-    })
-}
 
 /// Signed change that closes `lots` of a position, and what the closing costs: a long is paid the floor, a short pays
 /// the ceiling.

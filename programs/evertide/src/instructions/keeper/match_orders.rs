@@ -65,17 +65,7 @@ pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers:
         keeper: accounts.keeper_user.is_some(),
         now,
     })?;
-    for maker in &makers {
-        if !session.wants_more() {
-            break;
-        }
-        if maker.account == OWN_ORDERS {
-            session.offer_own(maker.order_id)?;
-        } else {
-            let pair = pairs.get_mut(usize::from(maker.account)).ok_or(EvertideError::RemainingAccountInvalid)?;
-            session.offer(pair, maker.order_id)?;
-        }
-    }
+    session.offer_all(&mut pairs, &makers)?;
     let outcome = session.finish()?;
     let (market, keeper_user) = (&mut accounts.market, &mut accounts.keeper_user);
     let paid = reward(market, keeper_user, &accounts.risk_cache, &accounts.exchange, outcome.keeper_atoms)?;

@@ -1,7 +1,6 @@
 //! `liquidate_collateral`: a liquidator buys collateral of an account in liquidation, or of one whose debt outlived its
 //! grace, with its own quote balance.
 
-use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::collateral::stale_price;
 use evertide_math::liquidation::{aged_discount, sale, Sale, FULL_AFTER_MS};
@@ -11,13 +10,12 @@ use evertide_math::{Atoms, Bps, CollateralPriceQ48, Millis};
 
 use crate::engine::collateral_slots::{add_collateral, collateral_atoms, take_collateral};
 use crate::engine::ladder::Ladder;
-use crate::engine::liquidation::close_step;
+use crate::engine::liquidation::{close_step, require_liquidator};
 use crate::engine::margin::{self, require_fresh, Freshness, COLLATERAL_STALE_MS};
 use crate::engine::quote::{accrue_interest, change_balance, require_quote, QUOTE_INDEX};
 use crate::engine::row::collateral_row;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CollateralLiquidated;
-use crate::guards::role::require_trader;
 use crate::guards::{now, Now};
 use crate::require_cmp;
 use crate::state::{Collateral, CollateralRow, RiskCache, User};
@@ -55,11 +53,8 @@ struct Terms {
 
 fn validate(accounts: &LiquidateCollateral, amount_max_atoms: u64, now: Now) -> Result<()> {
     // risk_cache: the only one there is. quote: the quote asset. collateral: any other.
-    let (user, liquidator) = (&accounts.user, &accounts.liquidator);
-    require_trader(liquidator, accounts.liquidator_authority.address(), now.ms)?;
-    require!(!address_eq(&user.authority, &liquidator.authority), EvertideError::SelfLiquidation);
-    require!(liquidator.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
-    require!(amount_max_atoms > 0, EvertideError::AmountZero);
+    let signer = accounts.liquidator_authority.address();
+    require_liquidator(&accounts.user, &accounts.liquidator, signer, amount_max_atoms, now)?;
     require_quote(&accounts.quote)?;
     require!(accounts.collateral.index != QUOTE_INDEX, EvertideError::NothingToCure);
     Ok(())

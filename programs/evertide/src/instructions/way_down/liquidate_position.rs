@@ -1,6 +1,5 @@
 //! `liquidate_position`: lots of an account below maintenance margin move to a liquidator at mark.
 
-use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::liquidation::LiquidationFees;
 use evertide_math::margin::MarginKind;
@@ -8,14 +7,14 @@ use evertide_math::{Lots, PriceQ32};
 
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{
-    close_step, elapsed, open_lots, require_below, require_improved, require_liquidatable, row_mark, Rates,
+    close_step, elapsed, open_lots, require_below, require_improved, require_liquidatable, require_liquidator,
+    row_mark, Rates,
 };
 use crate::engine::margin::{self, Freshness};
 use crate::engine::position::{find, fold_position, release_if_empty, require_isolation, slot_for};
 use crate::engine::transfer::move_lots;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::PositionLiquidated;
-use crate::guards::role::require_trader;
 use crate::guards::{now, Now};
 use crate::require_cmp;
 use crate::state::{Market, RiskCache, User};
@@ -38,11 +37,8 @@ pub struct LiquidatePosition {
 
 fn validate(accounts: &LiquidatePosition, size_max_lots: u64, now: Now) -> Result<()> {
     // risk_cache: the only one there is. market: any in which the user holds a position. user: any below maintenance.
-    let (user, liquidator) = (&accounts.user, &accounts.liquidator);
-    require_trader(liquidator, accounts.liquidator_authority.address(), now.ms)?;
-    require!(!address_eq(&user.authority, &liquidator.authority), EvertideError::SelfLiquidation);
-    require!(liquidator.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
-    require!(size_max_lots > 0, EvertideError::AmountZero);
+    let signer = accounts.liquidator_authority.address();
+    require_liquidator(&accounts.user, &accounts.liquidator, signer, size_max_lots, now)?;
     require_liquidatable(&accounts.market, now)
 }
 

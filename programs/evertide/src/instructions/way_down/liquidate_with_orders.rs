@@ -5,7 +5,7 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::{Lots, Millis};
 
-use super::super::keeper::match_orders::{load_pairs, reward, MakerRef, MAKERS_MAX, OWN_ORDERS};
+use super::super::keeper::match_orders::{load_pairs, reward, MakerRef, MAKERS_MAX};
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{
     close_step, elapsed, open_lots, require_below, require_improved, require_liquidatable, row_mark, Rates,
@@ -97,17 +97,7 @@ fn close(
         liquidation: Liquidation { rates, mark, equity: before.equity, lots },
         now,
     })?;
-    for maker in makers {
-        if !session.wants_more() {
-            break;
-        }
-        if maker.account == OWN_ORDERS {
-            session.offer_own(maker.order_id)?;
-        } else {
-            let pair = pairs.get_mut(usize::from(maker.account)).ok_or(EvertideError::RemainingAccountInvalid)?;
-            session.offer(pair, maker.order_id)?;
-        }
-    }
+    session.offer_all(&mut pairs, makers)?;
     let outcome = session.finish()?;
     let (user, cache) = (&mut accounts.user, &accounts.risk_cache);
     let after = before.replaced(&rung, &Rung::of(&user.positions[slot], cache)?)?;

@@ -37,6 +37,7 @@ pub struct ResolveBankruptcy {
 /// What one call did.
 struct Outcome {
     step: BankruptcyStep,
+    deficit_atoms: u64,
     paid: Paid,
     funding_atoms: i64,
     settled_atoms: i64,
@@ -82,6 +83,7 @@ fn act(accounts: &mut ResolveBankruptcy, now: Now) -> Result<Outcome> {
     let open = held.is_some_and(|slot| user.positions[slot].bankruptcy == Bankruptcy::Open as u8);
     let mut outcome = Outcome {
         step: BankruptcyStep::Closed,
+        deficit_atoms: 0,
         paid: Paid::default(),
         funding_atoms,
         settled_atoms: 0,
@@ -96,7 +98,7 @@ fn act(accounts: &mut ResolveBankruptcy, now: Now) -> Result<Outcome> {
     }
     require_cmp!(ladder.equity, <, 0_i64, EvertideError::UserSolvent);
     require!(user.liquidation_start_ms != 0, EvertideError::LiquidationNotStarted);
-    outcome.paid.deficit = ladder.equity.unsigned_abs();
+    outcome.deficit_atoms = ladder.equity.unsigned_abs();
     if user.collateral_count != 0 {
         require!(!open, EvertideError::CollateralRemains);
         let slot = held.ok_or(EvertideError::BankruptcyMarketWrong)?;
@@ -133,8 +135,7 @@ fn resolve(
         None => slot_for(user, market)?,
     };
     let mark = row_mark(cache, market)?;
-    let paid = bear(market, &mut accounts.insurance, &mut user.positions[slot], share, &rung, mark, now)?;
-    outcome.paid = Paid { deficit: outcome.paid.deficit, ..paid };
+    outcome.paid = bear(market, &mut accounts.insurance, &mut user.positions[slot], share, &rung, mark, now)?;
     outcome.step = BankruptcyStep::Resolved;
     set_open(market, &mut user.positions[slot], Bankruptcy::Resolved)?;
     outcome.settled_atoms = settle_rest(market, user, slot, &mut accounts.quote, now)?;
@@ -170,7 +171,7 @@ fn event(accounts: &mut ResolveBankruptcy, outcome: &Outcome, now: Now) -> Resul
         step: outcome.step as u8,
         user: *user.address(),
         user_sequence,
-        deficit_atoms: paid.deficit,
+        deficit_atoms: outcome.deficit_atoms,
         share_atoms: paid.share,
         fees_atoms: paid.fees,
         insurance_atoms: paid.insurance,
