@@ -33,6 +33,8 @@ mod match_orders;
 mod match_refusals;
 mod open_exchange;
 mod place_orders;
+mod refusal_names;
+mod refusals;
 mod resolve_bankruptcy;
 mod schema;
 mod security;
@@ -71,6 +73,7 @@ fn all() -> Vec<Case> {
         compute::tests(),
         compute_falls::tests(),
         security::tests(),
+        refusals::tests(),
         attacks::tests(),
         attacks_way_down::tests(),
     ]

@@ -56,7 +56,7 @@ fn v01_every_signature_is_needed() {
 }
 
 /// Accounts of every type, other than those that a specimen uses, with a name for the report.
-fn others() -> Vec<(&'static str, Address)> {
+pub fn others() -> Vec<(&'static str, Address)> {
     let (alice, bob) = (Trader::named("alice"), Trader::named("bob"));
     vec![
         ("exchange", exchange()),
@@ -87,7 +87,7 @@ fn others() -> Vec<(&'static str, Address)> {
 }
 
 /// Swaps that are meant to work: anyone may run or pay for these, and the data says whom they are for.
-const MEANT: [(&str, &str, &str); 11] = [
+pub const MEANT: [(&str, &str, &str); 11] = [
     // Anyone pays into anybody's account.
     ("deposit", "user", "user of bob"),
     // The owner says where its tokens go.
@@ -108,7 +108,7 @@ const MEANT: [(&str, &str, &str); 11] = [
 
 /// Accounts that any address may stand for: they are named in events or not read at all. `program` only has to be among
 /// the accounts for the event's self-CPI, and is there twice where an optional account is left out.
-const FREE: [(&str, &str); 10] = [
+pub const FREE: [(&str, &str); 10] = [
     ("match_orders", "keeper"),
     ("update_mark", "keeper"),
     ("liquidate_with_orders", "keeper"),
