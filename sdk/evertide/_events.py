@@ -50,13 +50,14 @@ _EXCHANGE_EVENTS = {"ExchangeInitialized", "CollateralListed", "MarketListed", "
 
 @dataclass(frozen=True, slots=True)
 class LandedEvent:
-    """One event with where it happened. `event` is one of the classes of `evertide.events`."""
+    """One event with where it happened. `event` is one of the classes of `evertide.events`; `payer` paid the fee."""
 
     event: Any
     name: str
     signature: str
     slot: int
     instruction_index: int
+    payer: str = ""
 
 
 @lru_cache(maxsize=1)
@@ -82,7 +83,7 @@ def transaction_events(transaction: Mapping[str, Any], program_id: Pubkey = PROG
     body = transaction["transaction"]
     loaded = meta.get("loadedAddresses") or {}
     keys = [*body["message"]["accountKeys"], *loaded.get("writable", []), *loaded.get("readonly", [])]
-    signature, slot = str(body["signatures"][0]), int(transaction["slot"])
+    signature, slot, payer = str(body["signatures"][0]), int(transaction["slot"]), str(keys[0])
     found = []
     for group in sorted(meta.get("innerInstructions") or [], key=lambda group: int(group["index"])):
         for inner in group["instructions"]:
@@ -90,7 +91,7 @@ def transaction_events(transaction: Mapping[str, Any], program_id: Pubkey = PROG
                 continue
             event = decode_event(decode_base58(inner["data"]))
             if event is not None:
-                found.append(LandedEvent(event, type(event).__name__, signature, slot, int(group["index"])))
+                found.append(LandedEvent(event, type(event).__name__, signature, slot, int(group["index"]), payer))
     return found
 
 

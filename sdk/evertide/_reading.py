@@ -6,7 +6,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from solders.pubkey import Pubkey
 
@@ -33,6 +33,9 @@ from ._rpc import AccountInfo, RpcClient, memcmp
 from ._what_if import WhatIf
 from ._wire import Wire
 from .math import OrderRank, order_hash
+
+if TYPE_CHECKING:
+    from .audit import MatchingAudit
 
 Account = TypeVar("Account", bound=Wire)
 
@@ -306,6 +309,16 @@ class Reading:
             ):
                 events += found
         return events
+
+    async def audit_matching(self, market: int | str) -> MatchingAudit:
+        """Replay a market's events and find every better order that a keeper's match did not name.
+
+        Reads the whole program's history: cancellations name no market.
+        """
+        from .audit import audit_matching
+
+        listed = await self.market(market)
+        return audit_matching(await self.event_history(), listed.index, program_id=self.program_id)
 
     def follow_events(
         self, *, since: str | None = None, checker: SequenceChecker | None = None, poll_ms: int = 400

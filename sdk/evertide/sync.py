@@ -118,6 +118,7 @@ class EvertideClient:
     accrue_market = _blocking(_client.EvertideClient.accrue_market)
     assert_health = _blocking(_client.EvertideClient.assert_health)
     assert_sequence = _blocking(_client.EvertideClient.assert_sequence)
+    audit_matching = _blocking(_client.EvertideClient.audit_matching)
     best_orders = _blocking(_client.EvertideClient.best_orders)
     book = _blocking(_client.EvertideClient.book)
     cancel_orders = _blocking(_client.EvertideClient.cancel_orders)

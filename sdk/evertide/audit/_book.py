@@ -1,0 +1,200 @@
+"""The orders of one market as its events tell them: who rests, since when, with how much left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from evertide._generated import constants
+from evertide._generated.constants import OrderKind, TimeInForce
+from evertide._generated.types import PlacedOrder
+from evertide._pda import PROGRAM_ID, orders_address
+from evertide.math import order_hash
+
+_IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_POST_ONLY = (TimeInForce.POST_ONLY, TimeInForce.POST_ONLY_SLIDE)
+
+
+@dataclass
+class Replayed:
+    """One open order. `left_lots` is what is left of it; `placed` its terms as its event told them."""
+
+    user: Pubkey
+    orders_key: bytes
+    placed: PlacedOrder
+    left_lots: int
+
+    @property
+    def ask(self) -> bool:
+        """Whether it sells."""
+        return bool(self.placed.flags & constants.ORDER_FLAG_ASK)
+
+    @property
+    def reduce_only(self) -> bool:
+        """Whether it may only reduce."""
+        return bool(self.placed.flags & constants.ORDER_FLAG_REDUCE_ONLY)
+
+    @property
+    def immediate(self) -> bool:
+        """Whether it never rests."""
+        return self.placed.kind == OrderKind.MARKET or self.placed.time_in_force in _IMMEDIATE
+
+    @property
+    def post_only(self) -> bool:
+        """Whether it may only rest."""
+        return self.placed.time_in_force in _POST_ONLY
+
+    @property
+    def phase_end_ms(self) -> int:
+        """End of its taker phase, unix ms."""
+        return self.placed.placed_ms + self.placed.taker_phase_s * 1_000
+
+    @cached_property
+    def hash(self) -> int:
+        """What decides between equal prices of one slot."""
+        return order_hash(self.placed.placed_slot, self.orders_key, self.placed.order_id)
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Sort key among the orders of its side: the smallest goes first."""
+        price = self.placed.price_ticks
+        return (price if self.ask else -price, self.placed.placed_slot, self.hash)
+
+    def rests_at(self, now_ms: int) -> bool:
+        """Whether it was in the book, as a maker, at a time."""
+        if self.immediate or (self.placed.expiry_ms and now_ms >= self.placed.expiry_ms):
+            return False
+        return self.post_only or now_ms >= self.phase_end_ms
+
+
+@dataclass
+class ReplayedBook:
+    """Orders, positions, authorities and prices of one market, one event after the other."""
+
+    market_index: int
+    program_id: Pubkey = PROGRAM_ID
+    orders: dict[Pubkey, dict[int, Replayed]] = field(default_factory=dict)
+    authorities: dict[Pubkey, Pubkey] = field(default_factory=dict)
+    #: Size of each user's position as last told.
+    lots: dict[Pubkey, int] = field(default_factory=dict)
+    #: Slot of the events being taken.
+    slot: int = -1
+    #: (user, order id, slot) of every change that a user's own event told: its place among the slot's matches of which
+    #: the user was no party is not known.
+    changed: set[tuple[Pubkey, int, int]] = field(default_factory=set)
+    index_q32: int = 0
+    twap_q32: int = 0
+    band_bps: int = 0
+    atoms_per_lot_tick: int = 0
+    #: A bankruptcy latched the market: only reductions are filled.
+    latched: bool = False
+
+    def of(self, user: Pubkey, order_id: int) -> Replayed | None:
+        """An open order, when its placing was among the events."""
+        return self.orders.get(user, {}).get(order_id)
+
+    def side(self, ask: bool) -> Iterator[Replayed]:
+        """Every order of one side."""
+        for held in self.orders.values():
+            yield from (order for order in held.values() if order.ask == ask)
+
+    def apply(self, event: Any) -> None:
+        """Take an event that is no match."""
+        handler = _HANDLERS.get(type(event).__name__)
+        if handler is not None:
+            handler(self, event)
+
+    def put(self, user: Pubkey, placed: PlacedOrder) -> None:
+        """An order was placed."""
+        if placed.market_index != self.market_index:
+            return
+        key = bytes(orders_address(user, self.program_id))
+        self.orders.setdefault(user, {})[placed.order_id] = Replayed(user, key, placed, placed.size_lots)
+        self.changed.add((user, placed.order_id, self.slot))
+
+    def take_out(self, user: Pubkey, order_id: int) -> None:
+        """An order was taken out by an event of its user's."""
+        if self.drop(user, order_id) is not None:
+            self.changed.add((user, order_id, self.slot))
+
+    def drop(self, user: Pubkey, order_id: int) -> Replayed | None:
+        """An order was taken out by a match, whose place in the market's stream is known."""
+        return self.orders.get(user, {}).pop(order_id, None)
+
+
+def _created(book: ReplayedBook, event: Any) -> None:
+    book.authorities[event.user] = event.authority
+    book.orders.pop(event.user, None)
+    book.lots.pop(event.user, None)
+
+
+def _placed(book: ReplayedBook, event: Any) -> None:
+    for gone in event.reclaimed:
+        book.take_out(event.user, gone.order_id)
+    for placed in event.orders:
+        book.put(event.user, placed)
+
+
+def _cancelled(book: ReplayedBook, event: Any) -> None:
+    for gone in event.orders:
+        book.take_out(event.user, gone.order_id)
+
+
+def _modified(book: ReplayedBook, event: Any) -> None:
+    book.take_out(event.user, event.cancelled_order_id)
+    book.put(event.user, event.order)
+
+
+def _orders_liquidated(book: ReplayedBook, event: Any) -> None:
+    _cancelled(book, event)
+    # The epoch makes every older order void; their slots are freed later.
+    for order in list(book.orders.get(event.user, {}).values()):
+        if order.placed.order_id < event.orders_epoch:
+            book.take_out(event.user, order.placed.order_id)
+
+
+def _priced(book: ReplayedBook, event: Any) -> None:
+    if event.market and event.index == book.market_index:
+        book.index_q32, book.twap_q32 = event.price, event.twap
+
+
+def _listed(book: ReplayedBook, event: Any) -> None:
+    if event.market_index == book.market_index:
+        book.band_bps = event.terms.band_bps
+        book.atoms_per_lot_tick = event.atoms_per_lot_tick
+
+
+def _position_liquidated(book: ReplayedBook, event: Any) -> None:
+    if event.market_index == book.market_index:
+        book.lots[event.user] = event.user_position_lots_after
+        book.lots[event.liquidator] = event.liquidator_position_lots_after
+
+
+def _touched(book: ReplayedBook, event: Any) -> None:
+    if event.market_index == book.market_index:
+        book.lots[event.user] = event.size_lots
+
+
+def _bankruptcy(book: ReplayedBook, event: Any) -> None:
+    if event.market_index == book.market_index:
+        book.latched = event.bankruptcies_open > 0
+        book.lots.pop(event.user, None)
+
+
+_HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
+    "BankruptcyResolved": _bankruptcy,
+    "MarketListed": _listed,
+    "OracleUpdated": _priced,
+    "OrderModified": _modified,
+    "OrdersCancelled": _cancelled,
+    "OrdersLiquidated": _orders_liquidated,
+    "OrdersPlaced": _placed,
+    "PositionLiquidated": _position_liquidated,
+    "PositionTouched": _touched,
+    "UserClosed": _created,
+    "UserCreated": _created,
+}
