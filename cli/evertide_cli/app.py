@@ -33,7 +33,8 @@ SINGLES: dict[str, str] = {
 GLOBAL_HELP = """Options that every command takes, anywhere on the line:
 --json (results and errors as one JSON document), --dry-run (simulate; print compute units and logs),
 --rpc-url URL, --ws-url URL, --keypair FILE, --commitment LEVEL, --sub-id N, --priority-fee-micro-lamports N,
---timeout-ms N, --config FILE. Each is also a key of the configuration file and a variable EVERTIDE_<KEY>."""
+--timeout-ms N, --config FILE, --export-unsigned FILE with --acting-as ADDRESS (write the transaction for others to
+sign). Each setting is also a key of the configuration file and a variable EVERTIDE_<KEY>."""
 
 
 class LazyGroup(TyperGroup):

@@ -18,6 +18,8 @@ VALUE_OPTIONS = {
     "--priority-fee-micro-lamports": "priority_fee_micro_lamports",
     "--timeout-ms": "timeout_ms",
     "--config": "config",
+    "--export-unsigned": "export_unsigned",
+    "--acting-as": "acting_as",
 }
 FLAG_OPTIONS = {"--json": "as_json", "--dry-run": "dry_run"}
 

@@ -15,6 +15,7 @@ from evertide_cli.output import show
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     import typer
     from solders.instruction import Instruction
@@ -40,11 +41,29 @@ class Session:
         """The key that signs and pays. Raises KeypairProblem."""
         return read_keypair(self.settings.keypair)
 
+    @property
+    def exporting(self) -> bool:
+        """Whether what would be sent is written into a file for others to sign."""
+        return self.settings.export_unsigned is not None
+
+    @property
+    def me(self) -> Pubkey:
+        """Who acts: the keypair, or with --export-unsigned the address that will sign."""
+        if self.settings.acting_as is not None:
+            return address(self.settings.acting_as, "--acting-as")
+        return self.keypair.pubkey()
+
+    async def holder(self, role: int) -> Pubkey:
+        """Who acts in a role: as `me`, but an export without --acting-as is for the role's present holder."""
+        if self.exporting and self.settings.acting_as is None:
+            return (await self.exchange()).roles[role]
+        return self.me
+
     def user_of(self, owner: str | None) -> Pubkey:
         """The trading account: of the named authority, or of one's own keypair."""
         import evertide
 
-        authority = self.keypair.pubkey() if owner is None else address(owner, "--authority")
+        authority = self.me if owner is None else address(owner, "--authority")
         return evertide.user_address(authority, self.settings.sub_id)
 
     async def exchange(self) -> Exchange:
@@ -98,6 +117,9 @@ class Session:
         if self.settings.dry_run:
             await self._simulate(action, instructions, about)
             return None
+        if self.exporting:
+            await self._export(action, instructions, about)
+            return None
         outcome = await self.client.send(list(instructions), signers=[self.keypair])
         body = {
             "action": action,
@@ -124,6 +146,46 @@ class Session:
         for line in outcome.logs:
             print(f"  {line}")
 
+    async def _export(self, action: str, instructions: Sequence[Instruction], about: dict[str, Any]) -> None:
+        """Write the transaction into the file, and show who has to sign and what it would do now.
+
+        The one signer of a role's instruction pays the fee too: a multisig's own transaction puts in its place whom it
+        wants.
+        """
+        from evertide import EvertideError
+
+        file = self.settings.export_unsigned
+        assert file is not None
+        if file.exists():
+            file.unlink()
+            raise UsageProblem(f"this command makes several transactions; {file} would hold only the last")
+        needed = dict.fromkeys(meta.pubkey for step in instructions for meta in step.accounts if meta.is_signer)
+        payer = next(iter(needed), self.me)
+        made = await self.client.export_unsigned(action, instructions, fee_payer=payer)
+        try:
+            simulated = f"succeeds with {(await self.client.simulate(instructions, payer=payer)).compute_units:,} units"
+        except EvertideError as error:
+            simulated = f"fails now: {error}"
+        write_new(file, made.to_json())
+        body = {
+            "action": action,
+            **about,
+            "exported": str(file),
+            "signers": [str(signer) for signer in made.signers],
+            "bytes": len(made.wire),
+            "simulated": simulated,
+        }
+        show(body, as_json=self.settings.as_json)
+
+
+def write_new(file: Path, text: str) -> None:
+    """Write a file that must not exist yet. Raises UsageProblem."""
+    try:
+        with file.open("x") as stream:
+            stream.write(text)
+    except OSError as error:
+        raise UsageProblem(f"cannot write {file}: {error.strerror}", path=file) from None
+
 
 def symbol_of(market: Market) -> str:
     """`BTC-PERP`."""
@@ -147,7 +209,11 @@ async def connect(settings: Settings, *, sign: bool) -> AsyncIterator[Session]:
     """A session. With `sign`, the keypair file is read first, so that a bad one is refused before anything is sent."""
     from evertide import EvertideClient, SendOptions
 
-    payer = read_keypair(settings.keypair) if sign else None
+    exporting = settings.export_unsigned is not None
+    if exporting and not sign:
+        raise UsageProblem("this command sends nothing: --export-unsigned has nothing to write")
+    # Without a payer nothing can be sent by mistake while the transaction is for others to sign.
+    payer = read_keypair(settings.keypair) if sign and not exporting else None
     fee = settings.priority_fee_micro_lamports
     options = SendOptions(
         confirm_timeout_ms=settings.timeout_ms, priority_fee_micro_lamports=fee, priority_fee_cap_micro_lamports=fee
@@ -165,6 +231,9 @@ def run(context: typer.Context, body: Callable[[Session], Awaitable[Result]], *,
 
     async def main() -> Result:
         async with connect(settings, sign=sign) as session:
-            return await body(session)
+            result = await body(session)
+            if settings.export_unsigned is not None and not settings.export_unsigned.exists():
+                raise UsageProblem("this command makes no single transaction: --export-unsigned wrote nothing")
+            return result
 
     return asyncio.run(main())

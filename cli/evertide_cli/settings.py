@@ -38,6 +38,8 @@ class Settings:
     timeout_ms: int = 60_000
     as_json: bool = False
     dry_run: bool = False
+    export_unsigned: Path | None = None
+    acting_as: str | None = None
     config_path: Path = Path()
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,9 +120,28 @@ def resolve(flags: Mapping[str, Any], environment: Mapping[str, str] | None = No
         chosen["ws_url"] = derive_ws_url(chosen["rpc_url"])
         sources["ws_url"] = "from rpc_url"
     base = Settings(
-        as_json=bool(flags.get("as_json")), dry_run=bool(flags.get("dry_run")), config_path=path, sources=sources
+        as_json=bool(flags.get("as_json")),
+        dry_run=bool(flags.get("dry_run")),
+        config_path=path,
+        sources=sources,
+        **check_export(flags),
     )
     return replace(base, **chosen)
+
+
+def check_export(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """The file that an unsigned transaction goes into, and who will sign it. Raises UsageProblem."""
+    file, acting = flags.get("export_unsigned"), flags.get("acting_as")
+    if acting is not None and file is None:
+        raise UsageProblem("--acting-as needs --export-unsigned: only its holder's key can act for an address")
+    if file is None:
+        return {}
+    if flags.get("dry_run"):
+        raise UsageProblem("--export-unsigned and --dry-run exclude each other: an export is simulated anyway")
+    path = Path(file).expanduser()
+    if path.exists():
+        raise UsageProblem(f"{path} exists already and is never overwritten", path=path)
+    return {"export_unsigned": path, "acting_as": acting}
 
 
 def derive_ws_url(rpc_url: str) -> str:

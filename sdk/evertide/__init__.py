@@ -108,6 +108,10 @@ if TYPE_CHECKING:
     from ._units import to_decimal as to_decimal
     from ._units import token_to_atoms as token_to_atoms
     from ._units import usdc_to_atoms as usdc_to_atoms
+    from ._unsigned import DecodedAccount as DecodedAccount
+    from ._unsigned import DecodedInstruction as DecodedInstruction
+    from ._unsigned import UnsignedTransaction as UnsignedTransaction
+    from ._unsigned import decode_transaction as decode_transaction
     from ._views import PositionView as PositionView
     from ._views import Valuation as Valuation
     from ._views import position_view as position_view
@@ -142,6 +146,7 @@ _NAMES = {
     "_sender": "Sender",
     "_units": "atoms_to_token atoms_to_usdc bps_to_ratio e9_to_ratio lots_to_size price_q32_to_decimal price_to_ticks "
     "size_to_lots ticks_to_price to_decimal token_to_atoms usdc_to_atoms",
+    "_unsigned": "DecodedAccount DecodedInstruction UnsignedTransaction decode_transaction",
     "_views": "PositionView Valuation position_view position_views valuation",
     "_what_if": "Health WhatIf max_liquidatable",
 }

@@ -27,6 +27,7 @@ from ._pda import PROGRAM_ID
 from ._refresh import Feeds
 from ._rpc import RpcClient
 from ._sender import Sender
+from ._unsigned import UnsignedTransaction, export_unsigned
 
 
 class EvertideClient(TraderWrites, KeeperWrites, LiquidationWrites):
@@ -137,6 +138,12 @@ class EvertideClient(TraderWrites, KeeperWrites, LiquidationWrites):
         if simulation.error is not None:
             raise simulation.error
         return simulation
+
+    async def export_unsigned(
+        self, action: str, instructions: Sequence[Instruction], *, fee_payer: Pubkey
+    ) -> UnsignedTransaction:
+        """A transaction for others to sign, a multisig or a key that never meets a network; see `to_json`."""
+        return await export_unsigned(self.rpc, action, instructions, fee_payer=fee_payer)
 
     async def use_lookup_table(self, table: Pubkey) -> AddressLookupTableAccount:
         """Read a table and use it in every later transaction."""

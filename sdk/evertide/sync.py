@@ -133,6 +133,7 @@ class EvertideClient:
     deposit = _blocking(_client.EvertideClient.deposit)
     event_history = _blocking(_client.EvertideClient.event_history)
     exchange = _blocking(_client.EvertideClient.exchange)
+    export_unsigned = _blocking(_client.EvertideClient.export_unsigned)
     fetch_all = _blocking(_client.EvertideClient.fetch_all)
     fetch_all_by_address = _blocking(_client.EvertideClient.fetch_all_by_address)
     fetch_arrays = _blocking(_client.EvertideClient.fetch_arrays)

@@ -27,7 +27,7 @@ def create(context: typer.Context) -> None:
     async def body(session: Session) -> None:
         from evertide import instructions
 
-        authority = session.keypair.pubkey()
+        authority = session.me
         step = instructions.create_user(authority=authority, sub_id=session.settings.sub_id)
         await session.submit("create_user", [step], user=str(session.user_of(None)))
 
@@ -41,7 +41,7 @@ def close(context: typer.Context) -> None:
     async def body(session: Session) -> None:
         from evertide import instructions
 
-        authority = session.keypair.pubkey()
+        authority = session.me
         step = instructions.close_user(authority=authority, sub_id=session.settings.sub_id)
         await session.submit("close_user", [step], user=str(session.user_of(None)))
 
@@ -61,7 +61,7 @@ def deposit(
         from evertide import associated_token_address, instructions, token_to_atoms
 
         collateral = await session.collateral(asset)
-        me = session.keypair.pubkey()
+        me = session.me
         step = instructions.deposit(
             authority=me,
             user=session.user_of(owner),
@@ -89,7 +89,7 @@ def withdraw(
         from evertide import associated_token_address, instructions, token_to_atoms
 
         collateral = await session.collateral(asset)
-        me = session.keypair.pubkey()
+        me = session.me
         where = session.user_of(None)
         if amount == "all":
             atoms = balance_atoms(await session.user(where), collateral.index)
@@ -127,7 +127,7 @@ def set_limits(
             terms = {"market_index": (await session.market(market)).index, "market_ratio_bps": ratio_bps}
         else:
             terms = {"user_ratio_bps": ratio_bps, "notional_cap_atoms": usdc_to_atoms(notional_cap)}
-        me = session.keypair.pubkey()
+        me = session.me
         step = instructions.set_limits(authority=me, user=session.user_of(None), **terms)
         await session.submit("set_limits", [step], **terms)
 
@@ -267,7 +267,7 @@ def addresses(context: typer.Context, owner: str = OWNER) -> None:
         import evertide
 
         user = session.user_of(owner)
-        authority = owner if owner is not None else str(session.keypair.pubkey())
+        authority = owner if owner is not None else str(session.me)
         rows = {"authority": str(address(authority, "--authority")), "user": str(user)}
         show({**rows, "orders": str(evertide.orders_address(user))}, as_json=session.settings.as_json)
 

@@ -59,7 +59,7 @@ def initialize_exchange(
     async def body(session: Session) -> None:
         from evertide import instructions
 
-        me = session.keypair.pubkey()
+        me = session.me
         named = (("--root", root), ("--risk", risk), ("--guardian", guardian), ("--treasury", treasury))
         roles = [address(text, name) if text else me for name, text in named]
         step = instructions.initialize_exchange(
@@ -77,11 +77,11 @@ def list_collateral(
     """List a deposit asset; the first is the quote asset."""
 
     async def body(session: Session) -> None:
-        from evertide import instructions
+        from evertide import Role, instructions
 
         index = (await session.exchange()).collateral_count
         step = instructions.list_collateral(
-            root=session.keypair.pubkey(),
+            root=await session.holder(Role.ROOT),
             index=index,
             mint=address(mint, "MINT"),
             terms=read_terms(terms, "CollateralTerms"),
@@ -96,11 +96,11 @@ def list_market(context: typer.Context, terms: Path = TERMS) -> None:
     """List a market."""
 
     async def body(session: Session) -> None:
-        from evertide import instructions
+        from evertide import Role, instructions
 
         index = (await session.exchange()).market_count
         step = instructions.list_market(
-            root=session.keypair.pubkey(), index=index, terms=read_terms(terms, "MarketTerms")
+            root=await session.holder(Role.ROOT), index=index, terms=read_terms(terms, "MarketTerms")
         )
         await session.submit("list_market", [step], index=index)
 
@@ -114,10 +114,10 @@ def open_exchange(
     """Open for deposits; cannot be undone."""
 
     async def body(session: Session) -> None:
-        from evertide import instructions
+        from evertide import Role, instructions
 
         step = instructions.open_exchange(
-            root=session.keypair.pubkey(), timelock=address(timelock, "--timelock") if timelock else None
+            root=await session.holder(Role.ROOT), timelock=address(timelock, "--timelock") if timelock else None
         )
         await session.submit("open_exchange", [step])
 
@@ -135,7 +135,7 @@ def fund_insurance(
     async def body(session: Session) -> None:
         from evertide import associated_token_address, instructions, usdc_to_atoms
 
-        me = session.keypair.pubkey()
+        me = session.me
         step = instructions.fund_insurance(
             funder=me,
             funder_token=associated_token_address(me, (await session.exchange()).quote_mint),
@@ -162,7 +162,7 @@ def collect_fees(context: typer.Context, market: str = typer.Argument(help="Symb
             market_index=(await session.market(market)).index,
             treasury_token=associated_token_address(treasury, exchange.quote_mint),
         )
-        account = create_idempotent_associated_token_account(session.keypair.pubkey(), treasury, exchange.quote_mint)
+        account = create_idempotent_associated_token_account(session.me, treasury, exchange.quote_mint)
         await session.submit("collect_fees", [account, step], market=market)
 
     run(context, body, sign=True)
@@ -178,6 +178,42 @@ def accrue_debt(context: typer.Context) -> None:
         await session.submit("accrue_debt", [instructions.accrue_debt()])
 
     run(context, body, sign=True)
+
+
+@app.command("inspect-unsigned")
+def inspect_unsigned(
+    context: typer.Context, file: Path = typer.Argument(help="What --export-unsigned wrote, or base64 in a file.")
+) -> None:
+    """Say what a transaction does that one is asked to sign, from its bytes alone; no network is needed.
+
+    A file whose words differ from its bytes is refused.
+    """
+    from evertide import UnsignedTransaction, decode_transaction
+    from evertide_cli.unsigned import read_transaction
+
+    found = read_transaction(file)
+    wire = found.wire if isinstance(found, UnsignedTransaction) else found
+    steps = decode_transaction(wire)
+    if settings_of(context).as_json:
+        head = found if isinstance(found, UnsignedTransaction) else None
+        show({"transaction": head, "instructions": steps}, as_json=True)
+        return
+    if isinstance(found, UnsignedTransaction):
+        signers = ", ".join(str(signer) for signer in found.signers)
+        rows = {"action": found.action, "signers": signers, "genesis_hash": found.genesis_hash}
+        show({**rows, "blockhash_holds_until_block": found.last_valid_block_height}, as_json=False, title=str(file))
+    for number, step in enumerate(steps, 1):
+        title = step.name or f"{len(step.data)} bytes for another program"
+        show({"program": str(step.program_id), **step.arguments}, as_json=False, title=f"{number}. {title}")
+        if step.summary:
+            print(f"  {step.summary}")
+        show(
+            [
+                {"account": at.name, "address": str(at.address), "signs": at.signer, "writable": at.writable}
+                for at in step.accounts
+            ],
+            as_json=False,
+        )
 
 
 @app.command("example-terms")

@@ -139,6 +139,8 @@ async def shot(session: Session, name: str, settings: Any = None) -> None:
     """One step of one keeper: show what it planned and what came of it. With --dry-run only the plan."""
     from evertide_keepers import Spine, build_keepers
 
+    if session.exporting:
+        raise UsageProblem("a keeper's step sends by itself: --export-unsigned wrote nothing")
     spine = Spine(session.client)
     try:
         keeper: Keeper = build_keepers(spine, (name,), settings={} if settings is None else {name: settings})[name]

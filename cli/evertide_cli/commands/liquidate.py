@@ -54,7 +54,7 @@ def position(context: typer.Context, user: str = USER, market: str = MARKET, siz
             address(user, "USER"),
             liquidator=session.user_of(None),
             size_max=size_max or None,
-            authority=session.keypair.pubkey(),
+            authority=session.me,
         )
         await _submit(session, "liquidate_position", steps, user, listed)
 
@@ -82,7 +82,7 @@ def with_orders(
         lot = listed.terms.lot_size_e9
         makers = [_maker(text) for text in maker] or await _best_makers(session, listed, victim)
         step = instructions.liquidate_with_orders(
-            keeper=session.keypair.pubkey(),
+            keeper=session.me,
             market_index=listed.index,
             user=victim,
             makers=makers,
@@ -130,7 +130,7 @@ def collateral(
             address(user, "USER"),
             liquidator=session.user_of(None),
             amount_max=amount_max or None,
-            authority=session.keypair.pubkey(),
+            authority=session.me,
         )
         decimals = listed.decimals
         await session.submit(

@@ -105,7 +105,7 @@ def place(
         listed = await session.market(market)
         order = await build(session, listed, options)
         user = session.user_of(None)
-        steps = await session.client.place_orders_instructions(user, [order], signer=session.keypair.pubkey())
+        steps = await session.client.place_orders_instructions(user, [order], signer=session.me)
         await session.submit(
             "place_orders", steps, market=symbol_of(listed), side=side, size=size, price=price or "market"
         )
@@ -141,7 +141,7 @@ def modify(
 
         options["ask"] = is_ask(present)
         order = await build(session, market, options)
-        me = session.keypair.pubkey()
+        me = session.me
         step = instructions.modify_order(signer=me, user=user, order_id=order_id, replacement=order)
         await session.submit("modify_order", [step], order_id=order_id, market=symbol_of(market))
 
@@ -175,9 +175,7 @@ def cancel(
         elif everything:
             by = 4
         selector = CancelArgs(by=by, market_index=index, ask=_side(side) if side else False, ids=ids)
-        step = instructions.cancel_orders(
-            signer=session.keypair.pubkey(), user=session.user_of(None), selector=selector
-        )
+        step = instructions.cancel_orders(signer=session.me, user=session.user_of(None), selector=selector)
         await session.submit("cancel_orders", [step])
 
     run(context, body, sign=True)

@@ -83,7 +83,7 @@ def settle(context: typer.Context, market: str, owner: str = OWNER, take_backed_
         from evertide._deficit import require_backed
 
         listed = await session.market(market)
-        asking = session.keypair.pubkey() if take_backed_part else None
+        asking = session.me if take_backed_part else None
         if take_backed_part:
             require_backed(listed)
         step = instructions.settle_pnl(market_index=listed.index, user=session.user_of(owner), authority=asking)
