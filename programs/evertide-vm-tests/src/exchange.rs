@@ -194,11 +194,11 @@ impl World {
         self.match_orders_for(index, None, taker, taker_order_id, makers)
     }
 
-    /// match_orders with the keeper's own user, who earns the reward.
+    /// match_orders by the owner of `keeper_user`, who earns the reward.
     pub fn match_orders_for(
         &self,
         index: u16,
-        keeper_user: Option<Address>,
+        keeper_user: Option<&Trader>,
         taker: &Trader,
         taker_order_id: u64,
         makers: &[(&Trader, u64)],
@@ -207,14 +207,14 @@ impl World {
         let mut args = encoded(&taker_order_id);
         refs.encode(&mut args);
         let mut accounts = vec![
-            ("keeper", self.keeper),
+            ("keeper", keeper_user.map_or(self.keeper, |keeper| keeper.authority)),
             ("exchange", exchange()),
             ("risk_cache", risk_cache()),
             ("market", market(index)),
             ("taker_user", taker.user),
             ("taker_orders", taker.orders),
         ];
-        accounts.extend(keeper_user.map(|user| ("keeper_user", user)));
+        accounts.extend(keeper_user.map(|keeper| ("keeper_user", keeper.user)));
         Call::new("match_orders", &args, &accounts).with_remaining(pairs)
     }
 

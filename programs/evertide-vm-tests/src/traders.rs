@@ -90,6 +90,33 @@ impl World {
         Call::new("set_limits", &args, &accounts)
     }
 
+    /// set_delegate; `state::permissions`.
+    pub fn set_delegate(&self, trader: &Trader, delegate: Address, permissions: u32, expiry_ms: i64) -> Call {
+        let mut args = delegate.as_ref().to_vec();
+        permissions.encode(&mut args);
+        expiry_ms.encode(&mut args);
+        Call::new("set_delegate", &args, &[("authority", trader.authority), ("user", trader.user)])
+    }
+
+    /// Moves a balance between two sub-accounts.
+    pub fn transfer(&self, from: &Trader, to: &Trader, index: u16, amount_atoms: u64) -> Call {
+        let accounts = [
+            ("signer", from.authority),
+            ("risk_cache", risk_cache()),
+            ("collateral", collateral(index)),
+            ("from", from.user),
+            ("to", to.user),
+        ];
+        Call::new("transfer", &encoded(&amount_atoms), &accounts)
+    }
+
+    pub fn assert_position(&self, user: Address, market_index: u16, least_lots: i64, most_lots: i64) -> Call {
+        let mut args = encoded(&market_index);
+        least_lots.encode(&mut args);
+        most_lots.encode(&mut args);
+        Call::new("assert_position", &args, &[("user", user), ("risk_cache", risk_cache())])
+    }
+
     pub fn deposit(&self, trader: &Trader, index: u16, amount_atoms: u64) -> Call {
         Call::new(
             "deposit",
@@ -210,6 +237,14 @@ impl World {
             let account = token_account(self.mints[index], trader.authority, amount_atoms);
             self.set(trader.tokens[index], account);
         }
+    }
+
+    /// Another sub-account of the trader's authority, nothing deposited.
+    pub fn sub_account(&mut self, trader: &Trader, sub_id: u16) -> Trader {
+        let other = Trader::of(trader.authority, sub_id);
+        let call = self.create_user(&other);
+        self.ok(&call);
+        other
     }
 
     /// A trader with this many dollars deposited.

@@ -1,7 +1,5 @@
 //! Calls of the way down: liquidations, the backstop, bankruptcies.
 
-use solana_address::Address;
-
 use crate::{
     args::{encoded, Encode},
     call::Call,
@@ -46,12 +44,12 @@ impl World {
         self.liquidate_with_orders_for(index, None, user, size_max_lots, makers)
     }
 
-    /// liquidate_with_orders with the keeper's own user, who earns the reward. A maker that is the user itself is named
+    /// liquidate_with_orders by the owner of `keeper_user`, who earns the reward. A maker that is the user itself is named
     /// as the taker's own orders.
     pub fn liquidate_with_orders_for(
         &self,
         index: u16,
-        keeper_user: Option<Address>,
+        keeper_user: Option<&Trader>,
         user: &Trader,
         size_max_lots: u64,
         makers: &[(&Trader, u64)],
@@ -60,13 +58,13 @@ impl World {
         let mut args = encoded(&size_max_lots);
         refs.encode(&mut args);
         let mut accounts = vec![
-            ("keeper", self.keeper),
+            ("keeper", keeper_user.map_or(self.keeper, |keeper| keeper.authority)),
             ("exchange", exchange()),
             ("risk_cache", risk_cache()),
             ("market", market(index)),
             ("user", user.user),
         ];
-        accounts.extend(keeper_user.map(|user| ("keeper_user", user)));
+        accounts.extend(keeper_user.map(|keeper| ("keeper_user", keeper.user)));
         Call::new("liquidate_with_orders", &args, &accounts).with_remaining(pairs)
     }
 

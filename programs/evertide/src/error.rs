@@ -102,6 +102,14 @@ pub enum EvertideError {
     TrancheTooLarge = 127,
     #[msg("an isolated-only market needs a sub-account of its own")]
     IsolatedMarketShared = 129,
+    #[msg("the delegate has not the permission for this")]
+    DelegateMayNot = 130,
+    #[msg("a delegate has one or more known permissions; no delegate has none and no expiry")]
+    DelegateInvalid = 131,
+    #[msg("the delegate's expiry has passed already")]
+    DelegateExpiryPassed = 132,
+    #[msg("a transfer needs another sub-account of the same authority")]
+    TransferToAnotherAuthority = 133,
 
     // 62xx: orders.
     #[msg("an instruction places 1 to 8 orders")]
@@ -172,6 +180,8 @@ pub enum EvertideError {
     WithdrawalFloorReached = 310,
     #[msg("a market that holds a position was never priced")]
     MarketNotPriced = 311,
+    #[msg("the asserted bounds of the position do not hold")]
+    PositionAssertionFailed = 312,
 
     // 64xx: oracle.
     #[msg("the oracle account is not the one of the rules")]

@@ -6,8 +6,10 @@
 
 use anchor_lang::prelude::*;
 
+mod money;
 mod way_down;
 
+pub use money::*;
 pub use way_down::*;
 
 use crate::state::{CollateralTerms, ExchangeTerms, MarketTerms};

@@ -87,6 +87,23 @@ pub mod evertide {
         instructions::set_limits(ctx, user_ratio_bps, notional_cap_atoms, market_index, market_ratio_bps)
     }
 
+    /// Names a delegate with permission bits (1 place, 2 cancel, 4 liquidate and earn rewards, 8 transfer) and an expiry
+    /// (unix ms, 0 none); the zero address takes it away. It never withdraws.
+    pub fn set_delegate(
+        ctx: &mut Context<SetDelegate>,
+        delegate: Address,
+        permissions: u32,
+        expiry_ms: i64,
+    ) -> Result<()> {
+        instructions::set_delegate(ctx, delegate, permissions, expiry_ms)
+    }
+
+    /// Moves a balance between two sub-accounts of one authority; the payer's positions stay at initial margin with
+    /// profits counted as nothing.
+    pub fn transfer(ctx: &mut Context<Transfer>, amount_atoms: u64) -> Result<()> {
+        instructions::transfer(ctx, amount_atoms)
+    }
+
     /// Moves tokens from the signer into a sub-account; a deposit of quote first repays its debt.
     pub fn deposit(ctx: &mut Context<Deposit>, amount_atoms: u64) -> Result<()> {
         instructions::deposit(ctx, amount_atoms)
@@ -195,6 +212,16 @@ pub mod evertide {
     /// Fails unless the user's next event has this sequence number.
     pub fn assert_sequence(ctx: &mut Context<AssertSequence>, sequence: u64) -> Result<()> {
         instructions::assert_sequence(ctx, sequence)
+    }
+
+    /// Fails unless the user's folded position in a market lies within `least_lots` and `most_lots`.
+    pub fn assert_position(
+        ctx: &mut Context<AssertPosition>,
+        market_index: u16,
+        least_lots: i64,
+        most_lots: i64,
+    ) -> Result<()> {
+        instructions::assert_position(ctx, market_index, least_lots, most_lots)
     }
 
     /// Returns equity, requirements, free collateral and liquidation prices (`HealthView`) as return data.

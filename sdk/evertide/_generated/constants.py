@@ -221,6 +221,16 @@ OWN_ORDERS = 255
 """`MakerRef::account` that names the taker's own orders: a self-trade rule is all that can apply."""
 PAUSE_MS = 1_800_000
 """Longest life of one pause, ms."""
+PERMISSION_ALL = 15
+"""All there are."""
+PERMISSION_CANCEL = 2
+"""Cancels orders."""
+PERMISSION_LIQUIDATE = 4
+"""Acts as a liquidator for the account and earns keepers' rewards for it: both may take a position slot."""
+PERMISSION_PLACE = 1
+"""Places and modifies orders."""
+PERMISSION_TRANSFER = 8
+"""Moves balances to another sub-account of the same authority."""
 PLACED_MAX = 8
 """Most orders of one instruction."""
 POSITIONS_MAX = 12

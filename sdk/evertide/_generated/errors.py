@@ -316,6 +316,34 @@ class IsolatedMarketShared(AccountRuleError):
     RULE: ClassVar[str] = "an isolated-only market needs a sub-account of its own"
 
 
+class DelegateMayNot(AccountRuleError):
+    """the delegate has not the permission for this."""
+
+    CODE: ClassVar[int] = 6130
+    RULE: ClassVar[str] = "the delegate has not the permission for this"
+
+
+class DelegateInvalid(AccountRuleError):
+    """a delegate has one or more known permissions; no delegate has none and no expiry."""
+
+    CODE: ClassVar[int] = 6131
+    RULE: ClassVar[str] = "a delegate has one or more known permissions; no delegate has none and no expiry"
+
+
+class DelegateExpiryPassed(AccountRuleError):
+    """the delegate's expiry has passed already."""
+
+    CODE: ClassVar[int] = 6132
+    RULE: ClassVar[str] = "the delegate's expiry has passed already"
+
+
+class TransferToAnotherAuthority(AccountRuleError):
+    """a transfer needs another sub-account of the same authority."""
+
+    CODE: ClassVar[int] = 6133
+    RULE: ClassVar[str] = "a transfer needs another sub-account of the same authority"
+
+
 class OrderCountOutOfRange(OrderError):
     """an instruction places 1 to 8 orders."""
 
@@ -545,6 +573,13 @@ class MarketNotPriced(MarginError):
 
     CODE: ClassVar[int] = 6311
     RULE: ClassVar[str] = "a market that holds a position was never priced"
+
+
+class PositionAssertionFailed(MarginError):
+    """the asserted bounds of the position do not hold."""
+
+    CODE: ClassVar[int] = 6312
+    RULE: ClassVar[str] = "the asserted bounds of the position do not hold"
 
 
 class OracleAccountWrong(OracleError):
@@ -991,6 +1026,10 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6126: MintFreezable,
     6127: TrancheTooLarge,
     6129: IsolatedMarketShared,
+    6130: DelegateMayNot,
+    6131: DelegateInvalid,
+    6132: DelegateExpiryPassed,
+    6133: TransferToAnotherAuthority,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
     6202: OrderSizeTooLarge,
@@ -1024,6 +1063,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6309: HealthKindUnknown,
     6310: WithdrawalFloorReached,
     6311: MarketNotPriced,
+    6312: PositionAssertionFailed,
     6400: OracleAccountWrong,
     6401: OracleOwnerWrong,
     6402: OracleDataInvalid,

@@ -48,6 +48,20 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('kind', 'u8'),
         ),
     ),
+    'assert_position': InstructionLayout(
+        name='assert_position',
+        summary="Fails unless the user's folded position in a market lies within `least_lots` and `most_lots`.",
+        discriminator=bytes.fromhex('0d636c9630470f13'),
+        accounts=(
+            AccountSlot('user', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+        ),
+        args=(
+            ('market_index', 'u16'),
+            ('least_lots', 'i64'),
+            ('most_lots', 'i64'),
+        ),
+    ),
     'assert_sequence': InstructionLayout(
         name='assert_sequence',
         summary="Fails unless the user's next event has this sequence number.",
@@ -398,6 +412,22 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
         ),
     ),
+    'set_delegate': InstructionLayout(
+        name='set_delegate',
+        summary="Names a delegate with permission bits (1 place, 2 cancel, 4 liquidate and earn rewards, 8 transfer) and an expiry (unix ms, 0 none); the zero address takes it away. It never withdraws.",
+        discriminator=bytes.fromhex('f21e2e4c6ceb80b5'),
+        accounts=(
+            AccountSlot('authority', False, True, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('delegate', 'pubkey'),
+            ('permissions', 'u32'),
+            ('expiry_ms', 'i64'),
+        ),
+    ),
     'set_limits': InstructionLayout(
         name='set_limits',
         summary="Sets the owner's own limits: a minimum initial ratio and a cap on notional for the whole account (`market_index` 65,535), or a minimum initial ratio in one market.",
@@ -444,6 +474,23 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'transfer': InstructionLayout(
+        name='transfer',
+        summary="Moves a balance between two sub-accounts of one authority; the payer's positions stay at initial margin with profits counted as nothing.",
+        discriminator=bytes.fromhex('a334c8e78c0345ba'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('from', True, False, False),
+            AccountSlot('to', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('amount_atoms', 'u64'),
         ),
     ),
     'update_mark': InstructionLayout(

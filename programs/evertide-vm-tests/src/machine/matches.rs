@@ -37,7 +37,7 @@ impl Machine {
         let named: Vec<_> = makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
         let parties: Vec<usize> = makers.iter().map(|maker| maker.owner).chain([taker.owner]).collect();
         let keeper = self.keeper_for(&parties, die);
-        let keeper_user = keeper.map(|row| self.traders[row].user);
+        let keeper_user = keeper.map(|row| &self.traders[row]);
         let call = self.world.match_orders_for(
             market_index,
             keeper_user,
@@ -49,15 +49,12 @@ impl Machine {
         if let Some(outcome) = self.attempt(&call) {
             let event = outcome.event("OrdersMatched");
             self.check_match(&before, market_index, taker, &event);
-            check_reward(keeper, &event);
         }
     }
 
-    /// A keeper's own account now and then, and sometimes a backstop, which earns nothing.
+    /// A keeper's own account now and then.
     pub(super) fn keeper_for(&self, parties: &[usize], die: u32) -> Option<usize> {
-        let rows = if (die >> 2).is_multiple_of(5) { self.existing() } else { self.living() };
-        let backstop = |row: &usize| !(die >> 2).is_multiple_of(5) || is_backstop(*row);
-        let mut free = rows.into_iter().filter(backstop).filter(|row| !parties.contains(row));
+        let mut free = self.living().into_iter().filter(|row| !parties.contains(row));
         if die.is_multiple_of(3) {
             free.next()
         } else {
@@ -186,13 +183,6 @@ fn check_phase_and_band(taker: &Quote, price: u64, state: &Market, now_ms: i64, 
         let reach = (sign * (own - start)).max(0) * elapsed / phase + 1;
         let most = start + sign * reach;
         assert!(sign * (price - most) <= 0, "I-16: {price} is beyond the ramp at {most}: {fill}");
-    }
-}
-
-/// No keeper's reward goes to a backstop, which nobody could ever take it out of.
-pub(super) fn check_reward(keeper: Option<usize>, event: &Value) {
-    if keeper.is_some_and(is_backstop) {
-        assert_eq!(number(event, "keeper_reward_atoms"), 0, "a backstop was rewarded: {event}");
     }
 }
 

@@ -264,14 +264,13 @@ impl Machine {
         let parties: Vec<usize> = makers.iter().map(|maker| maker.owner).chain([row]).collect();
         let keeper = self.keeper_for(&parties, die);
         let named: Vec<_> = makers.iter().map(|maker| (&self.traders[maker.owner], maker.order.order_id)).collect();
-        let keeper_user = keeper.map(|row| self.traders[row].user);
+        let keeper_user = keeper.map(|row| &self.traders[row]);
         let user = &self.traders[row];
         let call = self.world.liquidate_with_orders_for(market_index, keeper_user, user, lots, &named);
         let before = self.world.clone();
         if let Some(outcome) = self.attempt(&call) {
             let event = outcome.event("LiquidationMatched");
             self.check_liquidation_matched(&before, row, &event);
-            super::matches::check_reward(keeper, &event);
         }
     }
 

@@ -53,6 +53,11 @@ fn money() {
     note(&mut world, "typical", &call);
     let call = world.close_user(&carol);
     note(&mut world, "typical", &call);
+    let call = world.set_delegate(&alice, bob.authority, 1, 0);
+    note(&mut world, "typical", &call);
+    let second = world.sub_account(&alice, 1);
+    let call = world.transfer(&alice, &second, 0, USD);
+    note(&mut world, "quote asset, no position", &call);
     let call = world.deposit(&alice, 0, USD);
     note(&mut world, "quote asset", &call);
     let call = world.deposit(&alice, 1, SOL);
@@ -71,6 +76,11 @@ fn money() {
     note(&mut world, "worst: a full user", &call);
     let call = world.set_limits(&full, 500, 0, 11, 500);
     note(&mut world, "worst: a full user", &call);
+    let second = world.sub_account(&full, 1);
+    let call = world.transfer(&full, &second, 0, USD);
+    note(&mut world, "worst: a full user", &call);
+    let call = world.assert_position(full.user, 11, i64::MIN, i64::MAX);
+    note(&mut world, "worst: the last of 12 positions", &call);
 }
 
 /// Twelve markets, eight assets, and two users with every slot taken but eight orders.
@@ -170,7 +180,7 @@ fn matching() {
     let taker = world.place(&full, limit(0, false, 300_010, 160));
     let named: Vec<_> = makers.iter().zip(ids).collect();
     let keeper = world.full_user("keeper user", 31);
-    let call = world.match_orders_for(0, Some(keeper.user), &full, taker, &named);
+    let call = world.match_orders_for(0, Some(&keeper), &full, taker, &named);
     let fills = world.clone().ok(&call).event("OrdersMatched")["fills"].as_array().map(Vec::len);
     assert_eq!(fills, Some(8), "the worst case fills every maker");
     note(&mut world, "worst: 8 makers, everybody with 12 positions, 8 assets", &call);

@@ -147,7 +147,7 @@ fn worst_matches() {
     world.advance_slots(1);
     let named: Vec<_> = makers.iter().zip(ids).collect();
     let keeper = world.full_user("keeper user", 31);
-    let call = world.liquidate_with_orders_for(0, Some(keeper.user), &full, u64::MAX, &named);
+    let call = world.liquidate_with_orders_for(0, Some(&keeper), &full, u64::MAX, &named);
     let event = note(&mut world, "worst: 8 makers, everybody with 12 positions, 8 assets", &call);
     assert!(event["fills"].as_array().map(Vec::len) == Some(8), "{event}");
 }

@@ -7,7 +7,7 @@ use evertide_vm_tests::{hits, idl::idl, tests};
 tests!(the_errors_hit_equal_the_idls, every_instruction_has_its_file);
 
 /// Where each instruction is tested; those that belong together share a file.
-const FILES: [(&str, &[&str]); 24] = [
+const FILES: [(&str, &[&str]); 25] = [
     ("initialize_exchange", &["initialize_exchange"]),
     ("list_collateral", &["list_collateral"]),
     ("list_market", &["list_market"]),
@@ -31,6 +31,7 @@ const FILES: [(&str, &[&str]); 24] = [
     ("resolve_bankruptcy", &["resolve_bankruptcy"]),
     ("bankruptcies", &["resolve_bankruptcy", "collect_fees", "settle_pnl"]),
     ("epochs", &["touch_position", "accrue_market"]),
+    ("balances", &["set_delegate", "transfer", "assert_position"]),
     ("guards", &["set_limits", "assert_health", "assert_sequence", "view_health", "view_market"]),
 ];
 

@@ -2,7 +2,7 @@
 
 use evertide_vm_tests::{
     exchange::market,
-    state::{Market, User},
+    state::{permissions, Market, User},
     terms::USD,
     tests,
     traders::{post_only, Trader},
@@ -196,7 +196,15 @@ fn a_delegate_liquidates() {
     let mut down = Downfall::begun(LOTS, BELOW_MAINTENANCE);
     let call = down.take(5).with("liquidator_authority", key("delegate"));
     down.world.fails(&call, "NotAuthorityOrDelegate");
-    down.world.edit::<User>(down.carol.user, |user| user.delegate = key("delegate"));
+    let name = |permitted| {
+        move |user: &mut User| {
+            user.delegate = key("delegate");
+            user.delegate_permissions = permitted;
+        }
+    };
+    down.world.edit::<User>(down.carol.user, name(permissions::ALL & !permissions::LIQUIDATE));
+    down.world.fails(&call, "DelegateMayNot");
+    down.world.edit::<User>(down.carol.user, name(permissions::LIQUIDATE));
     down.world.told(&call, "PositionLiquidated");
 }
 

@@ -129,12 +129,13 @@ fn pays_the_keeper() {
     let dave = down.world.funded("dave", 10);
     let maker = resting(&mut down.world, &down.carol, false, 470_000, 100);
     let makers = [(&down.carol, maker)];
-    let call = down.world.liquidate_with_orders_for(0, Some(dave.user), &down.alice, 100, &makers);
+    let call = down.world.liquidate_with_orders_for(0, Some(&dave), &down.alice, 100, &makers);
     let event = down.world.told(&call, "LiquidationMatched");
     assert_eq!(number(&event, "keeper_reward_atoms"), 100 * 4_700_000 / 1_000);
     assert_eq!(down.world.worth(&dave, 0).1, 470_000);
-    for party in [down.alice.user, down.carol.user] {
-        let call = down.world.liquidate_with_orders_for(0, Some(party), &down.alice, 100, &makers);
+    down.world.fails(&call.clone().with("keeper", down.world.keeper), "NotAuthorityOrDelegate");
+    for party in [down.alice.clone(), down.carol.clone()] {
+        let call = down.world.liquidate_with_orders_for(0, Some(&party), &down.alice, 100, &makers);
         let before = down.world.snapshot();
         assert!(down.world.send(&call).is_err(), "a party was paid as the keeper");
         down.world.assert_unchanged(&before, "liquidate_with_orders");

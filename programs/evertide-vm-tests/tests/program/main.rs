@@ -9,6 +9,7 @@ use evertide_vm_tests::runner::{filters, run, Case};
 mod accruals;
 mod attacks;
 mod attacks_way_down;
+mod balances;
 mod bankruptcies;
 mod cancel_orders;
 mod compute;
@@ -62,6 +63,7 @@ fn all() -> Vec<Case> {
         accruals::tests(),
         insurance::tests(),
         guards::tests(),
+        balances::tests(),
         liquidate_orders::tests(),
         liquidate_position::tests(),
         liquidate_to_backstop::tests(),

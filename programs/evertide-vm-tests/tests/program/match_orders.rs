@@ -3,7 +3,7 @@
 use evertide_vm_tests::{
     args::OrderArgs,
     exchange::{exchange, market},
-    state::{Exchange, Market, RiskCache, TimeInForce, User},
+    state::{permissions, Exchange, Market, RiskCache, TimeInForce, User},
     terms::{PRICES, USD},
     tests,
     traders::{limit, market_order, post_only, Trader},
@@ -14,6 +14,7 @@ tests!(
     fills_at_the_makers_price,
     charges_fees_and_pays_the_rebate,
     pays_the_keeper,
+    v24_a_reward_needs_consent,
     fills_eight_makers,
     one_maker_fills_with_several_orders,
     reduces_and_flips,
@@ -82,11 +83,27 @@ fn pays_the_keeper() {
     let maker = world.place(&alice, post_only(0, false, 500_000, 100));
     world.advance_slots(1);
     let taker = world.place(&bob, limit(0, true, 500_000, 100));
-    let call = world.match_orders_for(0, Some(carol.user), &bob, taker, &[(&alice, maker)]);
+    let call = world.match_orders_for(0, Some(&carol), &bob, taker, &[(&alice, maker)]);
     let event = world.ok(&call).event("OrdersMatched");
     assert_eq!(event["keeper_reward_atoms"].as_u64(), Some(17_500), "10 % of 175,000");
     assert_eq!(world.position(&carol, 0).map(|position| position.cash_atoms), Some(17_500));
     assert_eq!(world.market(0).pending_fees_atoms, 125_000 - 17_500);
+}
+
+/// V-24: a reward takes a position slot: only of the keeper itself, or of somebody who made it a delegate for that.
+fn v24_a_reward_needs_consent() {
+    let (mut world, alice, bob) = stage();
+    let carol = world.funded("carol", 10);
+    let maker = world.place(&alice, post_only(0, false, 500_000, 100));
+    world.advance_slots(1);
+    let taker = world.place(&bob, limit(0, true, 500_000, 100));
+    let call = world.match_orders_for(0, Some(&carol), &bob, taker, &[(&alice, maker)]).with("keeper", world.keeper);
+    world.fails(&call, "NotAuthorityOrDelegate");
+    world.ok(&world.set_delegate(&carol, world.keeper, permissions::PLACE | permissions::CANCEL, 0));
+    world.fails(&call, "DelegateMayNot");
+    world.ok(&world.set_delegate(&carol, world.keeper, permissions::LIQUIDATE, 0));
+    world.ok(&call);
+    assert_eq!(world.position(&carol, 0).map(|position| position.cash_atoms), Some(17_500));
 }
 
 fn fills_eight_makers() {

@@ -172,9 +172,9 @@ fn v07_refuses_the_same_account_twice() {
     world.fails(&twice, "UserRepeated");
     let with_taker = call.clone().with_remaining([(bob.user, true), (bob.orders, true)]);
     world.fails_with(&with_taker, DUPLICATE);
-    let keeper_is_maker = world.match_orders_for(0, Some(alice.user), &bob, 1, &[(&alice, 1)]);
+    let keeper_is_maker = world.match_orders_for(0, Some(&alice), &bob, 1, &[(&alice, 1)]);
     world.fails_with(&keeper_is_maker, DUPLICATE);
-    let keeper_is_taker = world.match_orders_for(0, Some(bob.user), &bob, 1, &[(&alice, 1)]);
+    let keeper_is_taker = world.match_orders_for(0, Some(&bob), &bob, 1, &[(&alice, 1)]);
     let before = world.snapshot();
     assert!(world.send(&keeper_is_taker).is_err(), "the taker is its own keeper");
     world.assert_unchanged(&before, "the taker as keeper");

@@ -4,7 +4,7 @@ use evertide_vm_tests::{
     args::OrderArgs,
     call::Call,
     exchange::{exchange, market, risk_cache},
-    state::{order_flags, Exchange, Market, OrderKind, RiskCache, TimeInForce, User, ORDERS_MAX},
+    state::{order_flags, permissions, Exchange, Market, OrderKind, RiskCache, TimeInForce, User, ORDERS_MAX},
     terms::{PRICES, USD},
     tests,
     traders::{limit, market_order, post_only, Trader},
@@ -116,6 +116,7 @@ fn a_delegate_places_until_it_expires() {
     let expiry = world.now_ms() + 5_000;
     world.edit::<User>(alice.user, |user| {
         user.delegate = delegate;
+        user.delegate_permissions = permissions::PLACE;
         user.delegate_expiry_ms = expiry;
     });
     let call = world.place_orders(&alice, &[limit(0, false, 400_000, 1)]).with("signer", delegate);

@@ -88,6 +88,7 @@ pub const IDENTITY: &[&str] = &[
     "WrongMint",
     "WrongTokenMint",
     "WrongVault",
+    "TransferToAnotherAuthority",
 ];
 
 /// Errors of what anyone may run for any account, where this account is not in a state for it.

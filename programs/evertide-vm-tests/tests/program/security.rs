@@ -87,7 +87,7 @@ pub fn others() -> Vec<(&'static str, Address)> {
 }
 
 /// Swaps that are meant to work: anyone may run or pay for these, and the data says whom they are for.
-pub const MEANT: [(&str, &str, &str); 11] = [
+pub const MEANT: [(&str, &str, &str); 12] = [
     // Anyone pays into anybody's account.
     ("deposit", "user", "user of bob"),
     // The owner says where its tokens go.
@@ -102,6 +102,7 @@ pub const MEANT: [(&str, &str, &str); 11] = [
     ("settle_pnl", "authority", "own"),
     // Guards and views only read.
     ("assert_health", "user", "user of bob"),
+    ("assert_position", "user", "user of bob"),
     ("view_health", "user", "user of bob"),
     ("view_market", "market", "market 1"),
 ];

@@ -47,7 +47,12 @@ pub fn specimens() -> Vec<Specimen> {
     let maker = world.orders(&bob).next_order_id - 1;
     let bid = taker - 1;
     let sequence = world.user(&alice).sequence;
+    let mut paired = world.clone();
+    let second = paired.sub_account(&alice, 1);
     let calls = vec![
+        (world.clone(), world.set_delegate(&alice, bob.authority, 1, 0)),
+        (paired.clone(), paired.transfer(&alice, &second, 0, USD)),
+        (world.clone(), world.assert_position(alice.user, 0, -2_000, 2_000)),
         (fresh.clone(), fresh.create_user(&carol)),
         (empty.clone(), empty.close_user(&carol)),
         (world.clone(), world.set_limits(&alice, 500, 0, u16::MAX, 0)),

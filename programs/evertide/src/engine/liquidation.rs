@@ -11,10 +11,10 @@ use super::ladder::{Ladder, Rung};
 use super::margin::market_row;
 use super::oracle::with_staleness;
 use crate::error::{EvertideError, OrRefuse};
-use crate::guards::role::require_trader;
+use crate::guards::role::require_permission;
 use crate::guards::Now;
 use crate::require_cmp;
-use crate::state::{Bankruptcy, Market, MarketStatus, RiskCache, User};
+use crate::state::{permissions, Bankruptcy, Market, MarketStatus, RiskCache, User};
 
 /// What `liquidate_orders` did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -42,7 +42,7 @@ pub fn require_liquidatable(market: &Market, now: Now) -> Result<()> {
 /// Refuses unless the signer trades for a liquidator of another authority that is not in liquidation itself, and asks for
 /// more than nothing.
 pub fn require_liquidator(user: &User, liquidator: &User, signer: &Address, most: u64, now: Now) -> Result<()> {
-    require_trader(liquidator, signer, now.ms)?;
+    require_permission(liquidator, signer, permissions::LIQUIDATE, now.ms)?;
     require!(!address_eq(&user.authority, &liquidator.authority), EvertideError::SelfLiquidation);
     require!(liquidator.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
     require!(most > 0, EvertideError::AmountZero);

@@ -27,3 +27,4 @@ pub mod session_fill;
 pub mod session_liquidation;
 pub mod settle;
 pub mod transfer;
+pub mod withdrawal;

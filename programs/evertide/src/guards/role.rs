@@ -4,7 +4,7 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
-use crate::state::{Exchange, Role, User};
+use crate::state::{permissions, Exchange, Role, User};
 
 /// Refuses anybody but the holder of the root role.
 pub fn require_root(exchange: &Exchange, signer: &Address) -> Result<()> {
@@ -28,11 +28,20 @@ pub fn require_authority(user: &User, signer: &Address) -> Result<()> {
     Ok(())
 }
 
-/// Refuses anybody but the owner or a delegate whose permission has not expired.
+/// Refuses anybody but the owner or a delegate that may place orders now.
 pub fn require_trader(user: &User, signer: &Address, now_ms: i64) -> Result<()> {
+    require_permission(user, signer, permissions::PLACE, now_ms)
+}
+
+/// Refuses anybody but the owner or a delegate that holds this permission (`state::permissions`) and has not expired.
+pub fn require_permission(user: &User, signer: &Address, permission: u32, now_ms: i64) -> Result<()> {
+    if address_eq(&user.authority, signer) {
+        return Ok(());
+    }
     let delegate = !address_eq(&user.delegate, &Address::default())
         && address_eq(&user.delegate, signer)
         && (user.delegate_expiry_ms == 0 || now_ms < user.delegate_expiry_ms);
-    require!(delegate || address_eq(&user.authority, signer), EvertideError::NotAuthorityOrDelegate);
+    require!(delegate, EvertideError::NotAuthorityOrDelegate);
+    require!(user.delegate_permissions & permission != 0, EvertideError::DelegateMayNot);
     Ok(())
 }

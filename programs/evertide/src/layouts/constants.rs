@@ -68,6 +68,10 @@ fn kinds() -> Vec<Constant> {
         BANKRUPTCY_STEP_RESOLVED = BankruptcyStep::Resolved, "BankruptcyResolved.step: the market bore its share.";
         BANKRUPTCY_OPEN = Bankruptcy::Open, "Position.bankruptcy: its market is latched reduce-only.";
         BANKRUPTCY_RESOLVED = Bankruptcy::Resolved, "Position.bankruptcy: its market has borne its share.";
+        PERMISSION_PLACE = permissions::PLACE, "Bit of User.delegate_permissions: places and modifies orders.";
+        PERMISSION_CANCEL = permissions::CANCEL, "Bit of User.delegate_permissions: cancels orders.";
+        PERMISSION_LIQUIDATE = permissions::LIQUIDATE, "Same: liquidates and earns keepers' rewards for the account.";
+        PERMISSION_TRANSFER = permissions::TRANSFER, "Same: moves balances between sub-accounts of the authority.";
         DEBT_GRACE_MS = liquidate_collateral::DEBT_GRACE_MS, "Grace of a debt before collateral is sold, ms.";
         DEBT_DISCOUNT_RISE_MS = liquidate_collateral::DEBT_DISCOUNT_RISE_MS, "Rise of the discount after it, ms.";
         HEALTH_INITIAL = assert_health::HEALTH_INITIAL, "Kind of assert_health: initial margin.";

@@ -71,6 +71,20 @@ pub enum Bankruptcy {
     Resolved = 2,
 }
 
+/// Bits of `User::delegate_permissions`: what a delegate may do. None of them lets tokens out of the exchange.
+pub mod permissions {
+    /// Places and modifies orders.
+    pub const PLACE: u32 = 1;
+    /// Cancels orders.
+    pub const CANCEL: u32 = 2;
+    /// Acts as a liquidator for the account and earns keepers' rewards for it: both may take a position slot.
+    pub const LIQUIDATE: u32 = 4;
+    /// Moves balances to another sub-account of the same authority.
+    pub const TRANSFER: u32 = 8;
+    /// All there are.
+    pub const ALL: u32 = 15;
+}
+
 /// Bits of `User::flags`.
 pub mod user_flags {
     /// A market's own backstop account: no keeper's reward opens a position slot in it.

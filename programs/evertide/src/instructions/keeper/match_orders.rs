@@ -10,8 +10,9 @@ use crate::engine::session::{Outcome, Parts, Session};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::OrdersMatched;
 use crate::guards::gate::require_opened;
+use crate::guards::role::require_permission;
 use crate::guards::{now, Now};
-use crate::state::{user_flags, Exchange, Market, Orders, RiskCache, User};
+use crate::state::{permissions, user_flags, Exchange, Market, Orders, RiskCache, User};
 
 /// Most makers of one match.
 pub const MAKERS_MAX: usize = 8;
@@ -39,7 +40,8 @@ pub struct MatchOrders {
     pub taker_user: Account<User>,
     #[account(mut)]
     pub taker_orders: Account<Orders>,
-    /// Receives the keeper's share; must differ from every party. None: the share stays in the pending fees.
+    /// Receives the keeper's share: of the keeper itself, or one whose delegate it is; must differ from every party. None:
+    /// the share stays in the pending fees.
     #[account(mut)]
     pub keeper_user: Option<Account<User>>,
 }
@@ -49,6 +51,7 @@ pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers:
     let remaining = ctx.remaining_accounts()?;
     let accounts = &mut ctx.accounts;
     require_opened(&accounts.exchange)?;
+    require_consent(&accounts.keeper_user, accounts.keeper.address(), now)?;
     let taker_user_key = *accounts.taker_user.address();
     require!(address_eq(&accounts.taker_orders.user, &taker_user_key), EvertideError::OrdersOfAnotherUser);
     require!((1..=MAKERS_MAX).contains(&makers.len()), EvertideError::MakerCountOutOfRange);
@@ -82,8 +85,17 @@ pub fn load_pairs(remaining: &[AccountView]) -> Result<Vec<load::Pair>> {
     (0..count).map(|at| load::pair_mut(remaining, at)).collect()
 }
 
+/// Refuses a rewarded account whose owner, or delegate for this, is not the keeper that signs: a reward takes a position
+/// slot, and slots are not given away by strangers. Nobody signs for a backstop.
+pub fn require_consent(keeper_user: &Option<Account<User>>, keeper: &Address, now: Now) -> Result<()> {
+    match keeper_user {
+        Some(user) => require_permission(user, keeper, permissions::LIQUIDATE, now.ms),
+        None => Ok(()),
+    }
+}
+
 /// Credits the keeper's share to its position in this market; without a slot for one it stays in the pending fees. A
-/// backstop is never credited: its slots are for its own market, and nobody signs to free them.
+/// backstop is never credited: its slots are for its own market.
 #[inline(never)]
 pub fn reward(
     market: &mut Market,

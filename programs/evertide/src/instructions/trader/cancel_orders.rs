@@ -7,9 +7,9 @@ use crate::engine::orders::{is_ask, remove};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::OrdersCancelled;
 use crate::guards::now;
-use crate::guards::role::require_trader;
+use crate::guards::role::require_permission;
 use crate::require_cmp;
-use crate::state::{Order, Orders, User, ORDERS_MAX};
+use crate::state::{permissions, Order, Orders, User, ORDERS_MAX};
 
 /// `CancelArgs::by`: the ids are order ids.
 pub const BY_ORDER_ID: u8 = 0;
@@ -49,7 +49,7 @@ pub struct CancelOrders {
 pub fn cancel_orders(ctx: &mut Context<CancelOrders>, selector: CancelArgs) -> Result<()> {
     let now = now()?;
     let accounts = &mut ctx.accounts;
-    require_trader(&accounts.user, accounts.signer.address(), now.ms)?;
+    require_permission(&accounts.user, accounts.signer.address(), permissions::CANCEL, now.ms)?;
     require!(address_eq(&accounts.orders.user, accounts.user.address()), EvertideError::OrdersOfAnotherUser);
     let by_id = selector.by <= BY_CLIENT_ID;
     require!(selector.by <= BY_ALL && by_id != selector.ids.is_empty(), EvertideError::CancelSelectorInvalid);

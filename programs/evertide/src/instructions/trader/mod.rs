@@ -6,7 +6,9 @@ pub mod create_user;
 pub mod deposit;
 pub mod modify_order;
 pub mod place_orders;
+pub mod set_delegate;
 pub mod set_limits;
+pub mod transfer;
 pub mod withdraw;
 
 pub use cancel_orders::*;
@@ -15,5 +17,7 @@ pub use create_user::*;
 pub use deposit::*;
 pub use modify_order::*;
 pub use place_orders::*;
+pub use set_delegate::*;
 pub use set_limits::*;
+pub use transfer::*;
 pub use withdraw::*;

@@ -5,7 +5,7 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::{Lots, Millis};
 
-use super::super::keeper::match_orders::{load_pairs, reward, MakerRef, MAKERS_MAX};
+use super::super::keeper::match_orders::{load_pairs, require_consent, reward, MakerRef, MAKERS_MAX};
 use crate::engine::ladder::{Ladder, Rung};
 use crate::engine::liquidation::{
     close_step, elapsed, open_lots, require_below, require_improved, require_liquidatable, row_mark, Rates,
@@ -30,7 +30,8 @@ pub struct LiquidateWithOrders {
     /// The account in liquidation.
     #[account(mut)]
     pub user: Account<User>,
-    /// Receives the keeper's share; must differ from every party. None: the share stays in the pending fees.
+    /// Receives the keeper's share: of the keeper itself, or one whose delegate it is; must differ from every party. None:
+    /// the share stays in the pending fees.
     #[account(mut)]
     pub keeper_user: Option<Account<User>>,
 }
@@ -54,6 +55,7 @@ pub fn liquidate_with_orders(
     // keeper: anyone. exchange, risk_cache: the only ones there are. market: any in which the user holds a position.
     require!(size_max_lots > 0, EvertideError::AmountZero);
     require!((1..=MAKERS_MAX).contains(&makers.len()), EvertideError::MakerCountOutOfRange);
+    require_consent(&accounts.keeper_user, accounts.keeper.address(), now)?;
     require_liquidatable(&accounts.market, now)?;
     let (step, outcome) = close(accounts, size_max_lots, &makers, &remaining, now)?;
     let (market, keeper_user) = (&mut accounts.market, &mut accounts.keeper_user);
