@@ -115,6 +115,8 @@ FUNDING_PERIOD_HOURS = 8
 """Hours over which a rate per 8 hours is paid."""
 FUTURE_MAX_MS = 5_000
 """A publish time may lie so far ahead of the chain's clock, ms: it counts whole seconds and lags."""
+GATES = 4
+"""Gates that an exchange knows: bits of `gates_closed`."""
 HASH_MULTIPLIER_1 = 13_787_848_793_156_543_929
 """First multiplier of the mixer."""
 HASH_MULTIPLIER_2 = 10_723_151_780_598_845_931
@@ -328,6 +330,10 @@ TENTH_BPS_PER_BPS = 10
 """Tenths of a basis point in one."""
 TICKS_LIMIT = 1_099_511_627_776
 """Order prices are below this many ticks."""
+TIMELOCK_MS = 259_200_000
+"""Time between asking for what could hurt and its earliest execution, ms: 72 h."""
+TIMELOCK_WINDOW_MS = 604_800_000
+"""Time in which it can then be executed, ms: 7 days."""
 TIME_LOCK_MIN_S = 259_200
 """Least time lock of the upgrade authority of an exchange that is not local, s: 72 h."""
 TOO_UNCERTAIN = 4

@@ -1,5 +1,6 @@
 //! The built program in a virtual machine: a world to act in, instructions by name, readers, and checks.
 
+pub mod admin;
 pub mod args;
 pub mod call;
 pub mod codec;

@@ -48,6 +48,30 @@ pub enum EvertideError {
     WrongProgramData = 16,
     #[msg("an admin instruction refuses a transaction that starts with AdvanceNonceAccount")]
     DurableNonceRefused = 17,
+    #[msg("the signer holds no role that may do this")]
+    RoleForbids = 18,
+    #[msg("the role is unknown")]
+    RoleUnknown = 19,
+    #[msg("no successor is named for this role")]
+    SuccessorMissing = 20,
+    #[msg("only the named successor may claim the role")]
+    NotSuccessor = 21,
+    #[msg("the 72 h of the timelock are not over")]
+    TimelockNotOver = 22,
+    #[msg("the 7 days in which this could be done after its timelock are over")]
+    TimelockExpired = 23,
+    #[msg("the gate is unknown")]
+    GateUnknown = 24,
+    #[msg("the gate already is as asked")]
+    GateUnchanged = 25,
+    #[msg("a pause runs already")]
+    PauseRunning = 26,
+    #[msg("three pauses of 30 min within 24 h are used up")]
+    PauseUsedUp = 27,
+    #[msg("there is no pause to lift")]
+    PauseNotSet = 28,
+    #[msg("only the guardian lifts a pause before its end")]
+    PauseNotOver = 29,
 
     // 61xx: accounts, tokens and balances.
     #[msg("the orders account does not belong to the user account")]
@@ -258,6 +282,10 @@ pub enum EvertideError {
     UserInvariantViolated = 608,
     #[msg("no market has this index")]
     MarketUnknown = 609,
+    #[msg("only reduce-only is instant: every other status waits in a change")]
+    StatusNeedsTimelock = 610,
+    #[msg("the market is reduce-only or closer already")]
+    StatusNotTighter = 611,
 
     // 67xx: settling, funding and collecting.
     #[msg("there is nothing to collect that the pool can pay")]

@@ -6,9 +6,11 @@
 
 use anchor_lang::prelude::*;
 
+mod admin;
 mod money;
 mod way_down;
 
+pub use admin::*;
 pub use money::*;
 pub use way_down::*;
 

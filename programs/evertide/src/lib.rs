@@ -54,6 +54,42 @@ pub mod evertide {
         instructions::open_exchange(ctx)
     }
 
+    /// Makes a market reduce-only at once; every other status waits in a change. Root, risk or guardian.
+    pub fn set_market_status(ctx: &mut Context<SetMarketStatus>, status: u8) -> Result<()> {
+        instructions::set_market_status(ctx, status)
+    }
+
+    /// Closes a gate at once, and takes back a request to open it. Root, risk or guardian.
+    pub fn gate_disable(ctx: &mut Context<GateDisable>, gate: u8) -> Result<()> {
+        instructions::gate_disable(ctx, gate)
+    }
+
+    /// Asks for a closed gate to open: root or risk. 72 h later, within 7 days: opens it, by anyone.
+    pub fn gate_enable(ctx: &mut Context<GateEnable>, gate: u8) -> Result<()> {
+        instructions::gate_enable(ctx, gate)
+    }
+
+    /// Stops new risk for 30 min, at most three times in any 24 h. Root, risk or guardian.
+    pub fn pause(ctx: &mut Context<Pause>) -> Result<()> {
+        instructions::pause(ctx)
+    }
+
+    /// Ends a pause: the guardian at any time, anyone after its end.
+    pub fn lift_pause(ctx: &mut Context<LiftPause>) -> Result<()> {
+        instructions::lift_pause(ctx)
+    }
+
+    /// Names who may claim a role (0 root, 1 risk, 2 guardian, 3 treasury) after 72 h: root. The zero address withdraws
+    /// the one named: root, or the guardian for every role but its own.
+    pub fn name_successor(ctx: &mut Context<NameSuccessor>, role: u8, successor: Address) -> Result<()> {
+        instructions::name_successor(ctx, role, successor)
+    }
+
+    /// The named successor takes its role, from 72 h after it was named and for 7 days.
+    pub fn claim_role(ctx: &mut Context<ClaimRole>, role: u8) -> Result<()> {
+        instructions::claim_role(ctx, role)
+    }
+
     /// Pays quote atoms into the insurance fund, of which `tranche_atoms` go to the exchange-wide tranche. Anyone.
     pub fn fund_insurance(ctx: &mut Context<FundInsurance>, amount_atoms: u64, tranche_atoms: u64) -> Result<()> {
         instructions::fund_insurance(ctx, amount_atoms, tranche_atoms)

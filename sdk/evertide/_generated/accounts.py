@@ -101,8 +101,7 @@ class Exchange(Wire):
         ('quote_vault', 'pubkey'),
         ('gates_closed', 'u64'),
         ('pause_start_ms', 'i64'),
-        ('pause_used_ms', 'i64'),
-        ('pause_window_ms', 'i64'),
+        ('pause_earlier_ms', ("array", 'i64', 2)),
         ('pause_by', 'pubkey'),
         ('terms', ExchangeTerms),
         ('debt_atoms', 'u64'),
@@ -112,7 +111,11 @@ class Exchange(Wire):
         ('next_change', 'u64'),
         ('opened_ms', 'i64'),
         ('sequence', 'u64'),
-        ('reserved', ("array", 'u64', 16)),
+        ('reserved', ("array", 'u64', 4)),
+        ('first_change', 'u64'),
+        ('successor_ms', ("array", 'i64', 4)),
+        ('gate_open_ms', ("array", 'i64', 4)),
+        ('reserved1', ("array", 'u64', 3)),
         ('builders', ("array", Builder, 16)),
     )
     version: int
@@ -134,11 +137,9 @@ class Exchange(Wire):
     gates_closed: int
     #: Start of the last pause, unix ms.
     pause_start_ms: int
-    #: Paused time used in the running 24 h window, ms.
-    pause_used_ms: int
-    #: Start of that window, unix ms.
-    pause_window_ms: int
-    #: Who paused.
+    #: Starts of the two pauses before it, the later one first, unix ms.
+    pause_earlier_ms: tuple[int, ...]
+    #: Who paused; zero once the pause was lifted.
     pause_by: Pubkey
     terms: ExchangeTerms
     #: Debt of all users in the quote asset, atoms (maintained by Collateral 0; copied here by accrue_debt).
@@ -154,7 +155,14 @@ class Exchange(Wire):
     opened_ms: int
     #: Next sequence number of exchange events.
     sequence: int
-    reserved: tuple[int, ...] = field(default=(0,) * 16, repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Changes with a lower number were proposed before opening and are void.
+    first_change: int
+    #: When each named successor may claim its role, unix ms; 0 = none is named.
+    successor_ms: tuple[int, ...]
+    #: When each closed gate that was asked to open does so, unix ms; 0 = not asked. By bit number.
+    gate_open_ms: tuple[int, ...]
+    reserved1: tuple[int, ...] = field(default=(0,) * 3, repr=False)
     builders: tuple[Builder, ...]
 
 

@@ -134,6 +134,90 @@ class DurableNonceRefused(ExchangeStateError):
     RULE: ClassVar[str] = "an admin instruction refuses a transaction that starts with AdvanceNonceAccount"
 
 
+class RoleForbids(ExchangeStateError):
+    """the signer holds no role that may do this."""
+
+    CODE: ClassVar[int] = 6018
+    RULE: ClassVar[str] = "the signer holds no role that may do this"
+
+
+class RoleUnknown(ExchangeStateError):
+    """the role is unknown."""
+
+    CODE: ClassVar[int] = 6019
+    RULE: ClassVar[str] = "the role is unknown"
+
+
+class SuccessorMissing(ExchangeStateError):
+    """no successor is named for this role."""
+
+    CODE: ClassVar[int] = 6020
+    RULE: ClassVar[str] = "no successor is named for this role"
+
+
+class NotSuccessor(ExchangeStateError):
+    """only the named successor may claim the role."""
+
+    CODE: ClassVar[int] = 6021
+    RULE: ClassVar[str] = "only the named successor may claim the role"
+
+
+class TimelockNotOver(ExchangeStateError):
+    """the 72 h of the timelock are not over."""
+
+    CODE: ClassVar[int] = 6022
+    RULE: ClassVar[str] = "the 72 h of the timelock are not over"
+
+
+class TimelockExpired(ExchangeStateError):
+    """the 7 days in which this could be done after its timelock are over."""
+
+    CODE: ClassVar[int] = 6023
+    RULE: ClassVar[str] = "the 7 days in which this could be done after its timelock are over"
+
+
+class GateUnknown(ExchangeStateError):
+    """the gate is unknown."""
+
+    CODE: ClassVar[int] = 6024
+    RULE: ClassVar[str] = "the gate is unknown"
+
+
+class GateUnchanged(ExchangeStateError):
+    """the gate already is as asked."""
+
+    CODE: ClassVar[int] = 6025
+    RULE: ClassVar[str] = "the gate already is as asked"
+
+
+class PauseRunning(ExchangeStateError):
+    """a pause runs already."""
+
+    CODE: ClassVar[int] = 6026
+    RULE: ClassVar[str] = "a pause runs already"
+
+
+class PauseUsedUp(ExchangeStateError):
+    """three pauses of 30 min within 24 h are used up."""
+
+    CODE: ClassVar[int] = 6027
+    RULE: ClassVar[str] = "three pauses of 30 min within 24 h are used up"
+
+
+class PauseNotSet(ExchangeStateError):
+    """there is no pause to lift."""
+
+    CODE: ClassVar[int] = 6028
+    RULE: ClassVar[str] = "there is no pause to lift"
+
+
+class PauseNotOver(ExchangeStateError):
+    """only the guardian lifts a pause before its end."""
+
+    CODE: ClassVar[int] = 6029
+    RULE: ClassVar[str] = "only the guardian lifts a pause before its end"
+
+
 class OrdersOfAnotherUser(AccountRuleError):
     """the orders account does not belong to the user account."""
 
@@ -827,6 +911,20 @@ class MarketUnknown(MarketError):
     RULE: ClassVar[str] = "no market has this index"
 
 
+class StatusNeedsTimelock(MarketError):
+    """only reduce-only is instant: every other status waits in a change."""
+
+    CODE: ClassVar[int] = 6610
+    RULE: ClassVar[str] = "only reduce-only is instant: every other status waits in a change"
+
+
+class StatusNotTighter(MarketError):
+    """the market is reduce-only or closer already."""
+
+    CODE: ClassVar[int] = 6611
+    RULE: ClassVar[str] = "the market is reduce-only or closer already"
+
+
 class NothingToCollect(SettlementError):
     """there is nothing to collect that the pool can pay."""
 
@@ -1000,6 +1098,18 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6015: NoMarketListed,
     6016: WrongProgramData,
     6017: DurableNonceRefused,
+    6018: RoleForbids,
+    6019: RoleUnknown,
+    6020: SuccessorMissing,
+    6021: NotSuccessor,
+    6022: TimelockNotOver,
+    6023: TimelockExpired,
+    6024: GateUnknown,
+    6025: GateUnchanged,
+    6026: PauseRunning,
+    6027: PauseUsedUp,
+    6028: PauseNotSet,
+    6029: PauseNotOver,
     6100: OrdersOfAnotherUser,
     6101: WrongVault,
     6102: WrongMint,
@@ -1099,6 +1209,8 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6606: MarketHasNoPrice,
     6608: UserInvariantViolated,
     6609: MarketUnknown,
+    6610: StatusNeedsTimelock,
+    6611: StatusNotTighter,
     6700: NothingToCollect,
     6701: PositionNotFound,
     6702: NothingToFold,

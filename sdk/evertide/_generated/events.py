@@ -195,25 +195,6 @@ class DebtAccrued(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DelegateSet(Wire):
-    """Sequence of the user. The zero address: no delegate any more."""
-
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('677eef83c91fd4fd')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('user', 'pubkey'),
-        ('delegate', 'pubkey'),
-        ('permissions', 'u32'),
-        ('expiry_ms', 'i64'),
-    )
-    sequence: int
-    user: Pubkey
-    delegate: Pubkey
-    permissions: int
-    expiry_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Deposited(Wire):
     """Sequence of the user. `balance_atoms`, `total_atoms` and `debt_atoms` are after."""
 
@@ -275,6 +256,24 @@ class ExchangeOpened(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ExchangePaused(Wire):
+    """Sequence of the exchange."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('897559dd2d0624ea')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('start_ms', 'i64'),
+        ('end_ms', 'i64'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    start_ms: int
+    #: The pause ends here by itself.
+    end_ms: int
+    by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeesCollected(Wire):
     """Sequence of the market. Everything from `pool_atoms` on is after."""
 
@@ -313,6 +312,43 @@ class FeesCollected(Wire):
     backstop_sequence: int
     #: Quote asset after: sum of positive balances.
     total_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateDisabled(Wire):
+    """Sequence of the exchange. `gates_closed` is after."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('297352841917ee34')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('gate', 'u8'),
+        ('gates_closed', 'u64'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    gate: int
+    gates_closed: int
+    by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateEnabled(Wire):
+    """Sequence of the exchange. `gates_closed` is after: the gate opened, or it was asked to open at `open_ms`."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('15d80d77b6e58293')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('gate', 'u8'),
+        ('gates_closed', 'u64'),
+        ('open_ms', 'i64'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    gate: int
+    gates_closed: int
+    #: When the gate can be opened; 0 = it is open now.
+    open_ms: int
+    by: Pubkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -508,6 +544,23 @@ class MarketListed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarketStatusSet(Wire):
+    """Sequence of the market. `status` is after."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('999ddbe2519da459')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('status', 'u8'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    market_index: int
+    status: int
+    by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OracleUpdated(Wire):
     """Sequence of the market or of the asset. Prices: Q32 per lot for a market, Q48 per token atom for an asset."""
 
@@ -669,6 +722,22 @@ class OrdersPlaced(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PauseLifted(Wire):
+    """Sequence of the exchange."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('cff602f99f154a58')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('end_ms', 'i64'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    #: When the pause ended.
+    end_ms: int
+    by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PnlSettled(Wire):
     """Sequence of the market. Everything but `amount_atoms` is after."""
 
@@ -803,34 +872,40 @@ class PositionTouched(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Transferred(Wire):
-    """Sequence of the user that pays. Balances and totals are after."""
+class RoleClaimed(Wire):
+    """Sequence of the exchange."""
 
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('1584ef4092efa644')
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('9314afcaedff7e7a')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
-        ('user', 'pubkey'),
-        ('to', 'pubkey'),
-        ('to_sequence', 'u64'),
-        ('collateral_index', 'u16'),
-        ('amount_atoms', 'u64'),
-        ('balance_atoms', 'i64'),
-        ('to_balance_atoms', 'i64'),
-        ('total_atoms', 'u64'),
-        ('debt_atoms', 'u64'),
+        ('role', 'u8'),
+        ('before', 'pubkey'),
+        ('holder', 'pubkey'),
     )
     sequence: int
-    user: Pubkey
-    to: Pubkey
-    to_sequence: int
-    collateral_index: int
-    amount_atoms: int
-    #: Quote: signed balance. Others: token atoms.
-    balance_atoms: int
-    to_balance_atoms: int
-    total_atoms: int
-    #: Quote asset only: debts of all users.
-    debt_atoms: int
+    role: int
+    before: Pubkey
+    holder: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuccessorNamed(Wire):
+    """Sequence of the exchange. `successor` zero: the one named before is withdrawn."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('5f119988368a8754')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('role', 'u8'),
+        ('successor', 'pubkey'),
+        ('claimable_ms', 'i64'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    role: int
+    successor: Pubkey
+    #: From when it may claim the role; 0 = withdrawn.
+    claimable_ms: int
+    by: Pubkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -900,27 +975,32 @@ ALL: tuple[type[Wire], ...] = (
     CollateralLiquidated,
     CollateralListed,
     DebtAccrued,
-    DelegateSet,
     Deposited,
     ExchangeInitialized,
     ExchangeOpened,
+    ExchangePaused,
     FeesCollected,
+    GateDisabled,
+    GateEnabled,
     InsuranceFunded,
     LimitsSet,
     LiquidationMatched,
     MarkUpdated,
     MarketAccrued,
     MarketListed,
+    MarketStatusSet,
     OracleUpdated,
     OrderModified,
     OrdersCancelled,
     OrdersLiquidated,
     OrdersMatched,
     OrdersPlaced,
+    PauseLifted,
     PnlSettled,
     PositionLiquidated,
     PositionTouched,
-    Transferred,
+    RoleClaimed,
+    SuccessorNamed,
     UserClosed,
     UserCreated,
     Withdrawn,

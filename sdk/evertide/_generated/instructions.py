@@ -88,6 +88,21 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('selector', CancelArgs),
         ),
     ),
+    'claim_role': InstructionLayout(
+        name='claim_role',
+        summary="The named successor takes its role, from 72 h after it was named and for 7 days.",
+        discriminator=bytes.fromhex('bd2371a3bbc4744c'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('role', 'u8'),
+        ),
+    ),
     'close_user': InstructionLayout(
         name='close_user',
         summary="Closes a sub-account without balance, position, order or debt; its rent returns to the owner.",
@@ -178,6 +193,36 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('tranche_atoms', 'u64'),
         ),
     ),
+    'gate_disable': InstructionLayout(
+        name='gate_disable',
+        summary="Closes a gate at once, and takes back a request to open it. Root, risk or guardian.",
+        discriminator=bytes.fromhex('fe9b840949f312c6'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('gate', 'u8'),
+        ),
+    ),
+    'gate_enable': InstructionLayout(
+        name='gate_enable',
+        summary="Asks for a closed gate to open: root or risk. 72 h later, within 7 days: opens it, by anyone.",
+        discriminator=bytes.fromhex('b3b0e78703f0aa5e'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('gate', 'u8'),
+        ),
+    ),
     'initialize_exchange': InstructionLayout(
         name='initialize_exchange',
         summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later.",
@@ -198,6 +243,20 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('local', 'bool'),
             ('terms', ExchangeTerms),
             ('roles', ("array", 'pubkey', 4)),
+        ),
+    ),
+    'lift_pause': InstructionLayout(
+        name='lift_pause',
+        summary="Ends a pause: the guardian at any time, anyone after its end.",
+        discriminator=bytes.fromhex('aaafcc2a57fcdd78'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'liquidate_collateral': InstructionLayout(
@@ -363,6 +422,22 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('replacement', OrderArgs),
         ),
     ),
+    'name_successor': InstructionLayout(
+        name='name_successor',
+        summary="Names who may claim a role (0 root, 1 risk, 2 guardian, 3 treasury) after 72 h: root. The zero address withdraws the one named: root, or the guardian for every role but its own.",
+        discriminator=bytes.fromhex('a0cb25e5e17781ec'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('role', 'u8'),
+            ('successor', 'pubkey'),
+        ),
+    ),
     'open_exchange': InstructionLayout(
         name='open_exchange',
         summary="Opens the exchange for deposits and ends the bootstrap for good. Root. Unless local, the program's upgrade authority must be none or the timelock named in the call.",
@@ -372,6 +447,20 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('exchange', True, False, False),
             AccountSlot('program_data', False, False, False),
             AccountSlot('timelock', False, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'pause': InstructionLayout(
+        name='pause',
+        summary="Stops new risk for 30 min, at most three times in any 24 h. Root, risk or guardian.",
+        discriminator=bytes.fromhex('d316ddfb4a79c12f'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
             AccountSlot('instructions', False, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
@@ -444,6 +533,23 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('notional_cap_atoms', 'u64'),
             ('market_index', 'u16'),
             ('market_ratio_bps', 'u16'),
+        ),
+    ),
+    'set_market_status': InstructionLayout(
+        name='set_market_status',
+        summary="Makes a market reduce-only at once; every other status waits in a change. Root, risk or guardian.",
+        discriminator=bytes.fromhex('65af536bc88d9bb6'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('status', 'u8'),
         ),
     ),
     'settle_pnl': InstructionLayout(

@@ -1,6 +1,7 @@
 //! Compute units of every instruction in its typical and its worst case, for `docs/compute-units.md` (V-25, I-26).
 
 use evertide_vm_tests::{
+    admin::TIMELOCK_S,
     args::{CancelArgs, OrderArgs},
     call::Call,
     exchange::{collateral, market, Target},
@@ -15,7 +16,7 @@ use evertide_vm_tests::{
 
 use crate::match_orders::stage;
 
-tests!(admin, money, placing, cancelling, matching, oracle_and_mark, accruals, views);
+tests!(admin, roles, money, placing, cancelling, matching, oracle_and_mark, accruals, views);
 
 fn note(world: &mut World, case: &str, call: &Call) {
     let units = world.ok(call).units();
@@ -42,6 +43,25 @@ fn admin() {
     world.trade(0, &bob, &alice, 495_000, 1_000);
     world.ok(&world.settle_pnl(0, alice.user));
     let call = world.collect_fees(0);
+    note(&mut world, "typical", &call);
+}
+
+fn roles() {
+    let (mut world, guardian, heir) = (World::open(), key("guardian"), key("heir"));
+    let calls = [world.set_market_status(guardian, 0, 2), world.gate_disable(guardian, 0)];
+    calls.iter().for_each(|call| note(&mut world, "typical", call));
+    let call = world.gate_enable(world.root, 0);
+    note(&mut world, "asks", &call);
+    let call = world.pause(guardian);
+    note(&mut world, "typical", &call);
+    let call = world.lift_pause(guardian);
+    note(&mut world, "typical", &call);
+    let call = world.name_successor(world.root, 1, heir);
+    note(&mut world, "typical", &call);
+    world.advance(TIMELOCK_S);
+    let call = world.gate_enable(heir, 0);
+    note(&mut world, "opens", &call);
+    let call = world.claim_role(heir, 1);
     note(&mut world, "typical", &call);
 }
 

@@ -8,6 +8,7 @@ use evertide_vm_tests::runner::{filters, run, Case};
 
 mod accruals;
 mod attacks;
+mod attacks_keys;
 mod attacks_way_down;
 mod balances;
 mod bankruptcies;
@@ -20,6 +21,7 @@ mod create_user;
 mod deposit;
 mod downfall;
 mod epochs;
+mod gates;
 mod guards;
 mod initialize_exchange;
 mod insurance;
@@ -33,13 +35,16 @@ mod list_market;
 mod match_orders;
 mod match_refusals;
 mod open_exchange;
+mod pauses;
 mod place_orders;
 mod refusal_names;
 mod refusals;
 mod resolve_bankruptcy;
 mod schema;
 mod security;
+mod set_market_status;
 mod specimens;
+mod successors;
 mod update_mark;
 mod update_oracle;
 mod withdraw;
@@ -51,6 +56,10 @@ fn all() -> Vec<Case> {
         list_collateral::tests(),
         list_market::tests(),
         open_exchange::tests(),
+        set_market_status::tests(),
+        gates::tests(),
+        pauses::tests(),
+        successors::tests(),
         create_user::tests(),
         deposit::tests(),
         withdraw::tests(),
@@ -77,6 +86,7 @@ fn all() -> Vec<Case> {
         security::tests(),
         refusals::tests(),
         attacks::tests(),
+        attacks_keys::tests(),
         attacks_way_down::tests(),
     ]
     .concat()

@@ -132,7 +132,8 @@ fn v28_refuses_a_durable_nonce() {
     }
 }
 
-fn refuse_behind_nonce(mut world: World, call: &Call) {
+/// The call is refused in a transaction that starts by advancing a nonce account of its signer.
+pub fn refuse_behind_nonce(mut world: World, call: &Call) {
     let authority = call.metas[0].pubkey;
     world.set(key("nonce"), nonce_account(authority));
     let advance = Instruction {

@@ -68,6 +68,8 @@ pub fn error_text(error: &TransactionError) -> String {
 /// Errors that name an account, or who signed.
 pub const IDENTITY: &[&str] = &[
     "BankruptcyMarketWrong",
+    "ChangeNotYours",
+    "ChangeTargetWrong",
     "ConstraintAddress",
     "ConstraintDuplicateMutableAccount",
     "InvalidSeeds",
@@ -77,12 +79,14 @@ pub const IDENTITY: &[&str] = &[
     "NotBackstopOfMarket",
     "NotQuoteAsset",
     "NotRoot",
+    "NotSuccessor",
     "NotTreasury",
     "NotUpgradeAuthority",
     "OrderMarketMismatch",
     "OrdersOfAnotherUser",
     "QuoteDecimalsWrong",
     "RemainingAccountInvalid",
+    "RoleForbids",
     "TokenOwnerMismatch",
     "UserRepeated",
     "WrongMint",

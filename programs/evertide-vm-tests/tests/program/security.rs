@@ -87,7 +87,7 @@ pub fn others() -> Vec<(&'static str, Address)> {
 }
 
 /// Swaps that are meant to work: anyone may run or pay for these, and the data says whom they are for.
-pub const MEANT: [(&str, &str, &str); 12] = [
+pub const MEANT: &[(&str, &str, &str)] = &[
     // Anyone pays into anybody's account.
     ("deposit", "user", "user of bob"),
     // The owner says where its tokens go.
@@ -97,6 +97,8 @@ pub const MEANT: [(&str, &str, &str); 12] = [
     ("update_oracle", "market", "market 1"),
     ("settle_pnl", "user", "user of bob"),
     ("touch_position", "user", "user of bob"),
+    // A role acts on any market.
+    ("set_market_status", "market", "market 1"),
     // An optional signature left out: what anyone may do.
     ("settle_pnl", "authority", "this program"),
     ("settle_pnl", "authority", "own"),
@@ -109,7 +111,7 @@ pub const MEANT: [(&str, &str, &str); 12] = [
 
 /// Accounts that any address may stand for: they are named in events or not read at all. `program` only has to be among
 /// the accounts for the event's self-CPI, and is there twice where an optional account is left out.
-pub const FREE: [(&str, &str); 10] = [
+pub const FREE: &[(&str, &str)] = &[
     ("match_orders", "keeper"),
     ("update_mark", "keeper"),
     ("liquidate_with_orders", "keeper"),
@@ -293,6 +295,11 @@ fn v15_gates_and_pauses_stop_new_risk_only() {
             state.gates_closed = u64::MAX;
             state.pause_start_ms = now_ms;
         });
+        // Closed and paused already.
+        if ["gate_disable", "pause"].contains(&specimen.call.name.as_str()) {
+            assert!(world.send(&specimen.call).is_err());
+            continue;
+        }
         let stopped = ["create_user", "place_orders", "modify_order", "match_orders", "update_mark"];
         let ran = world.send(&specimen.call).is_ok();
         assert_eq!(ran, !stopped.contains(&specimen.call.name.as_str()), "{} behind closed gates", specimen.call.name);

@@ -1,9 +1,10 @@
 //! One call of every instruction that succeeds as it stands, for the attacks that are generated from the IDL.
 
 use evertide_vm_tests::{
+    admin::TIMELOCK_S,
     call::Call,
     exchange::{market, Target},
-    state::Market,
+    state::{Market, MarketStatus},
     terms::{exchange_terms, market_terms, quote_terms, PRICES, SOL, USD},
     traders::{limit, post_only, Trader},
     world::{key, World},
@@ -78,7 +79,31 @@ pub fn specimens() -> Vec<Specimen> {
     ];
     all.extend(calls.into_iter().map(|(world, call)| Specimen { world, call }));
     all.extend(falls());
+    all.extend(roles());
     all
+}
+
+/// What the roles do to an open exchange.
+fn roles() -> Vec<Specimen> {
+    let (guardian, heir) = (key("guardian"), key("heir"));
+    let open = World::open();
+    let mut closed = open.clone();
+    closed.ok(&closed.gate_disable(guardian, 0));
+    let mut paused = open.clone();
+    paused.ok(&paused.pause(guardian));
+    let mut named = open.clone();
+    named.ok(&named.name_successor(named.root, 1, heir));
+    named.advance(TIMELOCK_S);
+    let calls = vec![
+        (open.clone(), open.set_market_status(guardian, 0, MarketStatus::ReduceOnly as u8)),
+        (open.clone(), open.gate_disable(guardian, 0)),
+        (closed.clone(), closed.gate_enable(closed.root, 0)),
+        (open.clone(), open.pause(guardian)),
+        (paused.clone(), paused.lift_pause(guardian)),
+        (open.clone(), open.name_successor(open.root, 1, heir)),
+        (named.clone(), named.claim_role(heir, 1)),
+    ];
+    calls.into_iter().map(|(world, call)| Specimen { world, call }).collect()
 }
 
 /// The six instructions of the way down.

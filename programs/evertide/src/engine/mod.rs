@@ -1,5 +1,6 @@
 //! What instructions share: load, compute with `evertide-math`, write back.
 
+pub mod admin;
 pub mod average;
 pub mod bankruptcy;
 pub mod collateral_slots;

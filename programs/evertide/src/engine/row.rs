@@ -31,9 +31,23 @@ pub fn write_market_row(market: &Market, cache: &mut RiskCache, now: Now) -> Res
     row.j_previous = market.j_previous;
     row.epoch = market.epoch;
     row.open_interest_ratio_bps = scaled_ratio_bps(market)?;
-    row.status = if market.latch == 0 { market.status } else { market.status.max(MarketStatus::ReduceOnly as u8) };
+    row.status = row_status(market);
     row.validity = with_staleness(market.validity, &market.terms.oracle, market.publish_time_ms, now.ms);
     Ok(())
+}
+
+/// Copies the status alone: prices keep the age that they have.
+pub fn write_market_status(market: &Market, cache: &mut RiskCache) -> Result<()> {
+    market_row_mut(cache, market.index)?.status = row_status(market);
+    Ok(())
+}
+
+fn row_status(market: &Market) -> u8 {
+    if market.latch == 0 {
+        market.status
+    } else {
+        market.status.max(MarketStatus::ReduceOnly as u8)
+    }
 }
 
 /// Copies the terms that listing and the timelock set.

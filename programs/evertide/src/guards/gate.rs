@@ -23,6 +23,24 @@ pub enum Gate {
     OpenLane = 3,
 }
 
+impl Gate {
+    /// The gate of a bit number.
+    pub fn of(number: u8) -> Result<Self> {
+        match number {
+            0 => Ok(Self::CreateUser),
+            1 => Ok(Self::PlaceOrders),
+            2 => Ok(Self::MatchOrders),
+            3 => Ok(Self::OpenLane),
+            _ => Err(EvertideError::GateUnknown.into()),
+        }
+    }
+
+    /// Its bit in `gates_closed`.
+    pub fn bit(self) -> u64 {
+        1 << (self as u8)
+    }
+}
+
 /// Refuses when the gate is closed or a pause runs.
 pub fn require_gate(exchange: &Exchange, gate: Gate, now_ms: i64) -> Result<()> {
     require!(!is_closed(exchange, gate, now_ms), EvertideError::GateClosed);
@@ -31,7 +49,7 @@ pub fn require_gate(exchange: &Exchange, gate: Gate, now_ms: i64) -> Result<()> 
 
 /// Whether the gate is closed, by itself or by a running pause.
 pub fn is_closed(exchange: &Exchange, gate: Gate, now_ms: i64) -> bool {
-    let closed = exchange.gates_closed & (1 << (gate as u8)) != 0;
+    let closed = exchange.gates_closed & gate.bit() != 0;
     let pause_end_ms = exchange.pause_start_ms.saturating_add(PAUSE_MS);
     closed || (exchange.pause_start_ms != 0 && now_ms < pause_end_ms)
 }

@@ -12,6 +12,28 @@ pub fn require_root(exchange: &Exchange, signer: &Address) -> Result<()> {
     Ok(())
 }
 
+/// Refuses anybody who holds none of these roles.
+pub fn require_role(exchange: &Exchange, signer: &Address, roles: &[Role]) -> Result<()> {
+    require!(holds_any(exchange, signer, roles), EvertideError::RoleForbids);
+    Ok(())
+}
+
+/// Whether the key holds one of these roles.
+pub fn holds_any(exchange: &Exchange, signer: &Address, roles: &[Role]) -> bool {
+    roles.iter().any(|role| address_eq(holder(exchange, *role), signer))
+}
+
+/// The role of a number.
+pub fn role_of(number: u8) -> Result<Role> {
+    match number {
+        0 => Ok(Role::Root),
+        1 => Ok(Role::Risk),
+        2 => Ok(Role::Guardian),
+        3 => Ok(Role::Treasury),
+        _ => Err(EvertideError::RoleUnknown.into()),
+    }
+}
+
 /// The address that holds a role.
 pub fn holder(exchange: &Exchange, role: Role) -> &Address {
     match role {

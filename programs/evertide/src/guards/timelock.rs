@@ -13,6 +13,18 @@ pub const SQUADS: Address = address!("SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pC
 /// Least time lock of the upgrade authority of an exchange that is not local, s: 72 h.
 pub const TIME_LOCK_MIN_S: u32 = 72 * 3_600;
 
+/// Time between asking for what could hurt and its earliest execution, ms: 72 h.
+pub const TIMELOCK_MS: i64 = 72 * 3_600_000;
+/// Time in which it can then be executed, ms: 7 days.
+pub const TIMELOCK_WINDOW_MS: i64 = 7 * 86_400_000;
+
+/// Refuses before `earliest_ms`, and from 7 days after it.
+pub fn require_due(now_ms: i64, earliest_ms: i64) -> Result<()> {
+    require_cmp!(now_ms, >=, earliest_ms, EvertideError::TimelockNotOver);
+    require_cmp!(now_ms, <, earliest_ms.saturating_add(TIMELOCK_WINDOW_MS), EvertideError::TimelockExpired);
+    Ok(())
+}
+
 /// Variant of the loader's state that a program data account holds.
 const PROGRAM_DATA_TAG: u32 = 3;
 /// Tag 4, slot 8, option 1, key 32.

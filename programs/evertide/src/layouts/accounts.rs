@@ -7,7 +7,7 @@ use crate::layout;
 use crate::state::{
     Builder, Collateral, CollateralRow, CollateralSlot, CollateralTerms, Evidence, Exchange, ExchangeTerms, Insurance,
     InsuranceStake, Market, MarketRow, MarketTerms, Order, Orders, ParamChange, Position, RiskCache, User, Wide,
-    BUILDERS_MAX, COLLATERALS_MAX, MARKETS_MAX, ORDERS_MAX, POSITIONS_MAX, ROLES, USER_COLLATERALS_MAX,
+    BUILDERS_MAX, COLLATERALS_MAX, GATES, MARKETS_MAX, ORDERS_MAX, POSITIONS_MAX, ROLES, USER_COLLATERALS_MAX,
 };
 
 /// All accounts.
@@ -40,8 +40,7 @@ fn exchange() -> Layout {
             quote_vault: Address,
             gates_closed: u64,
             pause_start_ms: i64,
-            pause_used_ms: i64,
-            pause_window_ms: i64,
+            pause_earlier_ms: [i64; 2],
             pause_by: Address,
             terms: ExchangeTerms,
             debt_atoms: u64,
@@ -51,7 +50,11 @@ fn exchange() -> Layout {
             next_change: u64,
             opened_ms: i64,
             sequence: u64,
-            reserved: [u64; 16],
+            reserved: [u64; 4],
+            first_change: u64,
+            successor_ms: [i64; ROLES],
+            gate_open_ms: [i64; GATES],
+            reserved1: [u64; 3],
             builders: [Builder; BUILDERS_MAX],
         }
     )

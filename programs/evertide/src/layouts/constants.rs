@@ -60,6 +60,8 @@ fn kinds() -> Vec<Constant> {
         GATE_PLACE_ORDERS = Gate::PlaceOrders, "Bit number in gates_closed: orders that are not reduce-only.";
         GATE_MATCH_ORDERS = Gate::MatchOrders, "Bit number in gates_closed: fills that increase a position.";
         GATE_OPEN_LANE = Gate::OpenLane, "Bit number in gates_closed: withdrawals through the open lane.";
+        TIMELOCK_MS = timelock::TIMELOCK_MS, "From asking for what could hurt to its earliest execution, ms.";
+        TIMELOCK_WINDOW_MS = timelock::TIMELOCK_WINDOW_MS, "Time in which it can then be executed, ms.";
         LIQUIDATION_RUNG_CANCEL = LiquidationRung::Cancel, "OrdersLiquidated.rung: risk-increasing orders taken out.";
         LIQUIDATION_RUNG_VOID = LiquidationRung::Void, "OrdersLiquidated.rung: all orders void.";
         LIQUIDATION_RUNG_ENDED = LiquidationRung::Ended, "OrdersLiquidated.rung: the liquidation ended.";

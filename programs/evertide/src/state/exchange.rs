@@ -16,6 +16,8 @@ pub enum Role {
     Treasury = 3,
 }
 pub const ROLES: usize = 4;
+/// Gates that an exchange knows: bits of `gates_closed`.
+pub const GATES: usize = 4;
 
 /// One step of the fee ladder. 16 bytes.
 #[repr(C)]
@@ -95,11 +97,9 @@ pub struct Exchange {
     pub gates_closed: u64,
     /// Start of the last pause, unix ms.
     pub pause_start_ms: i64,
-    /// Paused time used in the running 24 h window, ms.
-    pub pause_used_ms: i64,
-    /// Start of that window, unix ms.
-    pub pause_window_ms: i64,
-    /// Who paused.
+    /// Starts of the two pauses before it, the later one first, unix ms.
+    pub pause_earlier_ms: [i64; 2],
+    /// Who paused; zero once the pause was lifted.
     pub pause_by: Address,
     pub terms: ExchangeTerms,
     /// Debt of all users in the quote asset, atoms (maintained by Collateral 0; copied here by accrue_debt).
@@ -115,6 +115,13 @@ pub struct Exchange {
     pub opened_ms: i64,
     /// Next sequence number of exchange events.
     pub sequence: u64,
-    pub reserved: [u64; 16],
+    pub reserved: [u64; 4],
+    /// Changes with a lower number were proposed before opening and are void.
+    pub first_change: u64,
+    /// When each named successor may claim its role, unix ms; 0 = none is named.
+    pub successor_ms: [i64; ROLES],
+    /// When each closed gate that was asked to open does so, unix ms; 0 = not asked. By bit number.
+    pub gate_open_ms: [i64; GATES],
+    pub reserved1: [u64; 3],
     pub builders: [Builder; BUILDERS_MAX],
 }
