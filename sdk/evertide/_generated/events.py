@@ -195,6 +195,25 @@ class DebtAccrued(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DelegateSet(Wire):
+    """Sequence of the user. The zero address: no delegate any more."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('677eef83c91fd4fd')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('delegate', 'pubkey'),
+        ('permissions', 'u32'),
+        ('expiry_ms', 'i64'),
+    )
+    sequence: int
+    user: Pubkey
+    delegate: Pubkey
+    permissions: int
+    expiry_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Deposited(Wire):
     """Sequence of the user. `balance_atoms`, `total_atoms` and `debt_atoms` are after."""
 
@@ -909,6 +928,37 @@ class SuccessorNamed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transferred(Wire):
+    """Sequence of the user that pays. Balances and totals are after."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('1584ef4092efa644')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('to', 'pubkey'),
+        ('to_sequence', 'u64'),
+        ('collateral_index', 'u16'),
+        ('amount_atoms', 'u64'),
+        ('balance_atoms', 'i64'),
+        ('to_balance_atoms', 'i64'),
+        ('total_atoms', 'u64'),
+        ('debt_atoms', 'u64'),
+    )
+    sequence: int
+    user: Pubkey
+    to: Pubkey
+    to_sequence: int
+    collateral_index: int
+    amount_atoms: int
+    #: Quote: signed balance. Others: token atoms.
+    balance_atoms: int
+    to_balance_atoms: int
+    total_atoms: int
+    #: Quote asset only: debts of all users.
+    debt_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserClosed(Wire):
     """Sequence of the user, its last."""
 
@@ -975,6 +1025,7 @@ ALL: tuple[type[Wire], ...] = (
     CollateralLiquidated,
     CollateralListed,
     DebtAccrued,
+    DelegateSet,
     Deposited,
     ExchangeInitialized,
     ExchangeOpened,
@@ -1001,6 +1052,7 @@ ALL: tuple[type[Wire], ...] = (
     PositionTouched,
     RoleClaimed,
     SuccessorNamed,
+    Transferred,
     UserClosed,
     UserCreated,
     Withdrawn,

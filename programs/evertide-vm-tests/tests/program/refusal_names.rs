@@ -98,6 +98,7 @@ pub const IDENTITY: &[&str] = &[
 /// Errors of what anyone may run for any account, where this account is not in a state for it.
 pub const STATE: &[&str] = &[
     "EvidenceInvalid",
+    "InsufficientBalance",
     "LiquidationNotStarted",
     "NothingToCure",
     "PositionNotFound",
