@@ -31,6 +31,7 @@ BLOCKS = {
     68: "LiquidationError",
     69: "ArithmeticFailure",
 }
+STREAM = re.compile(r"Sequence of the (market or of the asset|quote asset|insurance fund|exchange|market|user|asset)\b")
 FILLER = re.compile(r"^(padding|reserved)\d*$")
 # Two words that stand for one signed 128-bit integer.
 WIDE = "Wide"
@@ -106,11 +107,13 @@ def docstring(lines: list[str], fallback: str, indent: str) -> str:
     return f'{indent}"""{wrapped[0]}\n' + "".join(f"{indent}{line}\n" for line in wrapped[1:]) + f'{indent}"""\n'
 
 
-def struct_class(entry: dict[str, Any], discriminator: list[int] | None) -> str:
+def struct_class(entry: dict[str, Any], discriminator: list[int] | None, stream: str | None) -> str:
     """One frozen dataclass."""
     fields = entry["type"].get("fields") or []
     out = "@dataclass(frozen=True, slots=True, kw_only=True)\n"
     out += f"class {entry['name']}(Wire):\n" + docstring(entry.get("docs", []), entry["name"], "    ") + "\n"
+    if stream is not None:
+        out += f"    #: Whose numbers `sequence` counts.\n    STREAM: ClassVar[str] = {stream!r}\n"
     if discriminator is not None:
         out += f"    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex({bytes(discriminator).hex()!r})\n"
     out += "    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (\n"
@@ -142,14 +145,30 @@ def ordered(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return list(done.values())
 
 
-def module(title: str, entries: list[dict[str, Any]], discriminators: dict[str, list[int]], outside: set[str]) -> str:
-    """One file of dataclasses."""
+def stream_of(entry: dict[str, Any]) -> str:
+    """Whose sequence an event's first field belongs to, as its documentation begins; empty when it does not say."""
+    found = STREAM.match(" ".join(line.strip() for line in entry.get("docs", [])))
+    return found.group(1) if found else ""
+
+
+def module(
+    title: str,
+    entries: list[dict[str, Any]],
+    discriminators: dict[str, list[int]],
+    outside: set[str],
+    *,
+    streams: bool = False,
+) -> str:
+    """One file of dataclasses; with `streams`, each says whose sequence numbers it carries."""
     names = {entry["name"] for entry in entries}
     used = {
         other for entry in entries for field in entry["type"].get("fields") or [] for other in references(field["type"])
     }
     borrowed = sorted((used & outside) - names - {WIDE})
-    body = "\n\n".join(struct_class(entry, discriminators.get(entry["name"])) for entry in ordered(entries))
+    body = "\n\n".join(
+        struct_class(entry, discriminators.get(entry["name"]), stream_of(entry) if streams else None)
+        for entry in ordered(entries)
+    )
     out = f'{BANNER}"""{title}"""\n\nfrom __future__ import annotations\n\n'
     out += (
         f"from dataclasses import dataclass{', field' if ' = field(' in body else ''}\nfrom typing import ClassVar\n\n"
@@ -215,7 +234,9 @@ def emit(idl: dict[str, Any]) -> dict[str, str]:
     return {
         "types.py": module("Arguments and nested structs of the program.", plain, {}, set()),
         "accounts.py": module("Accounts of the program, as frozen dataclasses.", account_structs, accounts, names),
-        "events.py": module("Events of the program, as frozen dataclasses.", event_structs, events, names),
+        "events.py": module(
+            "Events of the program, as frozen dataclasses.", event_structs, events, names, streams=True
+        ),
         "errors.py": errors_module(idl.get("errors", [])),
         "instructions.py": instructions_module(idl["instructions"], names),
     }

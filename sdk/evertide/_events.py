@@ -16,36 +16,14 @@ from solders.pubkey import Pubkey
 
 from ._base58 import decode as decode_base58
 from ._errors import EventGap
+from ._generated.constants import SkipReason
 from ._pda import PROGRAM_ID, backstop_address
 from ._wire import Wire
 
 EVENT_TAG = bytes.fromhex("e445a52e51cb9a1d")
 
-# Streams that are not named by a field of the event.
-_MARKET_EVENTS = {
-    "BankruptcyResolved",
-    "FeesCollected",
-    "LiquidationMatched",
-    "MarkUpdated",
-    "MarketAccrued",
-    "OrdersMatched",
-    "PnlSettled",
-    "PositionLiquidated",
-    "PositionTouched",
-}
-_USER_EVENTS = {
-    "UserCreated",
-    "UserClosed",
-    "LimitsSet",
-    "Deposited",
-    "Withdrawn",
-    "OrdersPlaced",
-    "OrdersCancelled",
-    "OrderModified",
-    "OrdersLiquidated",
-    "CollateralLiquidated",
-}
-_EXCHANGE_EVENTS = {"ExchangeInitialized", "CollateralListed", "MarketListed", "ExchangeOpened"}
+# Ends of the fields that carry the number of another user in the event, which the field before the end names.
+_SEQUENCE = "_sequence"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,40 +76,44 @@ def transaction_events(transaction: Mapping[str, Any], program_id: Pubkey = PROG
 def streams(event: Any, program_id: Pubkey = PROGRAM_ID) -> list[tuple[str, int]]:
     """Every stream that an event advances with its sequence number there.
 
-    A match advances its market and each user in it; a settlement its market and its user; a liquidation its market,
-    the account and the liquidator. A collection of fees advances the market's backstop when it takes its profit.
+    The first is the one that the event's documentation names (`STREAM`). A field `taker_sequence` is the number of the
+    user in `taker`, and so on; each fill advances its maker, and each maker that was passed over but taken out, shrunk
+    or folded. A collection of fees advances the market's backstop when it takes its profit.
     """
-    name = type(event).__name__
-    found: list[tuple[str, int]] = []
-    if name in _EXCHANGE_EVENTS:
-        found.append(("exchange", event.sequence))
-    elif name in _MARKET_EVENTS:
-        found.append((f"market {event.market_index}", event.sequence))
-    elif name in _USER_EVENTS:
-        found.append((f"user {event.user}", event.sequence))
-    elif name == "OracleUpdated":
-        found.append((f"{'market' if event.market else 'collateral'} {event.index}", event.sequence))
-    elif name == "DebtAccrued":
-        found.append(("collateral 0", event.sequence))
-    elif name == "InsuranceFunded":
-        found.append(("insurance", event.sequence))
-    return found + _other_streams(name, event, program_id)
+    found = [(stream, event.sequence) for stream in _own_stream(event)]
+    for name, _ in type(event).WIRE:
+        if not name.endswith(_SEQUENCE) or name == _SEQUENCE:
+            continue
+        if name == "backstop_sequence":
+            if event.backstop_atoms > 0:
+                backstop = backstop_address(event.market_index, program_id)
+                found.append((f"user {backstop}", event.backstop_sequence))
+            continue
+        user = getattr(event, name.removesuffix(_SEQUENCE), None)
+        if isinstance(user, Pubkey) and user != Pubkey.default():
+            found.append((f"user {user}", getattr(event, name)))
+    touched = [(fill.maker, fill.maker_sequence) for fill in getattr(event, "fills", ())]
+    touched += [
+        (skip.maker, skip.maker_sequence)
+        for skip in getattr(event, "skips", ())
+        if (skip.removed or skip.funding_atoms or skip.reason == SkipReason.SELF_TRADE)
+        and skip.maker != getattr(event, "taker", None)
+    ]
+    return found + list(dict.fromkeys((f"user {maker}", number) for maker, number in touched))
 
 
-def _other_streams(name: str, event: Any, program_id: Pubkey) -> list[tuple[str, int]]:
-    """Streams beside the one of the event's first field."""
-    found: list[tuple[str, int]] = []
-    if name == "OrdersMatched":
-        found.append((f"user {event.taker}", event.taker_sequence))
-    elif name in _MARKET_EVENTS and hasattr(event, "user_sequence"):
-        found.append((f"user {event.user}", event.user_sequence))
-    elif name == "FeesCollected" and event.backstop_atoms > 0:
-        found.append((f"user {backstop_address(event.market_index, program_id)}", event.backstop_sequence))
-    if name in ("OrdersMatched", "LiquidationMatched"):
-        found += list(dict.fromkeys((f"user {fill.maker}", fill.maker_sequence) for fill in event.fills))
-    elif name in ("PositionLiquidated", "CollateralLiquidated"):
-        found.append((f"user {event.liquidator}", event.liquidator_sequence))
-    return found
+def _own_stream(event: Any) -> list[str]:
+    """The stream of an event's first field."""
+    kind = getattr(type(event), "STREAM", "")
+    if kind == "market or of the asset":
+        return [f"{'market' if event.market else 'collateral'} {event.index}"]
+    if kind == "market":
+        return [f"market {event.market_index}"]
+    if kind == "user":
+        return [f"user {event.user}"]
+    if kind == "asset":
+        return [f"collateral {event.collateral_index}"]
+    return {"exchange": ["exchange"], "quote asset": ["collateral 0"], "insurance fund": ["insurance"]}.get(kind, [])
 
 
 class SequenceChecker:

@@ -16,6 +16,8 @@ from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketT
 class BankruptcyResolved(Wire):
     """Sequence of the market. What a market bore of an account's deficit, stage by stage."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('5e56c4c36a48e3a9')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -104,6 +106,8 @@ class BankruptcyResolved(Wire):
 class CollateralLiquidated(Wire):
     """Sequence of the user. Collateral sold for quote."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('942a1c6848327c62')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -155,6 +159,8 @@ class CollateralLiquidated(Wire):
 class CollateralListed(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('1d3f51b2ffd0950a')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -178,6 +184,8 @@ class CollateralListed(Wire):
 class DebtAccrued(Wire):
     """Sequence of the quote asset."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'quote asset'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('9fbdf41c9aa9da5e')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -217,6 +225,8 @@ class DelegateSet(Wire):
 class Deposited(Wire):
     """Sequence of the user. `balance_atoms`, `total_atoms` and `debt_atoms` are after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('6f8d1a2da1236439')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -244,6 +254,8 @@ class Deposited(Wire):
 class ExchangeInitialized(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('c89abba01df3e668')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -263,6 +275,8 @@ class ExchangeInitialized(Wire):
 class ExchangeOpened(Wire):
     """Sequence of the exchange. `upgrade_authority` is zero when the program is final."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8401e9d29c5657fb')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -296,6 +310,8 @@ class ExchangePaused(Wire):
 class FeesCollected(Wire):
     """Sequence of the market. Everything from `pool_atoms` on is after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('e91775e16bb2fe08')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -374,6 +390,8 @@ class GateEnabled(Wire):
 class InsuranceFunded(Wire):
     """Sequence of the insurance fund. `balance_atoms` and `tranche_atoms` are after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('9e4817508a3821ce')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -393,6 +411,8 @@ class InsuranceFunded(Wire):
 class LimitsSet(Wire):
     """Sequence of the user. `market_index` 65,535: the limits of the whole account."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('35c6c2919295bd7f')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -414,6 +434,8 @@ class LimitsSet(Wire):
 class LiquidationMatched(Wire):
     """Sequence of the market. A position closed against resting orders."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('828b8250df5d50f5')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -466,6 +488,8 @@ class LiquidationMatched(Wire):
 class MarkUpdated(Wire):
     """Sequence of the market."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('47893e1ec392cb00')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -497,6 +521,8 @@ class MarkUpdated(Wire):
 class MarketAccrued(Wire):
     """Sequence of the market. `j_long` and `j_short` are words, low and high."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('d660f281fe77ff0a')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -547,6 +573,8 @@ class MarketAccrued(Wire):
 class MarketListed(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('1d0b8fef8b0c4f13')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -583,6 +611,8 @@ class MarketStatusSet(Wire):
 class OracleUpdated(Wire):
     """Sequence of the market or of the asset. Prices: Q32 per lot for a market, Q48 per token atom for an asset."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market or of the asset'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8a0933dbe4c60b93')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -610,6 +640,8 @@ class OracleUpdated(Wire):
 class OrderModified(Wire):
     """Sequence of the user."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('967521d13919d114')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -630,6 +662,8 @@ class OrderModified(Wire):
 class OrdersCancelled(Wire):
     """Sequence of the user."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0786d20341defebc')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -645,6 +679,8 @@ class OrdersCancelled(Wire):
 class OrdersLiquidated(Wire):
     """Sequence of the user."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('7d2c91115d0fd9f8')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -674,6 +710,8 @@ class OrdersLiquidated(Wire):
 class OrdersMatched(Wire):
     """Sequence of the market."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('b208e55fc0a180c4')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -727,6 +765,8 @@ class OrdersMatched(Wire):
 class OrdersPlaced(Wire):
     """Sequence of the user. `reclaimed`: dead orders swept because all slots were occupied."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0fff0245a7f114fe')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -760,6 +800,8 @@ class PauseLifted(Wire):
 class PnlSettled(Wire):
     """Sequence of the market. Everything but `amount_atoms` is after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('187168fe872e5fcb')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -799,6 +841,8 @@ class PnlSettled(Wire):
 class PositionLiquidated(Wire):
     """Sequence of the market. A position, or part of one, moved to a liquidator or to the market's backstop."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('286b5ad6601e3d80')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -864,6 +908,8 @@ class PositionLiquidated(Wire):
 class PositionTouched(Wire):
     """Sequence of the market."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('99b9413a0b1df008')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -962,6 +1008,8 @@ class Transferred(Wire):
 class UserClosed(Wire):
     """Sequence of the user, its last."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('4ecd04f5e218db33')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -979,6 +1027,8 @@ class UserClosed(Wire):
 class UserCreated(Wire):
     """Sequence of the user: 0."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('91b12ad600412845')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -998,6 +1048,8 @@ class UserCreated(Wire):
 class Withdrawn(Wire):
     """Sequence of the user. `balance_atoms` and `total_atoms` are after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('1459dfc6c27cdb0d')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),

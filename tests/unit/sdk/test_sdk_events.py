@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from solders.pubkey import Pubkey
 
-from evertide import EventGap, Fill, SequenceChecker, backstop_address, decode_event, events, transaction_events
+from evertide import (
+    EventGap,
+    Fill,
+    SequenceChecker,
+    Skip,
+    SkipReason,
+    backstop_address,
+    decode_event,
+    events,
+    transaction_events,
+)
 from evertide._base58 import decode as decode_base58
 from evertide._base58 import encode as encode_base58
 from evertide._events import EVENT_TAG, streams
@@ -179,6 +190,19 @@ def test_a_match_advances_its_market_and_every_user_in_it() -> None:
     assert checker.expected == {"market 4": 11, f"user {ALICE}": 2, f"user {BOB}": 5, f"user {CAROL}": 9}
     with pytest.raises(EventGap, match=f"events of user {BOB}"):
         checker.check(matched(11, 2, {BOB: 6}))
+
+
+def test_makers_that_were_passed_over_but_changed_advance_too() -> None:
+    number = SkipReason.MARGIN
+    skip = example(Skip, maker=BOB, maker_sequence=4, reason=number, removed=False, funding_atoms=0)
+    named = {"sequence": 10, "market_index": 4, "taker": ALICE, "taker_sequence": 1, "fills": ()}
+    matched_market = [("market 4", 10), (f"user {ALICE}", 1)]
+    assert streams(example(OrdersMatched, **named, skips=(skip,))) == matched_market
+    for change in ({"removed": True}, {"funding_atoms": -1}, {"reason": int(SkipReason.SELF_TRADE)}):
+        changed = streams(example(OrdersMatched, **named, skips=(replace(skip, **change),)))
+        assert changed == [*matched_market, (f"user {BOB}", 4)]
+    own = replace(skip, maker=ALICE, removed=True)
+    assert streams(example(OrdersMatched, **named, skips=(own,))) == matched_market
 
 
 def example(cls: type[Any], **change: Any) -> Any:
