@@ -206,6 +206,8 @@ class DebtAccrued(Wire):
 class DelegateSet(Wire):
     """Sequence of the user. The zero address: no delegate any more."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('677eef83c91fd4fd')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -977,6 +979,8 @@ class SuccessorNamed(Wire):
 class Transferred(Wire):
     """Sequence of the user that pays. Balances and totals are after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('1584ef4092efa644')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
