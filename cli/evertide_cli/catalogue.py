@@ -15,6 +15,8 @@ COMMAND_OF: dict[str, str] = {
     "set_limits": "account set-limits",
     "deposit": "account deposit",
     "withdraw": "account withdraw",
+    "set_delegate": "account set-delegate",
+    "transfer": "account transfer",
     "view_health": "account health",
     "place_orders": "order place",
     "cancel_orders": "order cancel",
@@ -32,6 +34,7 @@ COMMAND_OF: dict[str, str] = {
     "liquidate_to_backstop": "liquidate to-backstop",
     "resolve_bankruptcy": "liquidate resolve",
     "assert_health": "guard assert-health",
+    "assert_position": "guard assert-position",
     "assert_sequence": "guard assert-sequence",
     "view_market": "market show",
 }

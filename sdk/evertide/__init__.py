@@ -85,6 +85,7 @@ if TYPE_CHECKING:
     from ._pda import to_address as to_address
     from ._pda import user_address as user_address
     from ._pda import vault_address as vault_address
+    from ._permissions import Permission as Permission
     from ._program import program as program
     from ._reading import Book as Book
     from ._reading import Level as Level
@@ -139,6 +140,7 @@ _NAMES = {
     "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address collateral_address "
     "event_authority_address exchange_address insurance_address market_address orders_address program_data_address "
     "risk_cache_address to_address user_address vault_address",
+    "_permissions": "Permission",
     "_program": "program",
     "_reading": "Book Level Resting decode symbol",
     "_refresh": "Feeds",

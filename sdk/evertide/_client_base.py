@@ -13,7 +13,7 @@ from solders.pubkey import Pubkey
 from ._errors import AccountNotFound
 from ._generated.accounts import Collateral, Market, User
 from ._generated.errors import OracleNotNewer
-from ._outcome import Confirmed, SendOptions
+from ._outcome import Confirmed, SendOptions, Simulation
 from ._pda import collateral_address, market_address
 from ._reading import Reading
 from ._refresh import Feeds, carries_risk, refresh, rows_read, stale_rows
@@ -42,6 +42,12 @@ class Writing(Reading):
         payer: Keypair | None = None,
     ) -> Confirmed:
         """Send one transaction."""
+        raise NotImplementedError
+
+    async def simulate(
+        self, instructions: Sequence[Instruction], *, signers: Iterable[Keypair] = (), payer: Pubkey | None = None
+    ) -> Simulation:
+        """Run a transaction without effect."""
         raise NotImplementedError
 
     def _who(self, given: Keypair | None) -> tuple[Pubkey, list[Keypair]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 from solders.instruction import Instruction
@@ -32,12 +32,6 @@ OrderRef = tuple[Pubkey, int]
 
 class KeeperWrites(Writing):
     """Methods of roles and keepers, and the views."""
-
-    async def simulate(
-        self, instructions: Sequence[Instruction], *, signers: Iterable[Keypair] = (), payer: Pubkey | None = None
-    ) -> Simulation:
-        """Run a transaction without effect."""
-        raise NotImplementedError
 
     async def initialize_exchange(
         self, *, local: bool, terms: ExchangeTerms, roles: Sequence[Pubkey], authority: Keypair | None = None

@@ -1,4 +1,4 @@
-"""`evertide account`: create, close, deposit, withdraw, set-limits, show, health, settle."""
+"""`evertide account`: create, close, deposit, withdraw, set-limits, show, health, settle; more in `account_money`."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from evertide_cli.app import group
+from evertide_cli.commands import account_money
 from evertide_cli.output import show
 from evertide_cli.session import Session, address, run, symbol_of
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from evertide import Collateral, User
 
 app = group("Trading accounts: create, deposit, withdraw, limits, health.")
+
+account_money.register(app)
 
 OWNER = typer.Option(None, "--authority", help="Whose account (base58); default: the keypair's.")
 
@@ -292,6 +295,7 @@ def summary(where: str, user: User) -> dict[str, Any]:
         "user_ratio_bps": user.user_ratio_bps,
         "notional_cap_atoms": user.notional_cap_atoms,
         "volume_30d_atoms": user.volume_30d_atoms,
+        **account_money.delegate_rows(user),
     }
 
 

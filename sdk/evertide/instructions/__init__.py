@@ -7,7 +7,7 @@ deployment of the same program. Raises `UsageError` (`UnitError` for numbers) be
 from __future__ import annotations
 
 from ._admin import collect_fees, fund_insurance, initialize_exchange, list_collateral, list_market, open_exchange
-from ._guard import assert_health, assert_sequence, view_health, view_market
+from ._guard import assert_health, assert_position, assert_sequence, view_health, view_market
 from ._keeper import (
     accrue_debt,
     accrue_market,
@@ -26,6 +26,7 @@ from ._liquidation import (
     liquidate_with_orders,
     resolve_bankruptcy,
 )
+from ._money import set_delegate, transfer
 from ._trader import (
     WHOLE_ACCOUNT,
     cancel_orders,
@@ -44,6 +45,7 @@ __all__ = [
     "accrue_debt",
     "accrue_market",
     "assert_health",
+    "assert_position",
     "assert_sequence",
     "cancel_orders",
     "close_user",
@@ -64,9 +66,11 @@ __all__ = [
     "open_exchange",
     "place_orders",
     "resolve_bankruptcy",
+    "set_delegate",
     "set_limits",
     "settle_pnl",
     "touch_position",
+    "transfer",
     "update_mark",
     "update_oracle",
     "view_health",

@@ -18,6 +18,15 @@ def assert_health(
     return assemble("assert_health", program_id, accounts, args)
 
 
+def assert_position(
+    *, user: Pubkey, market_index: int, least_lots: int, most_lots: int, program_id: Pubkey = PROGRAM_ID
+) -> Instruction:
+    """Fail unless the user's position, folded, lies within two signed bounds in lots, both inclusive."""
+    accounts = {"user": user, "risk_cache": risk_cache_address(program_id)}
+    args = {"market_index": market_index, "least_lots": least_lots, "most_lots": most_lots}
+    return assemble("assert_position", program_id, accounts, args)
+
+
 def assert_sequence(*, user: Pubkey, sequence: int, program_id: Pubkey = PROGRAM_ID) -> Instruction:
     """Fail unless the user's next event sequence is `sequence`: nothing happened to the account since it was read."""
     return assemble("assert_sequence", program_id, {"user": user}, {"sequence": sequence})

@@ -6,6 +6,7 @@ import inspect
 import json
 from typing import Any
 
+import further_calls
 import pytest
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.instruction import Instruction
@@ -149,6 +150,7 @@ CALLS: dict[str, dict[str, Any]] = {
     "assert_sequence": {"user": USER, "sequence": 77},
     "view_health": {"user": USER},
     "view_market": {"market_index": 1},
+    **further_calls.CALLS,
 }
 
 
@@ -217,6 +219,7 @@ ARGS: dict[str, list[Any]] = {
     ],
     "assert_health": [-5, 1],
     "assert_sequence": [77],
+    **further_calls.ARGS,
 }
 
 
