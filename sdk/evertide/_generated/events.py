@@ -294,6 +294,8 @@ class ExchangeOpened(Wire):
 class ExchangePaused(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('897559dd2d0624ea')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -355,6 +357,8 @@ class FeesCollected(Wire):
 class GateDisabled(Wire):
     """Sequence of the exchange. `gates_closed` is after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('297352841917ee34')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -372,6 +376,8 @@ class GateDisabled(Wire):
 class GateEnabled(Wire):
     """Sequence of the exchange. `gates_closed` is after: the gate opened, or it was asked to open at `open_ms`."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('15d80d77b6e58293')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -596,6 +602,8 @@ class MarketListed(Wire):
 class MarketStatusSet(Wire):
     """Sequence of the market. `status` is after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('999ddbe2519da459')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -786,6 +794,8 @@ class OrdersPlaced(Wire):
 class PauseLifted(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('cff602f99f154a58')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -942,6 +952,8 @@ class PositionTouched(Wire):
 class RoleClaimed(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('9314afcaedff7e7a')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -959,6 +971,8 @@ class RoleClaimed(Wire):
 class SuccessorNamed(Wire):
     """Sequence of the exchange. `successor` zero: the one named before is withdrawn."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('5f119988368a8754')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
