@@ -15,7 +15,7 @@ from .settings import Settings, resolve
 
 GROUPS: dict[str, str] = {
     "account": "Trading accounts: create, deposit, withdraw, limits, health.",
-    "admin": "The exchange itself: listing, opening, insurance, fees.",
+    "admin": "The exchange itself: listing, opening, roles, insurance, fees.",
     "audit": "Replay what the exchange did from its events, and judge it.",
     "config": "Settings of this command line.",
     "guard": "Checks that fail a transaction when they do not hold.",

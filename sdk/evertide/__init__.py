@@ -93,6 +93,12 @@ if TYPE_CHECKING:
     from ._reading import decode as decode
     from ._reading import symbol as symbol
     from ._refresh import Feeds as Feeds
+    from ._roles import GateView as GateView
+    from ._roles import PauseView as PauseView
+    from ._roles import RoleView as RoleView
+    from ._roles import gate_views as gate_views
+    from ._roles import pause_view as pause_view
+    from ._roles import role_views as role_views
     from ._rpc import AccountInfo as AccountInfo
     from ._rpc import RpcClient as RpcClient
     from ._rpc import memcmp as memcmp
@@ -144,6 +150,7 @@ _NAMES = {
     "_program": "program",
     "_reading": "Book Level Resting decode symbol",
     "_refresh": "Feeds",
+    "_roles": "GateView PauseView RoleView gate_views pause_view role_views",
     "_rpc": "AccountInfo RpcClient memcmp",
     "_sender": "Sender",
     "_units": "atoms_to_token atoms_to_usdc bps_to_ratio e9_to_ratio lots_to_size price_q32_to_decimal price_to_ticks "

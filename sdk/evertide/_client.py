@@ -21,6 +21,7 @@ from . import _lookup_tables as tables
 from ._client_keeper import KeeperWrites
 from ._client_liquidation import LiquidationWrites
 from ._client_money import MoneyWrites
+from ._client_roles import RoleWrites
 from ._client_trader import TraderWrites
 from ._errors import SignerMissing
 from ._outcome import Confirmed, Outcome, SendOptions, Simulation
@@ -31,7 +32,7 @@ from ._sender import Sender
 from ._unsigned import UnsignedTransaction, export_unsigned
 
 
-class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites):
+class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

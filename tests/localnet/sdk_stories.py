@@ -8,13 +8,31 @@ import pytest
 from sdk_world import World
 from solders.keypair import Keypair
 
-from evertide import Confirmed, Permission, user_address
+from evertide import (
+    Confirmed,
+    Gate,
+    MarketStatus,
+    NewOrder,
+    Permission,
+    Role,
+    TimeInForce,
+    constants,
+    gate_views,
+    pause_view,
+    role_views,
+    user_address,
+)
 from evertide.errors import (
     DelegateMayNot,
+    GateClosed,
     InsufficientBalance,
     NotAuthorityOrDelegate,
     OrderNotFound,
+    PauseNotOver,
     PositionAssertionFailed,
+    RoleForbids,
+    StatusNeedsTimelock,
+    TimelockNotOver,
 )
 
 
@@ -32,6 +50,52 @@ class Seen:
     @property
     def names(self) -> set[str]:
         return {type(event).__name__ for event in self.events}
+
+
+async def roles_and_their_clocks(world: World, name: str) -> set[str]:
+    """A pause, a gate that closes at once and opens after 72 h, a role that passes on, a market made reduce-only."""
+    client, seen = world.client, Seen()
+    await world.publish()
+    key, user = await world.trader(name, usdc=1_000)
+    buy = NewOrder(market=0, side="bid", size="0.001", price=30_000, time_in_force=TimeInForce.POST_ONLY)
+    paused = seen.add(await client.pause())
+    assert paused.end_ms - paused.start_ms == constants.PAUSE_MS
+    now_ms = await client.chain_time_ms()
+    assert pause_view(await client.exchange(), now_ms=now_ms).running
+    with pytest.raises(GateClosed):
+        await client.place_orders(user, [buy], signer=key)
+    with pytest.raises(PauseNotOver):
+        await client.lift_pause(signer=key)
+    seen.add(await client.lift_pause())
+    placed = (await client.place_orders(user, [buy], signer=key)).orders
+    await client.cancel_orders(user, signer=key)
+    assert len(placed) == 1
+
+    seen.add(await client.gate_disable(Gate.PLACE_ORDERS))
+    with pytest.raises(GateClosed):
+        await client.place_orders(user, [buy], signer=key)
+    asked = seen.add(await client.gate_enable(Gate.PLACE_ORDERS))
+    named = seen.add(await client.name_successor(Role.RISK, key.pubkey()))
+    with pytest.raises(RoleForbids):
+        await client.name_successor(Role.ROOT, key.pubkey(), signer=key)
+    with pytest.raises(TimelockNotOver) as early:
+        await client.gate_enable(Gate.PLACE_ORDERS, signer=key)
+    assert early.value.right == asked.open_ms
+    with pytest.raises(TimelockNotOver):
+        await client.claim_role(Role.RISK, signer=key)
+    world.net.cheats.travel_to(max(asked.open_ms, named.claimable_ms) + 1_000)
+    opened = seen.add(await client.gate_enable(Gate.PLACE_ORDERS, signer=key))
+    assert (opened.open_ms, opened.gates_closed) == (0, 0)
+    claimed = seen.add(await client.claim_role(Role.RISK, signer=key))
+    assert (claimed.before, claimed.holder) == (world.root.pubkey(), key.pubkey())
+    exchange = await client.exchange()
+    assert {view.role: view.holder for view in role_views(exchange)}[Role.RISK] == key.pubkey()
+    assert not any(view.closed for view in gate_views(exchange))
+    tightened = seen.add(await client.set_market_status(1, signer=key))
+    assert tightened.status == MarketStatus.REDUCE_ONLY == (await client.market(1)).status
+    with pytest.raises(StatusNeedsTimelock):
+        await client.set_market_status(1, MarketStatus.HALTED, signer=key)
+    return seen.names
 
 
 async def delegates_and_transfers(world: World, name: str) -> set[str]:

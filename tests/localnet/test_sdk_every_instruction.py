@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sdk_stories import delegates_and_transfers
+from sdk_stories import delegates_and_transfers, roles_and_their_clocks
 from sdk_way_down import WAY_DOWN_EVENTS, way_down
 from sdk_world import World
 from solders.keypair import Keypair
@@ -131,6 +131,18 @@ async def test_every_step_of_the_way_down_lands(world: World) -> None:
 
 async def test_delegates_and_transfers(world: World) -> None:
     assert await delegates_and_transfers(world, "mover") == {"DelegateSet", "Transferred"}
+
+
+async def test_roles_and_their_clocks(world: World) -> None:
+    assert await roles_and_their_clocks(world, "heir") == {
+        "ExchangePaused",
+        "PauseLifted",
+        "GateDisabled",
+        "GateEnabled",
+        "SuccessorNamed",
+        "RoleClaimed",
+        "MarketStatusSet",
+    }
 
 
 async def test_every_kind_of_event_was_seen_without_a_gap(world: World) -> None:

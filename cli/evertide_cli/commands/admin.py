@@ -1,4 +1,7 @@
-"""`evertide admin`: initialize-exchange, list-collateral, list-market, open-exchange, fund-insurance, collect-fees."""
+"""`evertide admin`: initialize-exchange, list-collateral, list-market, open-exchange, fund-insurance, collect-fees.
+
+What roles do after opening is in `admin_roles`.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,14 @@ from pathlib import Path
 import typer
 
 from evertide_cli.app import group, settings_of
+from evertide_cli.commands import admin_roles
 from evertide_cli.errors import UsageProblem
 from evertide_cli.output import show
 from evertide_cli.session import Session, address, run
 from evertide_cli.terms import MARKETS, collateral_terms, exchange_terms, market_terms, read_terms, to_plain
 
-app = group("The exchange itself: listing, opening, insurance, fees.")
+app = group("The exchange itself: listing, opening, roles, insurance, fees.")
+admin_roles.register(app)
 
 TERMS = typer.Option(..., "--terms", help="TOML file; `admin example-terms` writes one.")
 

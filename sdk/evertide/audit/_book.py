@@ -10,7 +10,7 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from evertide._generated import constants
-from evertide._generated.constants import OrderKind, TimeInForce
+from evertide._generated.constants import Gate, MarketStatus, OrderKind, TimeInForce
 from evertide._generated.types import PlacedOrder
 from evertide._pda import PROGRAM_ID, orders_address
 from evertide.math import order_hash
@@ -90,8 +90,16 @@ class ReplayedBook:
     twap_q32: int = 0
     band_bps: int = 0
     atoms_per_lot_tick: int = 0
-    #: A bankruptcy latched the market: only reductions are filled.
+    #: What makes that only reductions are filled: a bankruptcy's latch, the status, the gate, a pause until then.
     latched: bool = False
+    status: int = int(MarketStatus.ACTIVE)
+    gate_closed: bool = False
+    paused_until_ms: int = 0
+
+    def reduce_only_at(self, now_ms: int) -> bool:
+        """Whether makers that increase a position were passed over at a time."""
+        restricted = self.latched or self.status != MarketStatus.ACTIVE or self.gate_closed
+        return restricted or now_ms < self.paused_until_ms
 
     def of(self, user: Pubkey, order_id: int) -> Replayed | None:
         """An open order, when its placing was among the events."""
@@ -185,14 +193,32 @@ def _bankruptcy(book: ReplayedBook, event: Any) -> None:
         book.lots.pop(event.user, None)
 
 
+def _status(book: ReplayedBook, event: Any) -> None:
+    if event.market_index == book.market_index:
+        book.status = event.status
+
+
+def _gates(book: ReplayedBook, event: Any) -> None:
+    book.gate_closed = bool(event.gates_closed >> int(Gate.MATCH_ORDERS) & 1)
+
+
+def _paused(book: ReplayedBook, event: Any) -> None:
+    book.paused_until_ms = event.end_ms
+
+
 _HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
     "BankruptcyResolved": _bankruptcy,
+    "ExchangePaused": _paused,
+    "GateDisabled": _gates,
+    "GateEnabled": _gates,
     "MarketListed": _listed,
+    "MarketStatusSet": _status,
     "OracleUpdated": _priced,
     "OrderModified": _modified,
     "OrdersCancelled": _cancelled,
     "OrdersLiquidated": _orders_liquidated,
     "OrdersPlaced": _placed,
+    "PauseLifted": _paused,
     "PositionLiquidated": _position_liquidated,
     "PositionTouched": _touched,
     "UserClosed": _created,

@@ -117,7 +117,7 @@ def _candidates(book: ReplayedBook, match: Match, fills: tuple[_Fill, ...]) -> I
     for order in book.side(not match.taker_ask):
         if order.rank >= worst or (order.user, order.placed.order_id) in named or _is_own(book, match, order):
             continue
-        lots = _fillable(book, order)
+        lots = _fillable(book, order, match.event.time_ms)
         if not lots or not order.rests_at(match.event.time_ms) or not match.is_older(order):
             continue
         doubts = _doubts(book, match, order)
@@ -132,13 +132,13 @@ def _is_own(book: ReplayedBook, match: Match, order: Replayed) -> bool:
     return order.user == match.taker or (authority is not None and book.authorities.get(order.user) == authority)
 
 
-def _fillable(book: ReplayedBook, order: Replayed) -> int:
+def _fillable(book: ReplayedBook, order: Replayed, now_ms: int) -> int:
     """Lots that an order could fill as far as the events tell: 0 for a reduce-only one that reduces nothing."""
     held = book.lots.get(order.user)
     opposes = held is not None and held != 0 and (held > 0) == order.ask
     if order.reduce_only and held is not None:
         return min(order.left_lots, abs(held)) if opposes else 0
-    if book.latched and not opposes:
+    if book.reduce_only_at(now_ms) and not opposes:
         return 0
     return order.left_lots
 

@@ -11,11 +11,23 @@ KEY, USER, OTHER, TOKEN, MINT = (Pubkey(bytes([n]) * 32) for n in range(1, 6))
 CALLS: dict[str, dict[str, Any]] = {
     "set_delegate": {"authority": KEY, "user": USER, "delegate": OTHER, "permissions": 3, "expiry_ms": 9},
     "transfer": {"signer": KEY, "source": USER, "destination": OTHER, "collateral_index": 1, "amount_atoms": 7},
+    "set_market_status": {"signer": KEY, "market_index": 2},
+    "gate_disable": {"signer": KEY, "gate": 1},
+    "gate_enable": {"signer": KEY, "gate": 3},
+    "pause": {"signer": KEY},
+    "lift_pause": {"signer": KEY},
+    "name_successor": {"signer": KEY, "role": 2, "successor": OTHER},
+    "claim_role": {"signer": KEY, "role": 3},
     "assert_position": {"user": USER, "market_index": 2, "least_lots": -5, "most_lots": 6},
 }
 
 ARGS: dict[str, list[Any]] = {
     "set_delegate": [OTHER, 3, 9],
     "transfer": [7],
+    "set_market_status": [2],
+    "gate_disable": [1],
+    "gate_enable": [3],
+    "name_successor": [2, OTHER],
+    "claim_role": [3],
     "assert_position": [2, -5, 6],
 }

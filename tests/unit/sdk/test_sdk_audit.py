@@ -24,14 +24,19 @@ from audit_history import (
     three_asks,
 )
 
-from evertide import OrderKind, SelfTradeRule, SkipReason, TimeInForce, constants, orders_address
+from evertide import Gate, MarketStatus, OrderKind, SelfTradeRule, SkipReason, TimeInForce, constants, orders_address
 from evertide.audit import audit_matching
 from evertide.audit._matching import rolled_hash
 from evertide.events import (
     BankruptcyResolved,
+    ExchangePaused,
+    GateDisabled,
+    GateEnabled,
     LiquidationMatched,
+    MarketStatusSet,
     OrderModified,
     OrdersLiquidated,
+    PauseLifted,
     PositionTouched,
     UserCreated,
 )
@@ -190,14 +195,31 @@ def test_reduce_only_makers_count_as_far_as_their_positions_reach() -> None:
     assert (last.user, last.displaced_lots, last.doubts) == (ALICE, 3, ())
 
 
-def test_a_latched_market_needs_no_maker_that_increases() -> None:
-    history = History()
-    three_asks(history)
-    known = {"market_index": MARKET, "user": OWNER, "bankruptcies_open": 1}
-    history.add(blank(BankruptcyResolved, sequence=history.market(), **known))
-    history.taker(10)
-    history.match([(ALICE, 1, 1_001, 10)])
-    assert history.audit().skipped == ()
+@pytest.mark.parametrize(
+    ("begin", "end"),
+    [
+        (
+            (BankruptcyResolved, {"market_index": MARKET, "user": OWNER, "bankruptcies_open": 1}),
+            (BankruptcyResolved, {"market_index": MARKET, "user": OWNER, "bankruptcies_open": 0}),
+        ),
+        (
+            (MarketStatusSet, {"market_index": MARKET, "status": int(MarketStatus.REDUCE_ONLY)}),
+            (MarketStatusSet, {"market_index": MARKET, "status": int(MarketStatus.ACTIVE)}),
+        ),
+        ((GateDisabled, {"gates_closed": 1 << Gate.MATCH_ORDERS}), (GateEnabled, {"gates_closed": 0})),
+        ((ExchangePaused, {"end_ms": 20 * 400 + 1}), (PauseLifted, {"end_ms": 20 * 400})),
+    ],
+)
+def test_where_only_reductions_fill_no_maker_that_increases_is_missed(begin: Any, end: Any) -> None:
+    for change, skipped in ((begin, 0), (end, 1)):
+        history = History()
+        three_asks(history)
+        for kind, values in (begin, change):
+            number = history.market() if "market_index" in values else 0
+            history.add(blank(kind, sequence=number, **values))
+        history.taker(10)
+        history.match([(ALICE, 1, 1_001, 10)])
+        assert len(history.audit().skipped) == skipped
 
 
 def test_what_changed_in_the_slot_of_the_match_is_in_doubt() -> None:
