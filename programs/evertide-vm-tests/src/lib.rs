@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod args;
 pub mod call;
+pub mod campaign;
 pub mod codec;
 pub mod exchange;
 pub mod feeds;
@@ -12,6 +13,7 @@ pub mod machine;
 pub mod runner;
 pub mod soundness;
 pub mod state;
+pub mod tally;
 pub mod terms;
 pub mod token;
 pub mod traders;

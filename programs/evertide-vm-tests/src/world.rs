@@ -22,6 +22,7 @@ use crate::{
     hits,
     idl::{idl, repository},
     state,
+    tally::{self, Ending},
 };
 
 const LOADER: Address = Address::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
@@ -190,10 +191,16 @@ impl World {
         self.vm.send_transaction(Transaction::new_unsigned(Message::new(&all, Some(&self.payer))))
     }
 
-    /// Sends one call; the outcome as it is.
+    /// Sends one call; the outcome as it is, which is counted.
     #[allow(clippy::result_large_err, reason = "LiteSVM's own result; made a few times a millisecond at most")]
     pub fn send(&mut self, call: &Call) -> TransactionResult {
-        self.send_instructions(&[call.instruction()])
+        let result = self.send_instructions(&[call.instruction()]);
+        let ending = match &result {
+            Ok(_) => Ending::Success,
+            Err(failed) => custom_code(failed).map_or(Ending::Runtime, Ending::Code),
+        };
+        tally::record(&call.name, ending);
+        result
     }
 
     /// Sends one call that must succeed.
@@ -245,8 +252,9 @@ impl World {
 
     /// Asserts that every account equals the snapshot to the byte.
     pub fn assert_unchanged(&self, before: &Snapshot, what: &str) {
-        let after = self.snapshot();
-        assert_eq!(before.len(), after.len(), "{what}: the number of accounts changed");
+        let after = &self.vm.accounts_db().inner;
+        let payer = usize::from(after.contains_key(&self.payer));
+        assert_eq!(before.len() + payer, after.len(), "{what}: the number of accounts changed");
         for (address, account) in before {
             let now = after.get(address).unwrap_or_else(|| panic!("{what}: {address} is gone"));
             assert!(account == now, "{what}: {address} changed though the instruction failed");

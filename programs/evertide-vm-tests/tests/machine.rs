@@ -16,7 +16,7 @@ use std::{
 
 use evertide_vm_tests::{
     idl::workspace,
-    machine::{run_steps, sequence_of, shrink, silence_panics, steps_from_text, steps_to_text},
+    machine::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken},
 };
 
 const DEFAULT_STEPS: usize = 120;
@@ -98,8 +98,7 @@ fn fresh_sequences_keep_every_invariant() {
                 if done || failed.load(Ordering::Relaxed) {
                     break;
                 }
-                let steps = sequence_of(first + at, length);
-                match run_steps(&steps) {
+                match run_seed(first + at, length) {
                     Ok(machine) => {
                         finished.fetch_add(1, Ordering::Relaxed);
                         let mut all = outcomes.lock().expect("no panic inside");
@@ -108,9 +107,9 @@ fn fresh_sequences_keep_every_invariant() {
                             .iter()
                             .for_each(|(name, times)| *all.entry(name.clone()).or_default() += times);
                     }
-                    Err((taken, message)) => {
+                    Err(broken) => {
                         failed.store(true, Ordering::Relaxed);
-                        report(first + at, taken, &message, &steps[..taken]);
+                        report(first + at, &broken);
                     }
                 }
             });
@@ -133,9 +132,9 @@ fn fresh_sequences_keep_every_invariant() {
     }
 }
 
-fn report(seed: u64, taken: usize, message: &str, steps: &[evertide_vm_tests::machine::Step]) {
-    eprintln!("seed {seed} fails after {taken} steps: {message}");
-    let (short, why) = shrink(steps);
+fn report(seed: u64, broken: &Broken) {
+    eprintln!("seed {seed} fails after {} steps: {}", broken.steps.len(), broken.message);
+    let (short, why) = shrink(&broken.steps);
     let file = seeds_folder().join(format!("seed_{seed}.steps"));
     let summary = why.lines().next().unwrap_or("").split(": {").next().unwrap_or("");
     let text = format!("# Found as seed {seed}: {summary}\n{}", steps_to_text(&short));

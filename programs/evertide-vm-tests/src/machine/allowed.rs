@@ -100,7 +100,8 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::Limits => &["UserRatioOutOfRange", "InitialMarginTooLow", "RowTooOld", "OracleValidityForbids"],
         Rule::CollectFees => &["NothingToCollect"],
         Rule::CloseUser => &["UserNotEmpty"],
-        Rule::TimeWarp | Rule::CreateUser | Rule::Whale => &[],
+        Rule::Fund => &["AmountZero", "InsufficientBalance", "TrancheTooLarge"],
+        Rule::TimeWarp | Rule::CreateUser | Rule::Whale | Rule::Read => &[],
         Rule::LiquidateOrders => &["AccountHealthy", "OrderNotFound", "LiquidationUnderWay"],
         Rule::LiquidatePosition => LIQUIDATOR,
         Rule::LiquidateWithOrders => &[

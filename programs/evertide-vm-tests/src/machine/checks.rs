@@ -164,6 +164,7 @@ impl Machine {
                 }
                 "OracleUpdated" => format!("event {} {}", value["market"], value["index"]).replace("true", "market"),
                 "DebtAccrued" => "event debt".to_string(),
+                "InsuranceFunded" => "event insurance".to_string(),
                 _ => format!("event user {}", value["user"].as_str().unwrap_or("none")),
             };
             let number = value["sequence"].as_u64().expect("every event has a sequence");

@@ -14,13 +14,14 @@ mod ladder;
 mod liquidations;
 mod market_checks;
 mod matches;
+mod reads;
 mod rules;
 mod sequence;
 mod settles;
 mod trips;
 mod way_down;
 
-pub use sequence::{run_steps, sequence_of, shrink, silence_panics, steps_from_text, steps_to_text};
+pub use sequence::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken};
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,10 +73,12 @@ pub enum Rule {
     LiquidateToBackstop,
     ResolveBankruptcy,
     Donate,
+    Read,
+    Fund,
 }
 
 /// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 28] = [
+pub const RULES: [(Rule, &str, u32); 30] = [
     (Rule::Deposit, "deposit", 6),
     (Rule::Withdraw, "withdraw", 6),
     (Rule::Place, "place", 30),
@@ -104,6 +107,8 @@ pub const RULES: [(Rule, &str, u32); 28] = [
     (Rule::LiquidateToBackstop, "liquidate_to_backstop", 12),
     (Rule::ResolveBankruptcy, "resolve_bankruptcy", 14),
     (Rule::Donate, "donate", 3),
+    (Rule::Read, "read", 3),
+    (Rule::Fund, "fund", 1),
 ];
 
 /// One step: a rule and the dice that choose everything else.
@@ -123,6 +128,7 @@ pub struct Flow {
 }
 
 /// The state that the last step left, to compare with.
+#[derive(Clone)]
 pub struct Last {
     pub users: Vec<(usize, User)>,
     pub markets: Vec<Market>,
@@ -130,6 +136,7 @@ pub struct Last {
 }
 
 /// The world with a ledger of what went in and out.
+#[derive(Clone)]
 pub struct Machine {
     pub world: World,
     /// The traders, then the backstop account of each market, then the account that buys what is left at the exit.
@@ -153,12 +160,36 @@ pub struct Machine {
     /// The exit has begun: what it reaches is counted apart.
     exiting: bool,
     rule: Rule,
+    /// The rule of the running step, and the one by whose calls it is judged.
+    running: Rule,
+    goal: Rule,
+    /// Calls of the running step under its own rule: accepted and refused.
+    own: [u64; 2],
+    /// What became of the steps.
+    pub steps: StepCounts,
+}
+
+/// Steps by what became of the calls that they are about; steps that only move the clock are not counted.
+#[derive(Clone, Copy, Default, PartialEq, Debug)]
+pub struct StepCounts {
+    /// At least one such call was accepted.
+    pub succeeded: u64,
+    /// Every such call was refused.
+    pub refused: u64,
+    /// Nothing was there to act on.
+    pub idle: u64,
 }
 
 impl Machine {
     /// An open exchange with funded traders, three of them holding SOL and little quote, so that losses become debt.
-    /// Insurance may use little in a day, so that losses reach the other side, the tranche and the record.
+    /// Insurance may use little in a day, so that losses reach the other side, the tranche and the record. Made once per
+    /// thread and cloned.
     pub fn new() -> Self {
+        thread_local!(static FUNDED: Machine = Machine::funded());
+        FUNDED.with(Clone::clone)
+    }
+
+    fn funded() -> Self {
         let mut world = World::open();
         for (index, day_usd) in [30_000, 2_000].into_iter().enumerate() {
             let limit = |state: &mut Market| state.terms.insurance_day_max_atoms = day_usd * USD;
@@ -182,6 +213,10 @@ impl Machine {
             last,
             exiting: false,
             rule: Rule::Deposit,
+            running: Rule::Deposit,
+            goal: Rule::Deposit,
+            own: [0; 2],
+            steps: StepCounts::default(),
         };
         machine.remember();
         for row in 0..TRADERS {
@@ -196,10 +231,30 @@ impl Machine {
 
     /// Runs one step and checks every invariant.
     pub fn step(&mut self, step: Step) {
-        self.rule = step.rule;
+        (self.rule, self.running) = (step.rule, step.rule);
+        // What a whale is about is the match of its two orders.
+        self.goal = if step.rule == Rule::Whale { Rule::Match } else { step.rule };
+        self.own = [0; 2];
         self.apply(step);
+        self.count_step();
         self.check();
         self.note_what_was_reached();
+    }
+
+    fn count_step(&mut self) {
+        let (counter, ending) = match self.own {
+            _ if self.running == Rule::TimeWarp => return,
+            [0, 0] => (&mut self.steps.idle, "found nothing to act on"),
+            [0, _] => (&mut self.steps.refused, "refused"),
+            _ => (&mut self.steps.succeeded, "succeeded"),
+        };
+        *counter += 1;
+        self.note(&format!("Step {:?}: {ending}", self.running));
+    }
+
+    /// Whether the last step did what it is about; one that only moves the clock did.
+    pub fn has_succeeded(&self) -> bool {
+        self.own[0] != 0 || self.running == Rule::TimeWarp
     }
 
     /// Whether any step so far resolved a bankruptcy.
@@ -242,7 +297,9 @@ impl Machine {
     fn attempt(&mut self, call: &Call) -> Option<Outcome> {
         let before = self.world.snapshot();
         let rule = self.rule;
-        match self.world.send(call) {
+        let result = self.world.send(call);
+        self.own[usize::from(result.is_err())] += u64::from(rule == self.goal);
+        match result {
             Ok(meta) => {
                 self.roundings += 2 + call.remaining.len() as u64;
                 self.note(&format!("{rule:?}: ok"));

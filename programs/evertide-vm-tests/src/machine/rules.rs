@@ -49,6 +49,8 @@ impl Machine {
             Rule::LiquidateToBackstop => self.liquidate_to_backstop(dice),
             Rule::ResolveBankruptcy => self.resolve_bankruptcy(dice),
             Rule::Donate => self.donate(row, dice),
+            Rule::Read => self.read(row, dice),
+            Rule::Fund => self.fund(row, dice),
         }
     }
 

@@ -17,24 +17,63 @@ impl Dice {
     }
 }
 
-/// The steps of a seed.
-pub fn sequence_of(seed: u64, length: usize) -> Vec<Step> {
-    let mut dice = Dice(seed);
-    let total: u32 = RULES.iter().map(|(_, _, weight)| weight).sum();
-    (0..length)
-        .map(|_| {
-            let mut mark = (dice.roll() % u64::from(total)) as u32;
-            let (rule, _, _) = RULES
-                .iter()
-                .find(|(_, _, weight)| {
-                    let hit = mark < *weight;
-                    mark = mark.wrapping_sub(*weight);
-                    hit
-                })
-                .expect("the mark is below the total weight");
-            Step { rule: *rule, dice: std::array::from_fn(|_| dice.roll() as u32) }
-        })
-        .collect()
+/// Tries that a step of a fresh sequence gets; a try that comes to nothing is taken back, but for one in four.
+const TRIES: usize = 8;
+
+impl Dice {
+    fn step(&mut self) -> Step {
+        let total: u32 = RULES.iter().map(|(_, _, weight)| weight).sum();
+        let mut mark = (self.roll() % u64::from(total)) as u32;
+        let found = RULES.iter().find(|(_, _, weight)| {
+            let hit = mark < *weight;
+            mark = mark.wrapping_sub(*weight);
+            hit
+        });
+        let (rule, _, _) = found.expect("the mark is below the total weight");
+        Step { rule: *rule, dice: std::array::from_fn(|_| self.roll() as u32) }
+    }
+}
+
+/// What a fresh sequence broke: its steps so far, and the violation.
+pub struct Broken {
+    pub steps: Vec<Step>,
+    pub message: String,
+}
+
+/// Runs a fresh sequence of `length` steps, then the exit.
+///
+/// The seed gives the steps together with the states they meet: a step whose own calls were all refused, or that found
+/// nothing to act on, is taken back three times of four and another one is drawn. Its refusals were checked all the same.
+pub fn run_seed(seed: u64, length: usize) -> Result<Machine, Broken> {
+    let (mut dice, mut machine) = (Dice(seed), Machine::new());
+    let mut steps = Vec::with_capacity(length);
+    for _ in 0..length {
+        for attempt in 1..=TRIES {
+            let (step, kept) = (dice.step(), dice.roll().is_multiple_of(4) || attempt == TRIES);
+            let before = (!kept).then(|| machine.clone());
+            steps.push(step);
+            if let Err(message) = guarded(|| machine.step(step)) {
+                return Err(Broken { steps, message });
+            }
+            match before {
+                Some(before) if !machine.has_succeeded() => {
+                    machine = before;
+                    steps.pop();
+                }
+                _ => break,
+            }
+        }
+    }
+    end(&mut machine).map_err(|message| Broken { steps, message })?;
+    Ok(machine)
+}
+
+/// The exit, after counting whether a bankruptcy was reached: what the exit itself resolves does not count.
+fn end(machine: &mut Machine) -> Result<(), String> {
+    if machine.has_resolved() {
+        machine.note("Sequences: with a resolved bankruptcy");
+    }
+    guarded(|| machine.exit())
 }
 
 /// One line a step: the rule's name and four numbers.
@@ -72,11 +111,7 @@ pub fn run_steps(steps: &[Step]) -> Result<Machine, (usize, String)> {
     for (taken, step) in steps.iter().enumerate() {
         guarded(|| machine.step(*step)).map_err(|message| (taken + 1, message))?;
     }
-    // What the exit resolves does not count as reached.
-    if machine.has_resolved() {
-        machine.note("Sequences: with a resolved bankruptcy");
-    }
-    guarded(|| machine.exit()).map_err(|message| (steps.len(), message))?;
+    end(&mut machine).map_err(|message| (steps.len(), message))?;
     Ok(machine)
 }
 

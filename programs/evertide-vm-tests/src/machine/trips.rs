@@ -9,37 +9,21 @@ use crate::{
     exchange::market,
     state::{Market, User},
     terms::USD,
-    traders::post_only,
+    traders::{post_only, Trader},
     world::World,
 };
 
 impl Machine {
-    /// I-19: deposit then withdraw gives back the same; place then cancel leaves the user as it was.
+    /// I-19: deposit then withdraw gives back the same; place then cancel leaves the user as it was. One of them, of one
+    /// user, after every step, by turns.
     pub(super) fn check_round_trip(&self, users: &[(usize, User)]) {
-        let Some((row, before)) = users.get(self.roundings as usize % users.len().max(1)) else { return };
-        let trader = &self.traders[*row];
-        let mut world = self.world.clone();
-        let held = world.tokens(&trader.tokens[0]);
-        let amount = 1_000 * USD + 7;
-        let deposit = world.deposit(trader, 0, amount);
-        if world.send(&deposit).is_ok() {
-            let withdraw = world.withdraw(trader, 0, amount);
-            if world.send(&withdraw).is_ok() {
-                assert!(world.tokens(&trader.tokens[0]) <= held, "I-19: a deposit and withdrawal gained");
-                assert!(world.user(trader).quote_atoms <= before.quote_atoms, "I-19: the balance grew on a round trip");
-            }
-        }
-        let mut world = self.world.clone();
-        let order_id = world.orders(trader).next_order_id;
-        let place = world.place_orders(trader, &[post_only(0, false, 1_000, 1)]);
-        if world.send(&place).is_ok() {
-            let cancel = world.cancel_ids(trader, &[order_id]);
-            world.ok(&cancel);
-            let mut after = world.user(trader);
-            after.sequence = before.sequence;
-            after.last_active_ms = before.last_active_ms;
-            // A stale-worse price is allowed until its side empties; placing at 1,000 ticks can never raise it.
-            assert_eq!(after, *before, "I-19: placing and cancelling changed the user");
+        let (turn, count) = (self.roundings as usize, users.len().max(1));
+        let Some((row, before)) = users.get(turn % count) else { return };
+        let (trader, mut world) = (&self.traders[*row], self.world.clone());
+        if (turn / count).is_multiple_of(2) {
+            deposit_and_withdraw(&mut world, trader, before);
+        } else {
+            place_and_cancel(&mut world, trader, before);
         }
     }
 
@@ -113,4 +97,33 @@ impl Machine {
             );
         }
     }
+}
+
+fn deposit_and_withdraw(world: &mut World, trader: &Trader, before: &User) {
+    let held = world.tokens(&trader.tokens[0]);
+    let amount = 1_000 * USD + 7;
+    let deposit = world.deposit(trader, 0, amount);
+    if world.send(&deposit).is_err() {
+        return;
+    }
+    let withdraw = world.withdraw(trader, 0, amount);
+    if world.send(&withdraw).is_ok() {
+        assert!(world.tokens(&trader.tokens[0]) <= held, "I-19: a deposit and withdrawal gained");
+        assert!(world.user(trader).quote_atoms <= before.quote_atoms, "I-19: the balance grew on a round trip");
+    }
+}
+
+fn place_and_cancel(world: &mut World, trader: &Trader, before: &User) {
+    let order_id = world.orders(trader).next_order_id;
+    let place = world.place_orders(trader, &[post_only(0, false, 1_000, 1)]);
+    if world.send(&place).is_err() {
+        return;
+    }
+    let cancel = world.cancel_ids(trader, &[order_id]);
+    world.ok(&cancel);
+    let mut after = world.user(trader);
+    after.sequence = before.sequence;
+    after.last_active_ms = before.last_active_ms;
+    // A stale-worse price is allowed until its side empties; placing at 1,000 ticks can never raise it.
+    assert_eq!(after, *before, "I-19: placing and cancelling changed the user");
 }

@@ -44,6 +44,9 @@ fn a_side_deleveraged_to_zero_starts_anew() {
     assert_eq!(down.world.position(&dave, 0).map(|held| held.epoch), Some(1));
     down.world.assert_sound();
     let (equity, cash) = (down.world.equity(&down.bob), down.world.worth(&down.bob, 0).1);
+    // His position is listed with no liquidation price until he is folded: index 0, price 0.
+    let data = down.world.ok(&down.world.view_health(down.bob.user)).meta.return_data.data;
+    assert_eq!(data[40..], [&[1, 0, 0, 0][..], &[0; 10]].concat());
     let event = down.world.told(&down.world.touch_position(0, down.bob.user), "PositionTouched");
     assert_eq!((number(&event, "size_lots"), number(&event, "cash_atoms")), (0, cash));
     assert_eq!((down.world.equity(&down.bob), down.world.market(0).stale_count), (equity, [0, 0]));

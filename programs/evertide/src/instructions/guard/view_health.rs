@@ -66,6 +66,10 @@ fn price_of(position: &Position, user: &User, cache: &RiskCache, excess_atoms: i
         return Ok(row.mark_price_q32);
     }
     let (size_lots, _) = margin::folded(position, row)?;
+    if size_lots == 0 {
+        // Deleveraged whole, and nobody has folded it yet: no price matters to it.
+        return Ok(0);
+    }
     let size = Lots::new(size_lots).or_refuse()?;
     let mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
     let terms = margin::margin_terms(row, user.user_ratio_bps.max(position.user_ratio_bps))?;
