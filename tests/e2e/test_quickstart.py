@@ -15,12 +15,14 @@ pytestmark = pytest.mark.localnet
 
 WALKED = (
     "cancel_orders", "close_user", "collect_fees", "create_user", "deposit", "match_orders", "modify_order",
-    "place_orders", "settle_pnl", "update_mark", "update_oracle", "withdraw",
+    "pause", "place_orders", "settle_pnl", "update_mark", "update_oracle", "withdraw",
 )  # fmt: skip
 WAY_DOWN = (
     "liquidate_collateral", "liquidate_orders", "liquidate_position", "liquidate_to_backstop",
     "liquidate_with_orders", "resolve_bankruptcy", "touch_position",
 )  # fmt: skip
+
+EPISODES = ("pause",)
 
 
 def summary_of(folder: Path, *words: str) -> dict[str, Any]:
@@ -38,6 +40,8 @@ def assert_whole_life(summary: dict[str, Any]) -> None:
     assert summary["held"] and summary["mismatches"] == []
     assert all(check["held"] and check["left"] == check["right"] for check in summary["checks"])
     assert len(summary["checks"]) >= 75
+    told = {check["name"].partition(":")[0] for check in summary["checks"]}
+    assert told >= set(EPISODES)
     assert summary["traders"] >= 40 and summary["fills"] > 50
     called = {row["instruction"] for row in summary["compute_units"]}
     assert called >= set(WALKED)

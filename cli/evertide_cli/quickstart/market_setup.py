@@ -38,6 +38,9 @@ class Cast:
     """Keys of the roles. LOCAL TEST KEYS, derived from their names."""
 
     admin: Keypair
+    """Root, the upgrade authority, and where the roles are not split risk and guardian too."""
+    risk: Keypair
+    guardian: Keypair
     oracle: Keypair
     keeper: Keypair
     liquidator: Keypair
@@ -46,12 +49,14 @@ class Cast:
     sol_mint: Pubkey
 
 
-def cast() -> Cast:
-    """The roles of every local network."""
+def cast(*, split_roles: bool = False) -> Cast:
+    """The roles of every local network. `split_roles`: risk and guardian are keys of their own."""
     from evertide._localnet import local_keypair
 
     return Cast(
         admin=local_keypair("admin"),
+        risk=local_keypair("risk" if split_roles else "admin"),
+        guardian=local_keypair("guardian" if split_roles else "admin"),
         oracle=local_keypair("oracle"),
         keeper=local_keypair("keeper"),
         liquidator=local_keypair("liquidator"),
@@ -71,7 +76,7 @@ async def deploy_program(chain: Chain, roles: Cast, *, by_writes: bool) -> int:
     from evertide._resources import program_path
 
     elf = program_path()
-    for key in (roles.admin, roles.oracle, roles.keeper, roles.treasury):
+    for key in (roles.admin, roles.risk, roles.guardian, roles.oracle, roles.keeper, roles.treasury):
         await asyncio.to_thread(chain.cheats.fund, key.pubkey(), 10_000 * LAMPORTS)
     cheats = None if by_writes else chain.cheats
     await asyncio.to_thread(deploy, chain.cheats.rpc, elf, program_keypair(), roles.admin, buffer_cheats=cheats)
@@ -109,7 +114,7 @@ async def initialize(chain: Chain, roles: Cast) -> None:
     from evertide import instructions
 
     root = roles.admin.pubkey()
-    role_keys = [root, root, root, roles.treasury.pubkey()]
+    role_keys = [root, roles.risk.pubkey(), roles.guardian.pubkey(), roles.treasury.pubkey()]
     await chain.send(
         roles.admin,
         instructions.initialize_exchange(authority=root, local=True, terms=exchange_terms(), roles=role_keys),

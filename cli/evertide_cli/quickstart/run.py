@@ -17,6 +17,8 @@ from . import chain as chains
 from . import checks, market_setup, sights
 from .books import Books
 from .collector import Collector
+from .episodes.play import perform
+from .episodes.stage import players
 from .exit import Exit
 from .life import Life
 from .replay import replay
@@ -121,8 +123,8 @@ def compile_kernels() -> None:
 
 async def run(plan: Plan, story: Story) -> Outcome:
     """Everything, from an empty validator to the last check."""
-    roles = market_setup.cast()
-    cast = sights.actors(roster(), roles)
+    roles = market_setup.cast(split_roles=True)
+    cast = sights.actors((*roster(), *players()), roles)
     tape = plan.tape
     span = f"{format_time(tape.bars[0].time_ms)} to {format_time(tape.bars[-1].time_ms)}"
     story.say(f"tape: {tape.source}; {len(tape.bars)} bars of {tape.interval_ms // 1000} s, {span}")
@@ -137,7 +139,10 @@ async def run(plan: Plan, story: Story) -> Outcome:
             story.stage("setup")
             collector = Collector(chain)
             async with Staff.hired(chain, roles) as staff:
-                life = Life(chain, staff, cast, tape, prices_of(tape, plan.seed), plan.seed, collector)
+                prices = prices_of(tape, plan.seed)
+                life = Life(chain, staff, cast, tape, prices, plan.seed, collector)
+                promises = await perform(chain, staff, roles, cast, collector, life.prices_at(0), story)
+                story.stage("episodes")
                 await life.align()
                 await life.run(lambda bar: story.bar(bar, len(tape.bars)))
                 story.stage("life")
@@ -148,7 +153,7 @@ async def run(plan: Plan, story: Story) -> Outcome:
             await collector.read(everything=True)
             books = replayed(collector)
             tape_ms = tape.interval_ms * len(tape.bars)
-            found = [*before, *await checks.all_checks(chain, roles, cast, books, tape_ms)]
+            found = [*promises, *before, *await checks.all_checks(chain, roles, cast, books, tape_ms)]
             story.stage("checks")
     return Outcome(
         books=books,

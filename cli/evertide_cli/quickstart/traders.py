@@ -313,4 +313,5 @@ KINDS: dict[str, Behaviour] = {
     "modifier": _modifier,
     "levered": _leverage,
     "saver": _saver,
+    "player": _saver,
 }
