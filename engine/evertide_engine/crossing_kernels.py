@@ -11,6 +11,7 @@ from ._generated.constants import (
     MARKETS_MAX,
     MATCH_DEADLINE_SLOTS,
     ORDER_FLAG_ASK,
+    ORDER_FLAG_DORMANT,
     ORDER_FLAG_REDUCE_ONLY,
     ORDERS_MAX,
     OrderKind,
@@ -24,12 +25,12 @@ from .wide import Int
 MAKER, TAKER, IN_PHASE = 1, 2, 4
 BID, ASK = 0, 1
 KIND_MARKET = int(OrderKind.MARKET)
-KIND_LAST = int(max(OrderKind))
 IMMEDIATE, FILL_OR_KILL = int(TimeInForce.IMMEDIATE_OR_CANCEL), int(TimeInForce.FILL_OR_KILL)
 POST_ONLY, POST_ONLY_SLIDE = int(TimeInForce.POST_ONLY), int(TimeInForce.POST_ONLY_SLIDE)
 DEADLINE_SLOTS = int(MATCH_DEADLINE_SLOTS)
 MARKETS, SLOTS = int(MARKETS_MAX), int(ORDERS_MAX)
 FLAG_ASK, FLAG_REDUCE_ONLY = int(ORDER_FLAG_ASK), int(ORDER_FLAG_REDUCE_ONLY)
+FLAG_DORMANT = int(ORDER_FLAG_DORMANT)
 HIGHEST = 1 << 62
 MS_PER_SECOND = 1_000
 
@@ -67,7 +68,7 @@ def classify(
                 continue
             if expiry_ms[row, at] != 0 and now_ms >= expiry_ms[row, at]:
                 continue
-            if np.int64(kind[row, at]) > KIND_LAST or np.int64(terms[row, at, 1]) > now_ms:
+            if np.int64(kind[row, at]) > KIND_MARKET or np.int64(flags[row, at]) & FLAG_DORMANT != 0:
                 continue
             if blocked.shape[0] != 0 and blocked[row, at]:
                 continue

@@ -174,6 +174,8 @@ class Inventory:
             "max_slippage_bps": 0,
             "builder_plus_one": 0,
             "builder_fee_tenth_bps": 0,
+            "group": 0,
+            "kind_args_plus_one": 0,
         }
         ahead: list[list[Any]] = [["cancel_orders", {"user": self.user, "market_index": index}]] if left_over else []
         arguments = {"user": self.user, "orders": [order]}

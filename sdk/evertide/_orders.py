@@ -75,6 +75,8 @@ class NewOrder:
             max_slippage_bps=self.max_slippage_bps,
             builder_plus_one=self.builder_plus_one,
             builder_fee_tenth_bps=self.builder_fee_tenth_bps,
+            group=0,
+            kind_args_plus_one=0,
         )
 
 
@@ -99,12 +101,21 @@ def is_live(order: Order, *, orders_epoch: int, now_ms: int, slot: int) -> bool:
         return False
     if order.expiry_ms != 0 and now_ms >= order.expiry_ms:
         return False
-    return not (is_immediate(order) and slot > order.placed_slot + constants.MATCH_DEADLINE_SLOTS)
+    overdue = is_immediate(order) and slot > order.placed_slot + constants.MATCH_DEADLINE_SLOTS
+    return not overdue or is_dormant(order)
+
+
+def is_dormant(order: Order) -> bool:
+    """Whether an order waits for `trigger_order`: conditional, or scheduled for later."""
+    return bool(order.flags & constants.ORDER_FLAG_DORMANT)
 
 
 def rests(order: Order, *, now_ms: int) -> bool:
-    """Whether a live order is in the book, as a maker: post-only, or beyond its taker phase."""
-    if is_immediate(order):
+    """Whether a live order is in the book, as a maker: post-only, or beyond its taker phase.
+
+    Dormant orders, parents of slices and exits whose entry has not filled do not rest.
+    """
+    if is_immediate(order) or is_dormant(order) or order.kind == OrderKind.TWAP or order.size_lots == 0:
         return False
     return order.time_in_force in _POST_ONLY or now_ms >= order.placed_ms + order.taker_phase_s * 1_000
 

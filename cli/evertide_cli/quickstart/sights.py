@@ -157,6 +157,8 @@ def order_args(wish: Wish, client_order_id: int) -> OrderArgs:
         max_slippage_bps=wish.max_slippage_bps,
         builder_plus_one=0,
         builder_fee_tenth_bps=0,
+        group=0,
+        kind_args_plus_one=0,
     )
 
 

@@ -57,6 +57,16 @@ COLLATERAL_TERMS: np.dtype[Any] = np.dtype(
 )
 """`CollateralTerms` row: 120 bytes."""
 
+CONDITIONAL_TERMS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["trigger_ticks", "trail_bps", "source", "padding", "max_slippage_bps", "builder_fee_tenth_bps", "group"],
+        "formats": ["<u8", "<u2", "u1", ("u1", (5,)), "<u2", "<u2", "<u4"],
+        "offsets": [0, 8, 10, 11, 16, 18, 20],
+        "itemsize": 24,
+    }
+)
+"""`ConditionalTerms` row: 24 bytes."""
+
 EVIDENCE: np.dtype[Any] = np.dtype(
     {
         "names": ["orders", "order_id", "price_ticks", "impact_ticks", "shown_ms"],
@@ -86,6 +96,16 @@ EXCHANGE_TERMS: np.dtype[Any] = np.dtype(
     }
 )
 """`ExchangeTerms` row: 184 bytes."""
+
+ICEBERG_TERMS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["display_lots", "hidden_lots", "max_slippage_bps", "builder_fee_tenth_bps", "group"],
+        "formats": ["<u8", "<u8", "<u2", "<u2", "<u4"],
+        "offsets": [0, 8, 16, 18, 20],
+        "itemsize": 24,
+    }
+)
+"""`IcebergTerms` row: 24 bytes."""
 
 WIDE: np.dtype[Any] = np.dtype(
     {
@@ -127,10 +147,20 @@ ORDER: np.dtype[Any] = np.dtype(
 )
 """`Order` row: 96 bytes."""
 
+PEGGED_TERMS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["offset_ticks", "reserved", "max_slippage_bps", "builder_fee_tenth_bps", "group"],
+        "formats": ["<i8", "<u8", "<u2", "<u2", "<u4"],
+        "offsets": [0, 8, 16, 18, 20],
+        "itemsize": 24,
+    }
+)
+"""`PeggedTerms` row: 24 bytes."""
+
 PLAIN_TERMS: np.dtype[Any] = np.dtype(
     {
-        "names": ["auction_start_ticks", "not_before_ms", "max_slippage_bps", "builder_fee_tenth_bps", "padding"],
-        "formats": ["<u8", "<i8", "<u2", "<u2", "<u4"],
+        "names": ["auction_start_ticks", "reserved", "max_slippage_bps", "builder_fee_tenth_bps", "group"],
+        "formats": ["<u8", "<u8", "<u2", "<u2", "<u4"],
         "offsets": [0, 8, 16, 18, 20],
         "itemsize": 24,
     }
@@ -146,6 +176,16 @@ POSITION: np.dtype[Any] = np.dtype(
     }
 )
 """`Position` row: 104 bytes."""
+
+TWAP_TERMS: np.dtype[Any] = np.dtype(
+    {
+        "names": ["slice_count", "slices_done", "slice_interval_s", "reserved", "max_slippage_bps", "builder_fee_tenth_bps", "group"],
+        "formats": ["<u2", "<u2", "<u4", "<u8", "<u2", "<u2", "<u4"],
+        "offsets": [0, 2, 4, 8, 16, 18, 20],
+        "itemsize": 24,
+    }
+)
+"""`TwapTerms` row: 24 bytes."""
 
 COLLATERAL: np.dtype[Any] = np.dtype(
     {

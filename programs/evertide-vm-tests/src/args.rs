@@ -16,6 +16,13 @@ macro_rules! integers {
 }
 integers!(u8, u16, i16, u32, i32, u64, i64);
 
+impl<T: Encode> Encode for Option<T> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        self.is_some().encode(out);
+        self.iter().for_each(|value| value.encode(out));
+    }
+}
+
 impl Encode for bool {
     fn encode(&self, out: &mut Vec<u8>) {
         out.push(u8::from(*self));
@@ -75,6 +82,21 @@ arguments!(
         max_slippage_bps: u16,
         builder_plus_one: u8,
         builder_fee_tenth_bps: u16,
+        group: u8,
+        kind_args_plus_one: u8,
+    }
+);
+arguments!(
+    /// The part of an order that limit and market orders do without.
+    KindArgs {
+        not_before_ms: i64,
+        trigger_ticks: u64,
+        trigger_source: u8,
+        trail_bps: u16,
+        peg_offset_ticks: i64,
+        display_lots: u64,
+        slice_count: u16,
+        slice_interval_s: u32,
     }
 );
 arguments!(

@@ -3,7 +3,7 @@
 use solana_address::Address;
 
 use crate::{
-    args::{encoded, CancelArgs, Encode, OrderArgs},
+    args::{encoded, CancelArgs, Encode, KindArgs, OrderArgs},
     call::{derived, Call},
     exchange::{collateral, exchange, market, risk_cache, vault},
     state::{Order, OrderKind, Orders, Position, TimeInForce, User},
@@ -151,19 +151,32 @@ impl World {
     }
 
     pub fn place_orders(&self, trader: &Trader, orders: &[OrderArgs]) -> Call {
+        self.place_kinds(trader, orders, &[])
+    }
+
+    /// place_orders with the list of what only some kinds have.
+    pub fn place_kinds(&self, trader: &Trader, orders: &[OrderArgs], kind_args: &[KindArgs]) -> Call {
         let mut markets: Vec<u16> = Vec::new();
         for order in orders {
             if !markets.contains(&order.market_index) {
                 markets.push(order.market_index);
             }
         }
-        self.trading_call("place_orders", &encoded(&orders.to_vec()), trader)
+        let mut args = encoded(&orders.to_vec());
+        kind_args.to_vec().encode(&mut args);
+        self.trading_call("place_orders", &args, trader)
             .with_remaining(markets.into_iter().map(|index| (market(index), false)))
     }
 
     pub fn modify_order(&self, trader: &Trader, order_id: u64, replacement: &OrderArgs) -> Call {
+        self.modify_kind(trader, order_id, replacement, &[])
+    }
+
+    /// modify_order with what only some kinds have.
+    pub fn modify_kind(&self, trader: &Trader, order_id: u64, replacement: &OrderArgs, kind_args: &[KindArgs]) -> Call {
         let mut args = encoded(&order_id);
         replacement.encode(&mut args);
+        kind_args.to_vec().encode(&mut args);
         self.trading_call("modify_order", &args, trader).with_remaining([(market(replacement.market_index), false)])
     }
 

@@ -168,6 +168,8 @@ pub struct PlacedOrder {
     pub self_trade: u8,
     pub taker_phase_s: u8,
     pub builder_plus_one: u8,
+    /// By kind, as in the account.
+    pub terms: [u64; 3],
 }
 
 /// One cancelled order.

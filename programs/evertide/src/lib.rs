@@ -151,9 +151,13 @@ pub mod evertide {
         instructions::withdraw(ctx, amount_atoms)
     }
 
-    /// Places 1 to 8 orders with one margin check.
-    pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>) -> Result<()> {
-        instructions::place_orders(ctx, orders)
+    /// Places 1 to 8 orders with one margin check. `kind_args` holds what only some kinds have; an order names its entry.
+    pub fn place_orders(
+        ctx: &mut Context<PlaceOrders>,
+        orders: Vec<OrderArgs>,
+        kind_args: Vec<KindArgs>,
+    ) -> Result<()> {
+        instructions::place_orders(ctx, orders, kind_args)
     }
 
     /// Cancels orders by id, client id, market, side, or all.
@@ -162,8 +166,13 @@ pub mod evertide {
     }
 
     /// Replaces one order in one step; it keeps its priority when only its size shrinks.
-    pub fn modify_order(ctx: &mut Context<ModifyOrder>, order_id: u64, replacement: OrderArgs) -> Result<()> {
-        instructions::modify_order(ctx, order_id, replacement)
+    pub fn modify_order(
+        ctx: &mut Context<ModifyOrder>,
+        order_id: u64,
+        replacement: OrderArgs,
+        kind_args: Vec<KindArgs>,
+    ) -> Result<()> {
+        instructions::modify_order(ctx, order_id, replacement, kind_args)
     }
 
     /// Takes a price from Pyth, Switchboard or a local signer into a market or a collateral asset, with its cache

@@ -217,6 +217,8 @@ ORDER_FLAG_ASK = 1
 """Set: ask. Clear: bid."""
 ORDER_FLAG_COUNTED = 4
 """Counted in the position's open-order aggregates."""
+ORDER_FLAG_DORMANT = 8
+"""Waits for `trigger_order`: conditional, or scheduled for later."""
 ORDER_FLAG_REDUCE_ONLY = 2
 """May only reduce the position."""
 OWN_ORDERS = 255
@@ -496,6 +498,22 @@ class OrderKind(IntEnum):
 
     LIMIT = 0
     MARKET = 1
+    STOP_MARKET = 2
+    """Fires when the price moves against the side, as a market order."""
+    STOP_LIMIT = 3
+    """Fires so, as a limit order."""
+    TAKE_PROFIT_MARKET = 4
+    """Fires when the price moves in favour of the side, as a market order."""
+    TAKE_PROFIT_LIMIT = 5
+    """Fires so, as a limit order."""
+    TRAILING_STOP = 6
+    """A market stop whose trigger follows the price."""
+    PEGGED = 7
+    """Rests as maker at index plus an offset."""
+    TWAP = 8
+    """Placed in slices over time."""
+    ICEBERG = 9
+    """Displays a part of its size."""
 
 
 class Role(IntEnum):
@@ -572,3 +590,14 @@ class TimeInForce(IntEnum):
     """Rests as maker only; placing it across the evidence of the book is rejected."""
     POST_ONLY_SLIDE = 4
     """As post-only, but slides to the best price that does not cross."""
+
+
+class TriggerSource(IntEnum):
+    """Which price fires a conditional order."""
+
+    MARK = 0
+    """The mark price."""
+    INDEX = 1
+    """The index price."""
+    LAST = 2
+    """The last fill's price."""

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from evertide._assemble import AccountSlot, InstructionLayout
-from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, LocalPrice, MakerRef, MarketTerms, OrderArgs
+from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs
 
 INSTRUCTIONS: dict[str, InstructionLayout] = {
     'accrue_debt': InstructionLayout(
@@ -420,6 +420,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
             ('order_id', 'u64'),
             ('replacement', OrderArgs),
+            ('kind_args', ("vec", KindArgs)),
         ),
     ),
     'name_successor': InstructionLayout(
@@ -470,7 +471,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'place_orders': InstructionLayout(
         name='place_orders',
-        summary="Places 1 to 8 orders with one margin check.",
+        summary="Places 1 to 8 orders with one margin check. `kind_args` holds what only some kinds have; an order names its entry.",
         discriminator=bytes.fromhex('3c3f327b0cc53cbe'),
         accounts=(
             AccountSlot('signer', False, True, False),
@@ -483,6 +484,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('orders', ("vec", OrderArgs)),
+            ('kind_args', ("vec", KindArgs)),
         ),
     ),
     'resolve_bankruptcy': InstructionLayout(

@@ -375,6 +375,38 @@ class HealthView(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KindArgs(Wire):
+    """The part of an order that limit and market orders do without."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('not_before_ms', 'i64'),
+        ('trigger_ticks', 'u64'),
+        ('trigger_source', 'u8'),
+        ('trail_bps', 'u16'),
+        ('peg_offset_ticks', 'i64'),
+        ('display_lots', 'u64'),
+        ('slice_count', 'u16'),
+        ('slice_interval_s', 'u32'),
+    )
+    #: Unix ms before which the order does nothing; 0 = at once. Any kind.
+    not_before_ms: int
+    #: Conditional orders: the price at which it fires, ticks. Trailing stop: 0 = `trail_bps` from the price now.
+    trigger_ticks: int
+    #: Conditional orders: `TriggerSource`.
+    trigger_source: int
+    #: Trailing stop: distance of its trigger from the best price seen, bps.
+    trail_bps: int
+    #: Pegged order: signed distance from the index, ticks.
+    peg_offset_ticks: int
+    #: Iceberg: lots displayed at a time.
+    display_lots: int
+    #: TWAP: slices in all.
+    slice_count: int
+    #: TWAP: time from one slice to the next, seconds.
+    slice_interval_s: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPrice(Wire):
     """A price of a local feed; all zero for Pyth and Switchboard."""
 
@@ -598,15 +630,16 @@ class Order(Wire):
     order_id: int
     #: Chosen by the client, unique among open orders; 0 = none.
     client_order_id: int
-    #: Limit price; for a market order its worst price. Ticks.
+    #: Limit price; for a market order its worst price. Ticks. 0 until a conditional market order fires.
     price_ticks: int
-    #: Remaining lots.
+    #: Remaining lots; of an iceberg those displayed. 0: an exit whose entry has not filled yet.
     size_lots: int
     #: Lots filled so far.
     filled_lots: int
     #: Slot of placement: the second priority key.
     placed_slot: int
-    #: Chain time of placement, unix ms: the taker phase starts here.
+    #: Chain time of placement, unix ms: the taker phase starts here. Of a scheduled order the time before which it
+    #: does nothing.
     placed_ms: int
     #: Unix ms after which the order is dead; 0 = never.
     expiry_ms: int
@@ -624,7 +657,8 @@ class Order(Wire):
     taker_phase_s: int
     #: Builder table index + 1; 0 = none.
     builder_plus_one: int
-    #: By kind. Limit and market: see `PlainTerms`.
+    #: By kind: `PlainTerms`, `ConditionalTerms`, `PeggedTerms`, `TwapTerms`, `IcebergTerms`. The last word is the same
+    #: in all of them.
     terms: tuple[int, ...]
 
 
@@ -648,6 +682,8 @@ class OrderArgs(Wire):
         ('max_slippage_bps', 'u16'),
         ('builder_plus_one', 'u8'),
         ('builder_fee_tenth_bps', 'u16'),
+        ('group', 'u8'),
+        ('kind_args_plus_one', 'u8'),
     )
     #: Chosen by the client, unique among the user's open orders; 0 = none.
     client_order_id: int
@@ -679,6 +715,12 @@ class OrderArgs(Wire):
     builder_plus_one: int
     #: Builder's fee, tenths of a bp.
     builder_fee_tenth_bps: int
+    #: Orders of one `place_orders` with the same number are linked; 0 = none. The first not reduce-only: it is the
+    #: entry and the others its exits. Otherwise one cancels the other.
+    group: int
+    #: Entry + 1 of the list of `KindArgs` beside the orders: what only some kinds have, or a time before which the
+    #: order does nothing. 0 = none.
+    kind_args_plus_one: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -703,6 +745,7 @@ class PlacedOrder(Wire):
         ('self_trade', 'u8'),
         ('taker_phase_s', 'u8'),
         ('builder_plus_one', 'u8'),
+        ('terms', ("array", 'u64', 3)),
     )
     order_id: int
     client_order_id: int
@@ -721,6 +764,8 @@ class PlacedOrder(Wire):
     self_trade: int
     taker_phase_s: int
     builder_plus_one: int
+    #: By kind, as in the account.
+    terms: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -821,6 +866,7 @@ ALL: tuple[type[Wire], ...] = (
     FeeTier,
     Fill,
     HealthView,
+    KindArgs,
     LiquidationPrice,
     LocalPrice,
     MakerRef,

@@ -10,7 +10,7 @@ from solders.pubkey import Pubkey
 from evertide._assemble import assemble
 from evertide._errors import UnitOutOfRange
 from evertide._generated import constants
-from evertide._generated.types import CancelArgs, OrderArgs
+from evertide._generated.types import CancelArgs, KindArgs, OrderArgs
 from evertide._pda import (
     PROGRAM_ID,
     collateral_address,
@@ -130,15 +130,24 @@ def _market_metas(orders: Sequence[OrderArgs], program_id: Pubkey) -> list[Accou
 
 
 def place_orders(
-    *, signer: Pubkey, user: Pubkey, orders: Sequence[OrderArgs], program_id: Pubkey = PROGRAM_ID
+    *,
+    signer: Pubkey,
+    user: Pubkey,
+    orders: Sequence[OrderArgs],
+    kind_args: Sequence[KindArgs] = (),
+    program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
-    """Place 1 to 8 orders with one margin check. `signer` is the owner or the delegate of `user`."""
+    """Place 1 to 8 orders with one margin check. `signer` is the owner or the delegate of `user`.
+
+    `kind_args` holds what only some kinds have; an order names its entry by `kind_args_plus_one`.
+    """
     if not orders:
         raise UnitOutOfRange("number of orders", 0, 1, above=False)
     if len(orders) > ORDERS_PER_PLACE_MAX:
         raise UnitOutOfRange("number of orders", len(orders), ORDERS_PER_PLACE_MAX, above=True)
     accounts = _order_accounts(signer, user, program_id)
-    return assemble("place_orders", program_id, accounts, {"orders": tuple(orders)}, _market_metas(orders, program_id))
+    args = {"orders": tuple(orders), "kind_args": tuple(kind_args)}
+    return assemble("place_orders", program_id, accounts, args, _market_metas(orders, program_id))
 
 
 def cancel_orders(
@@ -150,9 +159,15 @@ def cancel_orders(
 
 
 def modify_order(
-    *, signer: Pubkey, user: Pubkey, order_id: int, replacement: OrderArgs, program_id: Pubkey = PROGRAM_ID
+    *,
+    signer: Pubkey,
+    user: Pubkey,
+    order_id: int,
+    replacement: OrderArgs,
+    kind_args: Sequence[KindArgs] = (),
+    program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
-    """Cancel and replace in one; keeps priority when it only reduces the size."""
+    """Cancel and replace in one; keeps priority when it only reduces the size. `kind_args` as in `place_orders`."""
     accounts = _order_accounts(signer, user, program_id)
-    args = {"order_id": order_id, "replacement": replacement}
+    args = {"order_id": order_id, "replacement": replacement, "kind_args": tuple(kind_args)}
     return assemble("modify_order", program_id, accounts, args, _market_metas([replacement], program_id))

@@ -43,7 +43,7 @@ class Order:
     phase_ms: int
     expiry_ms: int = 0
     start: int = 0
-    not_before_ms: int = 0
+    dormant: bool = False
     slippage_bps: int = 0
     void: bool = False
 
@@ -90,7 +90,7 @@ def scan(
         short_lived = order.market_kind or order.time_in_force in ("ioc", "fok")
         late = short_lived and slot > order.placed_slot + 30
         dead = late or (order.expiry_ms and now_ms >= order.expiry_ms)
-        if not order.void and not dead and order.not_before_ms <= now_ms:
+        if not order.void and not dead and not order.dormant:
             alive.append(order)
     left = {id(order): order.lots for order in alive}
     held = dict(positions)

@@ -13,7 +13,13 @@ from engine_builders import authority_of, empty_accounts, key_of, open_markets, 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertide_engine._generated.constants import INDEX_ONE, MARKETS_MAX, OrderKind, TimeInForce
+from evertide_engine._generated.constants import (
+    INDEX_ONE,
+    MARKETS_MAX,
+    ORDER_FLAG_DORMANT,
+    OrderKind,
+    TimeInForce,
+)
 from evertide_engine.crossing import scan
 from evertide_engine.decode import key_words
 from evertide_engine.errors import ShapeError
@@ -44,7 +50,7 @@ def drawn_order() -> st.SearchStrategy[dict[str, Any]]:
             "phase_ms": st.sampled_from([0, 0, 12_000, 60_000]),
             "expiry_ms": st.sampled_from([0, 0, 0, NOW_MS - 1, NOW_MS, NOW_MS + 1]),
             "start": st.sampled_from([0, 0, 0, 995, 1005]),
-            "not_before_ms": st.sampled_from([0, 0, 0, NOW_MS, NOW_MS + 1]),
+            "dormant": st.integers(0, 9).map(lambda number: number == 0),
             "slippage_bps": st.sampled_from([0, 0, 0, 1, 20, 50]),
             "void": st.integers(0, 9).map(lambda number: number == 0),
         }
@@ -69,8 +75,8 @@ def build(drawn: list[dict[str, Any]], held: list[int]) -> tuple[Any, Any, list[
             placed_slot=fields["placed_slot"], placed_ms=placed_ms, expiry_ms=fields["expiry_ms"],
             kind=OrderKind.MARKET if fields["market_kind"] else OrderKind.LIMIT,
             time_in_force=TIF[fields["time_in_force"]],
-            flags=fields["is_ask"] | fields["reduce_only"] << 1, taker_phase_s=phase_ms // 1000,
-            auction_start_ticks=fields["start"], not_before_ms=fields["not_before_ms"],
+            flags=fields["is_ask"] | fields["reduce_only"] << 1 | (ORDER_FLAG_DORMANT if fields["dormant"] else 0),
+            taker_phase_s=phase_ms // 1000, auction_start_ticks=fields["start"],
             max_slippage_bps=fields["slippage_bps"],
         )  # fmt: skip
         chosen = {name: fields[name] for name in fields if name not in ("row", "phase_ms")}
@@ -146,7 +152,10 @@ CASES = [
     ("maker of the same slot, taker in its phase", {"taker_phase_s": 12}, {"placed_slot": SLOT}, 0),
     ("expired", {"expiry_ms": NOW_MS}, {}, 0),
     ("about to expire", {"expiry_ms": NOW_MS + 1}, {}, 10),
-    ("not yet live", {"not_before_ms": NOW_MS + 1}, {}, 0),
+    ("dormant taker", {"flags": ORDER_FLAG_DORMANT}, {}, 0),
+    ("dormant maker", {}, {"flags": ORDER_FLAG_DORMANT | 1}, 0),
+    ("a kind that this scan does not match", {"kind": int(OrderKind.TWAP)}, {}, 0),
+    ("an exit that waits for its entry", {"size_lots": 0}, {}, 0),
     ("market order at its deadline", {"kind": 1, "placed_slot": SLOT - 30}, {"placed_slot": SLOT - 31}, 10),
     ("market order past its deadline", {"kind": 1, "placed_slot": SLOT - 31}, {"placed_slot": SLOT - 32}, 0),
     ("fill-or-kill that fills", {"time_in_force": TIF["fok"]}, {}, 10),

@@ -41,7 +41,8 @@ KEY, USER, OTHER, TOKEN, MINT = (Pubkey(bytes([n]) * 32) for n in range(1, 6))
 
 
 def order(**change: Any) -> OrderArgs:
-    values: dict[str, Any] = {name: 0 for name, _ in OrderArgs.WIRE} | {"ask": True, "reduce_only": False}
+    values: dict[str, Any] = {name: 0 for name, _ in OrderArgs.WIRE}
+    values |= {"ask": True, "reduce_only": False}
     return OrderArgs(**(values | {"price_ticks": 7, "size_lots": 9} | change))
 
 
@@ -199,9 +200,9 @@ ARGS: dict[str, list[Any]] = {
     "set_limits": [500, 0, 0xFFFF, 0],
     "deposit": [10],
     "withdraw": [10],
-    "place_orders": [CALLS["place_orders"]["orders"]],
+    "place_orders": [CALLS["place_orders"]["orders"], []],
     "cancel_orders": [CancelArgs(by=0, market_index=0, ask=False, ids=(4, 5))],
-    "modify_order": [8, order(market_index=2)],
+    "modify_order": [8, order(market_index=2), []],
     "match_orders": [
         3,
         [MakerRef(account=0, order_id=4), MakerRef(account=1, order_id=5), MakerRef(account=0, order_id=6)],

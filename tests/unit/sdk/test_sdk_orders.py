@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import evertide
-from evertide import Order, OrderKind, TimeInForce
+from evertide import Order, OrderKind, TimeInForce, constants
 
 
 def resting(**change: Any) -> Order:
@@ -29,6 +29,10 @@ def resting(**change: Any) -> Order:
         ({"time_in_force": TimeInForce.IMMEDIATE_OR_CANCEL}, 0, 10_000, 130, True, False),
         ({"time_in_force": TimeInForce.FILL_OR_KILL}, 0, 90_000, 131, False, False),
         ({"kind": OrderKind.MARKET}, 0, 10_000, 131, False, False),
+        ({"kind": OrderKind.STOP_LIMIT, "flags": constants.ORDER_FLAG_DORMANT}, 0, 30_000, 500, True, False),
+        ({"kind": OrderKind.MARKET, "flags": constants.ORDER_FLAG_DORMANT}, 0, 30_000, 500, True, False),
+        ({"kind": OrderKind.TWAP}, 0, 30_000, 500, True, False),
+        ({"size_lots": 0}, 0, 30_000, 500, True, False),
     ],
 )
 def test_which_orders_live_and_which_rest(

@@ -1,7 +1,7 @@
 //! The harness against the IDL: arguments, discriminators, layouts.
 
 use evertide_vm_tests::{
-    args::{CancelArgs, EvidenceArgs, LocalPrice, MakerRef, OrderArgs},
+    args::{CancelArgs, EvidenceArgs, KindArgs, LocalPrice, MakerRef, OrderArgs},
     call::{derived, program_id},
     codec::struct_fields,
     exchange,
@@ -24,6 +24,7 @@ fn arguments_equal_the_idl() {
     let vectors = |kind: String| kind.replace("Vec<MakerRef>", "{vec:{defined:{name:MakerRef}}}");
     for (name, schema) in [
         ("OrderArgs", OrderArgs::schema()),
+        ("KindArgs", KindArgs::schema()),
         ("CancelArgs", CancelArgs::schema()),
         ("MakerRef", MakerRef::schema()),
         ("EvidenceArgs", EvidenceArgs::schema()),

@@ -153,18 +153,15 @@ fn phase_end_ms(order: &Order) -> i64 {
 
 /// Whether an order rests in the book now.
 pub fn rests(order: &Order, now: Now) -> bool {
-    let started = plain_terms(order).not_before_ms <= now.ms;
-    !is_immediate(order) && started && (is_post_only(order) || now.ms >= phase_end_ms(order))
+    !is_immediate(order) && (is_post_only(order) || now.ms >= phase_end_ms(order))
 }
 
 impl Taker {
     /// The taker that an order is now, or why it cannot take.
     pub fn of(order: &Order, orders_key: &Address, orders_epoch: u64, market: &Market, rules: &Rules) -> Result<Self> {
         let terms = plain_terms(order);
-        let live = is_live(order, orders_epoch, rules.now)
-            && order.market_index == market.index
-            && terms.not_before_ms <= rules.now.ms
-            && !is_post_only(order);
+        let live =
+            is_live(order, orders_epoch, rules.now) && order.market_index == market.index && !is_post_only(order);
         require!(live, EvertideError::TakerNotLive);
         let taker_side = side(is_ask(order));
         let in_phase = rules.now.ms < phase_end_ms(order);

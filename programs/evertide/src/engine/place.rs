@@ -57,7 +57,8 @@ pub fn best_shown(market: &Market, ask: bool, now_ms: i64) -> Option<u64> {
 
 /// The order that the arguments describe, checked against the market, without id and time.
 pub fn checked_order(args: &OrderArgs, market: &Market, exchange: &Exchange, now: Now) -> Result<Order> {
-    require!(args.kind <= OrderKind::Market as u8, EvertideError::OrderKindUnknown);
+    let plain = args.kind <= OrderKind::Market as u8 && args.group == 0 && args.kind_args_plus_one == 0;
+    require!(plain, EvertideError::OrderKindUnknown);
     require!(args.time_in_force <= TimeInForce::PostOnlySlide as u8, EvertideError::TimeInForceInvalid);
     require!(args.self_trade <= SelfTradeRule::Decrement as u8, EvertideError::SelfTradeRuleUnknown);
     let mut order = Order {
@@ -188,10 +189,10 @@ fn set_terms(order: &mut Order, args: &OrderArgs) -> Result<()> {
     }
     order.terms = bytemuck::cast(PlainTerms {
         auction_start_ticks: start,
-        not_before_ms: 0,
+        reserved: 0,
         max_slippage_bps: args.max_slippage_bps,
         builder_fee_tenth_bps: args.builder_fee_tenth_bps,
-        padding: 0,
+        group: 0,
     });
     Ok(())
 }
@@ -276,5 +277,6 @@ pub fn placed(order: &Order) -> PlacedOrder {
         self_trade: order.self_trade,
         taker_phase_s: order.taker_phase_s,
         builder_plus_one: order.builder_plus_one,
+        terms: order.terms,
     }
 }

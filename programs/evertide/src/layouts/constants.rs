@@ -85,6 +85,17 @@ fn orders() -> Vec<Constant> {
     constants! {
         ORDER_KIND_LIMIT = OrderKind::Limit, "Limit order.";
         ORDER_KIND_MARKET = OrderKind::Market, "Market order, with a worst price.";
+        ORDER_KIND_STOP_MARKET = OrderKind::StopMarket, "Fires on an adverse price, as a market order.";
+        ORDER_KIND_STOP_LIMIT = OrderKind::StopLimit, "Fires on an adverse price, as a limit order.";
+        ORDER_KIND_TAKE_PROFIT_MARKET = OrderKind::TakeProfitMarket, "Fires on a better price, as a market order.";
+        ORDER_KIND_TAKE_PROFIT_LIMIT = OrderKind::TakeProfitLimit, "Fires on a better price, as a limit order.";
+        ORDER_KIND_TRAILING_STOP = OrderKind::TrailingStop, "A market stop whose trigger follows the price.";
+        ORDER_KIND_PEGGED = OrderKind::Pegged, "Rests as maker at index plus an offset.";
+        ORDER_KIND_TWAP = OrderKind::Twap, "Placed in slices over time.";
+        ORDER_KIND_ICEBERG = OrderKind::Iceberg, "Displays a part of its size.";
+        TRIGGER_SOURCE_MARK = TriggerSource::Mark, "The mark price fires a conditional order.";
+        TRIGGER_SOURCE_INDEX = TriggerSource::Index, "The index price fires it.";
+        TRIGGER_SOURCE_LAST = TriggerSource::Last, "The last fill's price fires it.";
         TIME_IN_FORCE_GOOD_TILL_CANCELLED = TimeInForce::GoodTillCancelled, "Rests until cancelled or expired.";
         TIME_IN_FORCE_IMMEDIATE_OR_CANCEL = TimeInForce::ImmediateOrCancel, "Fills within its deadline.";
         TIME_IN_FORCE_FILL_OR_KILL = TimeInForce::FillOrKill, "Fills whole in one instruction or not at all.";
@@ -96,6 +107,7 @@ fn orders() -> Vec<Constant> {
         ORDER_FLAG_ASK = order_flags::ASK, "Bit of Order.flags: ask; clear: bid.";
         ORDER_FLAG_REDUCE_ONLY = order_flags::REDUCE_ONLY, "Bit of Order.flags: may only reduce the position.";
         ORDER_FLAG_COUNTED = order_flags::COUNTED, "Bit of Order.flags: counted in the position's aggregates.";
+        ORDER_FLAG_DORMANT = order_flags::DORMANT, "Bit of Order.flags: waits for trigger_order.";
         MATCH_DEADLINE_SLOTS = MATCH_DEADLINE_SLOTS, "Longest life of a market, IOC or FOK order, slots.";
         TAKER_PHASE_MAX_MS = bands::TAKER_PHASE_MAX_MS, "Longest taker phase, ms.";
         TAKER_PHASE_DEFAULT_MS = bands::TAKER_PHASE_DEFAULT_MS, "Usual taker phase, ms.";

@@ -5,8 +5,9 @@ use anchor_lang::prelude::*;
 use super::Layout;
 use crate::layout;
 use crate::state::{
-    Builder, CollateralRow, CollateralSlot, CollateralTerms, Evidence, ExchangeTerms, FeeTier, MarketRow, MarketTerms,
-    OracleRules, Order, PlainTerms, Position, Wide, FEE_TIERS_MAX,
+    Builder, CollateralRow, CollateralSlot, CollateralTerms, ConditionalTerms, Evidence, ExchangeTerms, FeeTier,
+    IcebergTerms, MarketRow, MarketTerms, OracleRules, Order, PeggedTerms, PlainTerms, Position, TwapTerms, Wide,
+    FEE_TIERS_MAX,
 };
 
 /// All structs that accounts hold.
@@ -26,6 +27,10 @@ pub fn structs() -> Vec<Layout> {
         position(),
         order(),
         plain_terms(),
+        conditional_terms(),
+        pegged_terms(),
+        twap_terms(),
+        iceberg_terms(),
     ]
 }
 
@@ -241,10 +246,60 @@ fn plain_terms() -> Layout {
         None,
         PlainTerms {
             auction_start_ticks: u64,
-            not_before_ms: i64,
+            reserved: u64,
             max_slippage_bps: u16,
             builder_fee_tenth_bps: u16,
-            padding: u32,
+            group: u32,
+        }
+    )
+}
+
+fn conditional_terms() -> Layout {
+    layout!(
+        None,
+        ConditionalTerms {
+            trigger_ticks: u64,
+            trail_bps: u16,
+            source: u8,
+            padding: [u8; 5],
+            max_slippage_bps: u16,
+            builder_fee_tenth_bps: u16,
+            group: u32,
+        }
+    )
+}
+
+fn pegged_terms() -> Layout {
+    layout!(
+        None,
+        PeggedTerms { offset_ticks: i64, reserved: u64, max_slippage_bps: u16, builder_fee_tenth_bps: u16, group: u32 }
+    )
+}
+
+fn twap_terms() -> Layout {
+    layout!(
+        None,
+        TwapTerms {
+            slice_count: u16,
+            slices_done: u16,
+            slice_interval_s: u32,
+            reserved: u64,
+            max_slippage_bps: u16,
+            builder_fee_tenth_bps: u16,
+            group: u32,
+        }
+    )
+}
+
+fn iceberg_terms() -> Layout {
+    layout!(
+        None,
+        IcebergTerms {
+            display_lots: u64,
+            hidden_lots: u64,
+            max_slippage_bps: u16,
+            builder_fee_tenth_bps: u16,
+            group: u32,
         }
     )
 }

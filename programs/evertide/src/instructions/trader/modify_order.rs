@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::place_orders::{require_initial_margin, require_placer, OrderArgs};
+use super::place_orders::{require_initial_margin, require_placer, KindArgs, OrderArgs};
 use crate::engine::orders::{find_order, is_ask, is_live, is_reduce_only, remove};
 use crate::engine::{load, place, position};
 use crate::error::{EvertideError, OrRefuse};
@@ -25,7 +25,13 @@ pub struct ModifyOrder {
     pub orders: Account<Orders>,
 }
 
-pub fn modify_order(ctx: &mut Context<ModifyOrder>, order_id: u64, replacement: OrderArgs) -> Result<()> {
+pub fn modify_order(
+    ctx: &mut Context<ModifyOrder>,
+    order_id: u64,
+    replacement: OrderArgs,
+    kind_args: Vec<KindArgs>,
+) -> Result<()> {
+    require!(kind_args.is_empty(), EvertideError::OrderKindUnknown);
     let now = now()?;
     let remaining = ctx.remaining_accounts()?;
     let accounts = &mut ctx.accounts;

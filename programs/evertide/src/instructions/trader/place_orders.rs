@@ -52,6 +52,33 @@ pub struct OrderArgs {
     pub builder_plus_one: u8,
     /// Builder's fee, tenths of a bp.
     pub builder_fee_tenth_bps: u16,
+    /// Orders of one `place_orders` with the same number are linked; 0 = none. The first not reduce-only: it is the
+    /// entry and the others its exits. Otherwise one cancels the other.
+    pub group: u8,
+    /// Entry + 1 of the list of `KindArgs` beside the orders: what only some kinds have, or a time before which the
+    /// order does nothing. 0 = none.
+    pub kind_args_plus_one: u8,
+}
+
+/// The part of an order that limit and market orders do without.
+#[derive(Clone, Copy, Default, AnchorSerialize, AnchorDeserialize, IdlType)]
+pub struct KindArgs {
+    /// Unix ms before which the order does nothing; 0 = at once. Any kind.
+    pub not_before_ms: i64,
+    /// Conditional orders: the price at which it fires, ticks. Trailing stop: 0 = `trail_bps` from the price now.
+    pub trigger_ticks: u64,
+    /// Conditional orders: `TriggerSource`.
+    pub trigger_source: u8,
+    /// Trailing stop: distance of its trigger from the best price seen, bps.
+    pub trail_bps: u16,
+    /// Pegged order: signed distance from the index, ticks.
+    pub peg_offset_ticks: i64,
+    /// Iceberg: lots displayed at a time.
+    pub display_lots: u64,
+    /// TWAP: slices in all.
+    pub slice_count: u16,
+    /// TWAP: time from one slice to the next, seconds.
+    pub slice_interval_s: u32,
 }
 
 #[event_cpi]
@@ -67,7 +94,8 @@ pub struct PlaceOrders {
     pub orders: Account<Orders>,
 }
 
-pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>) -> Result<()> {
+pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>, kind_args: Vec<KindArgs>) -> Result<()> {
+    require!(kind_args.is_empty(), EvertideError::OrderKindUnknown);
     let now = now()?;
     let remaining = ctx.remaining_accounts()?;
     let accounts = &mut ctx.accounts;
