@@ -51,8 +51,12 @@ pub fn scaled_weight(full: Bps, least: Bps, balance: u64, cap: u64) -> MathResul
     if balance >= cap || range == 0 {
         return Ok(least);
     }
-    let width = u64::BITS.saturating_sub(cap.leading_zeros());
-    let drop_bits = width.saturating_sub(WEIGHT_SCALE_BITS);
+    // Counting zeros takes the virtual machine forty steps: only a wide cap needs it.
+    let drop_bits = if cap >> WEIGHT_SCALE_BITS == 0 {
+        0
+    } else {
+        u64::BITS.saturating_sub(cap.leading_zeros()).saturating_sub(WEIGHT_SCALE_BITS)
+    };
     let short_cap = cap.wrapping_shr(drop_bits);
     let short_balance = balance.div_ceil(1u64.wrapping_shl(drop_bits)).min(short_cap);
     let scaled = u64::from(range).checked_mul(short_balance).ok_or(MathError::Overflow)?;

@@ -197,18 +197,23 @@ impl MarginTerms {
     #[inline]
     pub fn ratio(&self, kind: MarginKind, notional: Atoms) -> MathResult<Bps> {
         let size_ratio = self.tiers.ratio(notional)?;
-        let initial = initial_ratio(size_ratio, self.open_interest_ratio, self.user_ratio);
-        match kind {
-            MarginKind::Initial | MarginKind::Withdrawal => Ok(initial),
-            MarginKind::Fill => {
-                let sum = initial.get().checked_add(maintenance_ratio(size_ratio)?.get());
-                Bps::new(sum.ok_or(MathError::Overflow)?.div_ceil(2))
-            }
-            MarginKind::Cancel => ladder_ratio(size_ratio, CANCEL_FRACTION_BPS),
-            MarginKind::Maintenance => maintenance_ratio(size_ratio),
-            MarginKind::Backstop => ladder_ratio(size_ratio, BACKSTOP_FRACTION_BPS),
-            MarginKind::AutoDeleverage => ladder_ratio(size_ratio, AUTO_DELEVERAGE_FRACTION_BPS),
+        kind_ratio(kind, size_ratio, initial_ratio(size_ratio, self.open_interest_ratio, self.user_ratio))
+    }
+}
+
+/// The ratio that `kind` demands, of the size tier's ratio and the initial ratio that it is part of.
+#[inline]
+pub fn kind_ratio(kind: MarginKind, size_ratio: Bps, initial: Bps) -> MathResult<Bps> {
+    match kind {
+        MarginKind::Initial | MarginKind::Withdrawal => Ok(initial),
+        MarginKind::Fill => {
+            let sum = initial.get().checked_add(maintenance_ratio(size_ratio)?.get());
+            Bps::new(sum.ok_or(MathError::Overflow)?.div_ceil(2))
         }
+        MarginKind::Cancel => ladder_ratio(size_ratio, CANCEL_FRACTION_BPS),
+        MarginKind::Maintenance => maintenance_ratio(size_ratio),
+        MarginKind::Backstop => ladder_ratio(size_ratio, BACKSTOP_FRACTION_BPS),
+        MarginKind::AutoDeleverage => ladder_ratio(size_ratio, AUTO_DELEVERAGE_FRACTION_BPS),
     }
 }
 

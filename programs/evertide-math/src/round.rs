@@ -7,10 +7,22 @@
 use crate::error::{MathError, MathResult};
 
 /// The exact product of two 64-bit values; `(2^64 - 1)^2 < 2^128`, so that it never wraps.
-#[inline]
+///
+/// Four products of half words: the virtual machine multiplies 64 bits in one step and calls a routine for 128. Each sum
+/// is at most `(2^32 - 1)^2 + 2 (2^32 - 1) = 2^64 - 1`.
+#[inline(always)]
 pub const fn wide_mul(left: u64, right: u64) -> u128 {
-    (left as u128).wrapping_mul(right as u128)
+    let (left_high, left_low) = (left >> 32, left & HALF_WORD);
+    let (right_high, right_low) = (right >> 32, right & HALF_WORD);
+    let low = left_low.wrapping_mul(right_low);
+    let first = left_high.wrapping_mul(right_low).wrapping_add(low >> 32);
+    let second = left_low.wrapping_mul(right_high).wrapping_add(first & HALF_WORD);
+    let high = left_high.wrapping_mul(right_high).wrapping_add(first >> 32).wrapping_add(second >> 32);
+    ((high as u128) << 64) | ((second << 32) | (low & HALF_WORD)) as u128
 }
+
+/// The low half of a word.
+const HALF_WORD: u64 = 0xFFFF_FFFF;
 
 #[inline]
 fn narrow(value: u128) -> MathResult<u64> {
@@ -46,15 +58,16 @@ pub fn mul_div_ceil(left: u64, right: u64, divisor: u64) -> MathResult<u64> {
 #[inline(always)]
 const fn half_word_product(left: u64, right: u64) -> (u64, bool) {
     let high = left.wrapping_mul(right >> 32);
-    let low = left.wrapping_mul(right & 0xFFFF_FFFF);
-    (high.wrapping_add(low >> 32), low & 0xFFFF_FFFF != 0)
+    let low = left.wrapping_mul(right & HALF_WORD);
+    (high.wrapping_add(low >> 32), low & HALF_WORD != 0)
 }
 
 /// `floor(left * right / 2^bits)`, `bits < 128`.
 #[inline]
 pub fn mul_shift_floor(left: u64, right: u64, bits: u32) -> MathResult<u64> {
-    if bits == 32 && left >> 32 == 0 {
-        return Ok(half_word_product(left, right).0);
+    if (32..64).contains(&bits) && left >> 32 == 0 {
+        // A floor of a floor: the bits beyond 32 may go after the others.
+        return Ok(half_word_product(left, right).0.wrapping_shr(bits.wrapping_sub(32)));
     }
     narrow(wide_mul(left, right).checked_shr(bits).ok_or(MathError::OutOfRange)?)
 }

@@ -15,6 +15,7 @@ mod bankruptcies;
 mod cancel_orders;
 mod compute;
 mod compute_falls;
+mod compute_margin;
 mod compute_page;
 mod coverage;
 mod create_user;
@@ -83,6 +84,7 @@ fn all() -> Vec<Case> {
         epochs::tests(),
         compute::tests(),
         compute_falls::tests(),
+        compute_margin::tests(),
         security::tests(),
         refusals::tests(),
         attacks::tests(),

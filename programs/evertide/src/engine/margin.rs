@@ -10,7 +10,9 @@ use evertide_math::collateral::{
 };
 use evertide_math::debt::balance_with_interest;
 use evertide_math::index::{dropped_value, fold_cached, SideIndex, Snapshot};
-use evertide_math::margin::{requirement, weighted_value, MarginKind, MarginTerms, MarginTiers, PositionInput, Tier};
+use evertide_math::margin::{
+    kind_ratio, requirement, weighted_value, MarginKind, MarginTerms, MarginTiers, PositionInput, Tier,
+};
 use evertide_math::notional::{notional_ceil, position_value, worse_price};
 use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX};
 use evertide_math::orders::{reach_with_orders, OpenOrders};
@@ -223,12 +225,12 @@ fn add_position(
     };
     let worth = position_value(size, Atoms::new(cash_atoms).or_refuse()?, price).or_refuse()?;
     add_worth(sum, worth, kind, row)?;
-    let terms = margin_terms(row, user_ratio_bps.max(position.user_ratio_bps))?;
+    let user_ratio_bps = user_ratio_bps.max(position.user_ratio_bps);
     let (notional, demanded) = if has_orders {
-        with_orders(position, size, mark, &terms, kind)?
+        with_orders(position, size, mark, &margin_terms(row, user_ratio_bps)?, kind)?
     } else {
         let notional = notional_ceil(size, mark).or_refuse()?;
-        (notional, requirement(notional, terms.ratio(kind, notional).or_refuse()?).or_refuse()?)
+        (notional, requirement(notional, ratio_of(row, user_ratio_bps, kind, notional)?).or_refuse()?)
     };
     sum.notional_atoms = sum.notional_atoms.checked_add(notional.get()).or_refuse()?;
     sum.requirement_atoms = sum.requirement_atoms.checked_add(demanded.get()).or_refuse()?;
@@ -267,6 +269,17 @@ fn with_orders(
     let input = PositionInput { size, cash: Atoms::ZERO, orders, mark, twap: mark, tick_value, terms: *terms };
     let reach = reach_with_orders(kind, &input).or_refuse()?;
     Ok((reach.notional, reach.requirement))
+}
+
+/// The ratio that `kind` demands of a notional; most are in the first tier, and need none of the others.
+#[inline(always)]
+fn ratio_of(row: &MarketRow, user_ratio_bps: u16, kind: MarginKind, notional: Atoms) -> Result<Bps> {
+    if notional.usd_ceil() > u64::from(row.tier_bound_usd[0]) {
+        return margin_terms(row, user_ratio_bps)?.ratio(kind, notional).or_refuse();
+    }
+    let bps = |value: u16| Bps::new(u32::from(value)).or_refuse();
+    let (size, user) = (row.tier_ratio_bps[0], user_ratio_bps);
+    kind_ratio(kind, bps(size)?, bps(size.max(row.open_interest_ratio_bps).max(user))?).or_refuse()
 }
 
 /// What a market's row demands of this user.
