@@ -117,6 +117,8 @@ FUTURE_MAX_MS = 5_000
 """A publish time may lie so far ahead of the chain's clock, ms: it counts whole seconds and lags."""
 GATES = 4
 """Gates that an exchange knows: bits of `gates_closed`."""
+HALF_WORD = 4_294_967_295
+"""The low half of a word."""
 HASH_MULTIPLIER_1 = 13_787_848_793_156_543_929
 """First multiplier of the mixer."""
 HASH_MULTIPLIER_2 = 10_723_151_780_598_845_931
