@@ -4,6 +4,7 @@ pub mod admin;
 pub mod args;
 pub mod call;
 pub mod campaign;
+pub mod changes;
 pub mod codec;
 pub mod exchange;
 pub mod feeds;

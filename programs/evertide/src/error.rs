@@ -4,7 +4,10 @@
 //! client puts both into its own error.
 
 use anchor_lang::prelude::*;
-use evertide_math::error::MathError;
+
+mod or_refuse;
+
+pub use or_refuse::OrRefuse;
 
 #[error_code]
 #[derive(Debug, PartialEq, Eq)]
@@ -72,6 +75,28 @@ pub enum EvertideError {
     PauseNotSet = 28,
     #[msg("only the guardian lifts a pause before its end")]
     PauseNotOver = 29,
+    #[msg("no field has this number")]
+    ChangeFieldUnknown = 30,
+    #[msg("the change is of another account's field")]
+    ChangeTargetWrong = 31,
+    #[msg("the field already holds this value")]
+    ChangeUnchanged = 32,
+    #[msg("the value does not fit its field")]
+    ChangeValueUnfit = 33,
+    #[msg("the change is not pending")]
+    ChangeNotPending = 34,
+    #[msg("the opening of the exchange voided this change")]
+    ChangeVoidedByOpening = 35,
+    #[msg("only the guardian or the proposer cancels a change")]
+    ChangeNotYours = 36,
+    #[msg("a listing is executed by list_market or list_collateral with the terms proposed")]
+    ChangeIsListing = 37,
+    #[msg("the change does not ramp")]
+    ChangeNotRamping = 38,
+    #[msg("the ramp has not moved since it was applied last")]
+    RampUnmoved = 39,
+    #[msg("interest or funding must be accrued up to now before this change")]
+    NotAccrued = 40,
 
     // 61xx: accounts, tokens and balances.
     #[msg("the orders account does not belong to the user account")]
@@ -286,6 +311,16 @@ pub enum EvertideError {
     StatusNeedsTimelock = 610,
     #[msg("the market is reduce-only or closer already")]
     StatusNotTighter = 611,
+    #[msg("a settling or closed market never goes back")]
+    StatusFinal = 612,
+    #[msg("the last step of the season is reached")]
+    SeasonOver = 613,
+    #[msg("a season's step takes a day")]
+    SeasonNotDue = 614,
+    #[msg(
+        "a season goes on only while the market is active and owes nothing, or the asset is priced and takes deposits"
+    )]
+    SeasonUnsound = 615,
 
     // 67xx: settling, funding and collecting.
     #[msg("there is nothing to collect that the pool can pay")]
@@ -336,36 +371,4 @@ pub enum EvertideError {
     OutOfRange = 901,
     #[msg("the position's epoch is neither the side's nor the one before")]
     EpochMismatch = 904,
-}
-
-impl From<MathError> for EvertideError {
-    fn from(error: MathError) -> Self {
-        match error {
-            MathError::Overflow => Self::Overflow,
-            MathError::EpochMismatch => Self::EpochMismatch,
-            // The others name inputs that checks before have already refused; they stand for a state gone wrong.
-            _ => Self::OutOfRange,
-        }
-    }
-}
-
-/// Turns a refusal of `evertide-math` or a missing value into the program's error.
-pub trait OrRefuse<T> {
-    /// The value, or the mapped error.
-    fn or_refuse(self) -> Result<T>;
-}
-
-impl<T> OrRefuse<T> for core::result::Result<T, MathError> {
-    #[inline(always)]
-    fn or_refuse(self) -> Result<T> {
-        self.map_err(|error| EvertideError::from(error).into())
-    }
-}
-
-impl<T> OrRefuse<T> for Option<T> {
-    /// `None` is what checked integer arithmetic returns on overflow.
-    #[inline(always)]
-    fn or_refuse(self) -> Result<T> {
-        self.ok_or_else(|| EvertideError::Overflow.into())
-    }
 }

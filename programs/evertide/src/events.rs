@@ -7,10 +7,12 @@
 use anchor_lang::prelude::*;
 
 mod admin;
+mod change;
 mod money;
 mod way_down;
 
 pub use admin::*;
+pub use change::*;
 pub use money::*;
 pub use way_down::*;
 

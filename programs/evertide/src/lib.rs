@@ -37,13 +37,14 @@ pub mod evertide {
         instructions::initialize_exchange(ctx, local, terms, roles)
     }
 
-    /// Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before
-    /// opening.
+    /// Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening
+    /// as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.
     pub fn list_collateral(ctx: &mut Context<ListCollateral>, terms: CollateralTerms) -> Result<()> {
         instructions::list_collateral(ctx, terms)
     }
 
-    /// Lists a market inside the solvency envelope. Root, before opening.
+    /// Lists a market inside the solvency envelope. Root; after opening as a change allows whose key is sha256 of the terms,
+    /// and from 1 % of its open interest limit.
     pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<()> {
         instructions::list_market(ctx, terms)
     }
@@ -88,6 +89,32 @@ pub mod evertide {
     /// The named successor takes its role, from 72 h after it was named and for 7 days.
     pub fn claim_role(ctx: &mut Context<ClaimRole>, role: u8) -> Result<()> {
         instructions::claim_role(ctx, role)
+    }
+
+    /// Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only
+    /// stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.
+    pub fn propose_change(ctx: &mut Context<ProposeChange>, field: u32, value: i64, key: [u8; 32]) -> Result<()> {
+        instructions::propose_change(ctx, field, value, key)
+    }
+
+    /// Cancels a change that waits, or stops a ramp where it is. The guardian or its proposer.
+    pub fn cancel_change(ctx: &mut Context<CancelChange>) -> Result<()> {
+        instructions::cancel_change(ctx)
+    }
+
+    /// Lets a change take effect, or begin its ramp, from 72 h after its proposal and for 7 days. Anyone.
+    pub fn execute_change(ctx: &mut Context<ExecuteChange>) -> Result<()> {
+        instructions::execute_change(ctx)
+    }
+
+    /// Takes a market or an asset listed after opening one step further, once a day: its limit doubles. Anyone.
+    pub fn advance_season(ctx: &mut Context<AdvanceSeason>) -> Result<()> {
+        instructions::advance_season(ctx)
+    }
+
+    /// Moves a parameter along its ramp of 24 h to where it is now. Anyone.
+    pub fn apply_ramp(ctx: &mut Context<ApplyRamp>) -> Result<()> {
+        instructions::apply_ramp(ctx)
     }
 
     /// Pays quote atoms into the insurance fund, of which `tranche_atoms` go to the exchange-wide tranche. Anyone.

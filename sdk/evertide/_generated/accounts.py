@@ -36,12 +36,13 @@ class Collateral(Wire):
         ('average_atoms', 'u64'),
         ('average_ms', 'i64'),
         ('lane_day', 'u32'),
-        ('padding1', 'u32'),
+        ('season_step', 'u32'),
         ('lane_used_atoms', 'u64'),
         ('season_ms', 'i64'),
         ('dust_atoms', 'u64'),
         ('sequence', 'u64'),
-        ('reserved', ("array", 'u64', 12)),
+        ('season_cap_atoms', 'u64'),
+        ('reserved', ("array", 'u64', 11)),
     )
     version: int
     bump: int
@@ -72,7 +73,8 @@ class Collateral(Wire):
     average_ms: int
     #: Day number of the shared open lane's use.
     lane_day: int
-    padding1: int = field(default=0, repr=False)
+    #: Seasoning: step reached. 0: listed after opening and not begun; the weights are whole at `SEASON_STEPS + 1`.
+    season_step: int
     #: Used of the shared open lane on that day, token atoms.
     lane_used_atoms: int
     #: Seasoning: start of the current cap step, unix ms.
@@ -81,7 +83,9 @@ class Collateral(Wire):
     dust_atoms: int
     #: Next sequence number of this asset's events.
     sequence: int
-    reserved: tuple[int, ...] = field(default=(0,) * 12, repr=False)
+    #: Seasoning: cap of all deposits, token atoms, beside the one of the terms.
+    season_cap_atoms: int
+    reserved: tuple[int, ...] = field(default=(0,) * 11, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -439,6 +443,52 @@ class Orders(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParamChange(Wire):
+    """Seeds: `change, n (u64 LE)`. Written by propose_change, cancel_change, execute_change, apply_ramp, and the
+    listing that it allows.
+    """
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8980588c0fc9f20d')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('version', 'u8'),
+        ('bump', 'u8'),
+        ('class_', 'u8'),
+        ('status', 'u8'),
+        ('field', 'u32'),
+        ('target', 'pubkey'),
+        ('proposer', 'pubkey'),
+        ('old_value', 'i64'),
+        ('new_value', 'i64'),
+        ('earliest_ms', 'i64'),
+        ('expiry_ms', 'i64'),
+        ('number', 'u64'),
+        ('words', ("array", 'u64', 4)),
+    )
+    version: int
+    bump: int
+    #: `ChangeClass`.
+    class_: int
+    #: `ChangeStatus`.
+    status: int
+    #: Number of the field.
+    field: int
+    #: The account that holds the field.
+    target: Pubkey
+    proposer: Pubkey
+    #: Value at the proposal; of a 32-byte field its first 8 bytes, little-endian.
+    old_value: int
+    #: Value proposed; 0 for a 32-byte field.
+    new_value: int
+    #: From when anyone executes it, unix ms.
+    earliest_ms: int
+    #: From when nobody does, unix ms.
+    expiry_ms: int
+    number: int
+    #: A 32-byte field: the value proposed. A ramp: its start in unix ms, and the value that it applied last.
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskCache(Wire):
     """Seeds: `risk`. Written by update_oracle, update_mark, accrue_market, accrue_debt and resolve_bankruptcy."""
 
@@ -570,6 +620,7 @@ ALL: tuple[type[Wire], ...] = (
     Insurance,
     Market,
     Orders,
+    ParamChange,
     RiskCache,
     User,
 )

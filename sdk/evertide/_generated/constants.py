@@ -17,6 +17,8 @@ AUTO_DELEVERAGE_FRACTION_BPS = 1_000
 """Automatic deleveraging as a fraction of the size-tier ratio."""
 BACKSTOP_FRACTION_BPS = 2_500
 """Backstop as a fraction of the size-tier ratio."""
+BAND_RANGE_BPS = (10, 2000)
+"""Fill band around index and TWAP."""
 BAND_SCALE_LIMIT = 2
 """The band is never narrower than base / 2 nor wider than base * 2."""
 BASIS_WINDOW_MS = 150_000
@@ -25,6 +27,10 @@ BPS_ONE = 10_000
 """Basis points of a whole."""
 BPS_ONE_WIDE = 10_000
 """[`BPS_ONE`] for 64-bit products."""
+BREAKER_RANGE_BPS = (10, 5000)
+"""Move that trips the circuit breaker."""
+BREAKER_TIME_RANGE_S = (1, 3600)
+"""Window of the circuit breaker, and its cool-down, s."""
 BUFFER_BPS = 200
 """Buffer above maintenance that a liquidation restores: 2 % of the notional."""
 BUILDERS_MAX = 16
@@ -42,6 +48,8 @@ BY_SIDE = 3
 """One side of a market."""
 CANCEL_FRACTION_BPS = 7_500
 """Ladder fractions of the size-tier ratio, in basis points."""
+CHANGE_RAMP_MS = 86_400_000
+"""How long a ramp takes, ms."""
 COLLATERALS_MAX = 16
 """Collateral assets that one exchange can hold; row 0 is the quote asset."""
 COLLATERAL_PRICE_BITS = 48
@@ -64,6 +72,8 @@ DEBT_INDEX_BITS = 48
 """Fractional bits of the debt index."""
 DEBT_INDEX_ONE = 281_474_976_710_656
 """The debt index at the start."""
+DEBT_INTEREST = 7
+"""Debt interest: what accrued before the change bears the old rate."""
 DEBT_INTEREST_MAX_BPS = 5_000
 """Greatest interest on debt, a year."""
 DEBT_OF_COLLATERAL_BPS = 2_000
@@ -134,16 +144,22 @@ HOURS_PER_YEAR = 8_760
 """Hours of a year of 365 days."""
 HOUR_MS = 3_600_000
 """Milliseconds of an hour."""
+IMPACT_NOTIONAL_RANGE_ATOMS = (1000000, 1000000000000)
+"""Depth at which impact prices are taken, atoms."""
 INDEX_BITS = 48
 """Fractional bits of `A` and of `J`."""
 INDEX_ONE = 281_474_976_710_656
 """`A` of a fresh epoch."""
 INITIAL_RATIO_MIN_BPS = 200
 """Least and greatest initial margin ratios of a market: at most 50 times leverage."""
+INSURANCE_FEE_RANGE_BPS = (0, 100)
+"""Insurance fund's liquidation fee."""
 INTEREST_CLAMP_E9 = 500_000
 """Largest pull of interest away from the premium per 8 hours: 0.05 %."""
 INTEREST_RATE_E9 = 100_000
 """Interest per 8 hours: 0.01 %."""
+INTEREST_RATE_RANGE_E9 = (0, 1000000)
+"""Interest component of funding, 1e-9 per 8 h."""
 KEEPER_AGE_FACTOR = 10
 """The keeper's upper bound grows from once to this many times with the order's age."""
 KEEPER_AGE_MS = 60_000
@@ -160,6 +176,12 @@ LAYOUT_VERSION = 1
 """Version byte of every account layout here."""
 LINE_MAX = 64
 """Prefix, two signs, two numbers of at most 20 digits, one blank."""
+LIQUIDATION_FEE_RANGE_BPS = (25, 350)
+"""Liquidator's base fee."""
+LIST_COLLATERAL = 61
+"""Mint and terms by which an asset is listed after opening, as their hash."""
+LIST_MARKET = 60
+"""Terms by which a market is listed after opening, as their hash."""
 LOCAL_EXPONENT = -6
 """Local prices are quote atoms (1e-6 dollars)."""
 LOT_DECIMALS = 9
@@ -176,6 +198,10 @@ MARKET_FLAGS = 1
 """Bits of `MarketTerms::flags` that mean something."""
 MARKET_ORDER_SLIPPAGE_BPS = 100
 """Default distance of a market order's worst price from the index."""
+MARKET_SLIPPAGE_RANGE_BPS = (1, 1000)
+"""Default worst price of a market order from index."""
+MARK_RADIUS_RANGE_BPS = (10, 500)
+"""Radius of the mark around the index."""
 MATCH_DEADLINE_SLOTS = 30
 """Longest life of a market, IOC or FOK order, slots."""
 MAX_ACCRUAL_MS = 4_294_967_296
@@ -280,8 +306,14 @@ RING_HOURS = 24
 ROLES = 4
 ROW_AGE_MAX_MS = 10_000
 """Rows must be younger than this for new risk and for withdrawals, ms."""
+SCALE_START = 65_535
+"""Where a ramp starts from no scaling of weights, thousands of USD."""
+SEASON_CAP_ATOMS = 100_000_000_000
+"""Cap of all deposits of an asset at its first step, atoms of quote."""
 SEASON_STEPS = 7
-"""Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end."""
+"""Steps from 1 % to the whole of a market's open interest limit, and from no weight of an asset to its whole."""
+SEASON_STEP_MS = 86_400_000
+"""Least time between two steps, ms."""
 SEED_CHANGE = b'change'
 SEED_COLLATERAL = b'collateral'
 SEED_EXCHANGE = b'exchange'
@@ -311,6 +343,8 @@ STALE_MIN_MS = 1_000
 """Least and greatest ages from which a price is stale, ms."""
 STATUS_NO_DEPOSITS = 1
 """`Collateral::status`: no new deposits."""
+STRESS_MOVE_RANGE_BPS = (10, 4900)
+"""One-minute stress move: no maintenance margin, at most half of a whole, would cover more."""
 STRESS_TO_REFERENCE = 8
 """The one-minute stress move is this many times the volatility at which the band has its listed width."""
 SWITCHBOARD = "SBondMDrcV3K4kxZR1HNVT7osZxAHVHgYXL5Ze1oMUv"
@@ -386,6 +420,52 @@ class BankruptcyStep(IntEnum):
     """Detected while collateral is left to be sold: its market only reduces until it is resolved."""
     RESOLVED = 2
     """The market has borne its share."""
+
+
+class ChangeClass(IntEnum):
+    """How a change takes effect, by what it moves and whereto."""
+
+    INSTANT = 0
+    """It only stops new risk: with its proposal."""
+    DELAYED = 1
+    """After 72 h, at once."""
+    RAMPED = 2
+    """It lowers maintenance health: after 72 h, over 24 h."""
+
+
+class ChangeStatus(IntEnum):
+    """Where a change stands."""
+
+    PENDING = 0
+    """Waits for its time."""
+    EXECUTED = 1
+    """Took effect."""
+    CANCELLED = 2
+    """The guardian or its proposer cancelled it; a ramp stays where it was."""
+    VOID = 3
+    """The field no longer held what it was proposed against."""
+    RAMPING = 4
+    """On its way from the old value to the new."""
+
+
+class ChangeTarget(IntEnum):
+    """Which account holds a field."""
+
+    EXCHANGE = 0
+    MARKET = 1
+    COLLATERAL = 2
+
+
+class FieldKind(IntEnum):
+    """Type of a field."""
+
+    U8 = 0
+    U16 = 1
+    U32 = 2
+    U64 = 3
+    I16 = 4
+    KEY = 5
+    """32 bytes."""
 
 
 class Gate(IntEnum):

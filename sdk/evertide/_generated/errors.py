@@ -218,6 +218,83 @@ class PauseNotOver(ExchangeStateError):
     RULE: ClassVar[str] = "only the guardian lifts a pause before its end"
 
 
+class ChangeFieldUnknown(ExchangeStateError):
+    """no field has this number."""
+
+    CODE: ClassVar[int] = 6030
+    RULE: ClassVar[str] = "no field has this number"
+
+
+class ChangeTargetWrong(ExchangeStateError):
+    """the change is of another account's field."""
+
+    CODE: ClassVar[int] = 6031
+    RULE: ClassVar[str] = "the change is of another account's field"
+
+
+class ChangeUnchanged(ExchangeStateError):
+    """the field already holds this value."""
+
+    CODE: ClassVar[int] = 6032
+    RULE: ClassVar[str] = "the field already holds this value"
+
+
+class ChangeValueUnfit(ExchangeStateError):
+    """the value does not fit its field."""
+
+    CODE: ClassVar[int] = 6033
+    RULE: ClassVar[str] = "the value does not fit its field"
+
+
+class ChangeNotPending(ExchangeStateError):
+    """the change is not pending."""
+
+    CODE: ClassVar[int] = 6034
+    RULE: ClassVar[str] = "the change is not pending"
+
+
+class ChangeVoidedByOpening(ExchangeStateError):
+    """the opening of the exchange voided this change."""
+
+    CODE: ClassVar[int] = 6035
+    RULE: ClassVar[str] = "the opening of the exchange voided this change"
+
+
+class ChangeNotYours(ExchangeStateError):
+    """only the guardian or the proposer cancels a change."""
+
+    CODE: ClassVar[int] = 6036
+    RULE: ClassVar[str] = "only the guardian or the proposer cancels a change"
+
+
+class ChangeIsListing(ExchangeStateError):
+    """a listing is executed by list_market or list_collateral with the terms proposed."""
+
+    CODE: ClassVar[int] = 6037
+    RULE: ClassVar[str] = "a listing is executed by list_market or list_collateral with the terms proposed"
+
+
+class ChangeNotRamping(ExchangeStateError):
+    """the change does not ramp."""
+
+    CODE: ClassVar[int] = 6038
+    RULE: ClassVar[str] = "the change does not ramp"
+
+
+class RampUnmoved(ExchangeStateError):
+    """the ramp has not moved since it was applied last."""
+
+    CODE: ClassVar[int] = 6039
+    RULE: ClassVar[str] = "the ramp has not moved since it was applied last"
+
+
+class NotAccrued(ExchangeStateError):
+    """interest or funding must be accrued up to now before this change."""
+
+    CODE: ClassVar[int] = 6040
+    RULE: ClassVar[str] = "interest or funding must be accrued up to now before this change"
+
+
 class OrdersOfAnotherUser(AccountRuleError):
     """the orders account does not belong to the user account."""
 
@@ -925,6 +1002,34 @@ class StatusNotTighter(MarketError):
     RULE: ClassVar[str] = "the market is reduce-only or closer already"
 
 
+class StatusFinal(MarketError):
+    """a settling or closed market never goes back."""
+
+    CODE: ClassVar[int] = 6612
+    RULE: ClassVar[str] = "a settling or closed market never goes back"
+
+
+class SeasonOver(MarketError):
+    """the last step of the season is reached."""
+
+    CODE: ClassVar[int] = 6613
+    RULE: ClassVar[str] = "the last step of the season is reached"
+
+
+class SeasonNotDue(MarketError):
+    """a season's step takes a day."""
+
+    CODE: ClassVar[int] = 6614
+    RULE: ClassVar[str] = "a season's step takes a day"
+
+
+class SeasonUnsound(MarketError):
+    """a season goes on only while the market is active and owes nothing, or the asset is priced and takes deposits."""
+
+    CODE: ClassVar[int] = 6615
+    RULE: ClassVar[str] = "a season goes on only while the market is active and owes nothing, or the asset is priced and takes deposits"
+
+
 class NothingToCollect(SettlementError):
     """there is nothing to collect that the pool can pay."""
 
@@ -1110,6 +1215,17 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6027: PauseUsedUp,
     6028: PauseNotSet,
     6029: PauseNotOver,
+    6030: ChangeFieldUnknown,
+    6031: ChangeTargetWrong,
+    6032: ChangeUnchanged,
+    6033: ChangeValueUnfit,
+    6034: ChangeNotPending,
+    6035: ChangeVoidedByOpening,
+    6036: ChangeNotYours,
+    6037: ChangeIsListing,
+    6038: ChangeNotRamping,
+    6039: RampUnmoved,
+    6040: NotAccrued,
     6100: OrdersOfAnotherUser,
     6101: WrongVault,
     6102: WrongMint,
@@ -1211,6 +1327,10 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6609: MarketUnknown,
     6610: StatusNeedsTimelock,
     6611: StatusNotTighter,
+    6612: StatusFinal,
+    6613: SeasonOver,
+    6614: SeasonNotDue,
+    6615: SeasonUnsound,
     6700: NothingToCollect,
     6701: PositionNotFound,
     6702: NothingToFold,

@@ -103,6 +103,82 @@ class BankruptcyResolved(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCancelled(Wire):
+    """Sequence of the exchange."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8bb36151d615775d')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('target', 'pubkey'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    number: int
+    field: int
+    target: Pubkey
+    by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeExecuted(Wire):
+    """Sequence of the exchange. A ramp has begun with it; a change that was void moved nothing."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('3273080c8b08bf1a')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('status', 'u8'),
+        ('target', 'pubkey'),
+        ('value', 'i64'),
+    )
+    sequence: int
+    number: int
+    field: int
+    status: int
+    target: Pubkey
+    #: The field's value after; of a 32-byte field the first 8 bytes.
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeProposed(Wire):
+    """Sequence of the exchange. An instant change has taken effect with it."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('aa0a0a08f4c49297')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('class_', 'u8'),
+        ('status', 'u8'),
+        ('target', 'pubkey'),
+        ('proposer', 'pubkey'),
+        ('old_value', 'i64'),
+        ('new_value', 'i64'),
+        ('key', ("bytes", 32)),
+        ('earliest_ms', 'i64'),
+        ('expiry_ms', 'i64'),
+    )
+    sequence: int
+    number: int
+    field: int
+    class_: int
+    status: int
+    target: Pubkey
+    proposer: Pubkey
+    #: Of a 32-byte field the first 8 bytes.
+    old_value: int
+    new_value: int
+    #: Of a 32-byte field the value, of a listing its hash.
+    key: bytes
+    earliest_ms: int
+    expiry_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollateralLiquidated(Wire):
     """Sequence of the user. Collateral sold for quote."""
 
@@ -949,6 +1025,31 @@ class PositionTouched(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RampApplied(Wire):
+    """Sequence of the market or of the asset."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('c79bf73d25dd4f5c')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market', 'bool'),
+        ('index', 'u16'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('status', 'u8'),
+        ('value', 'i64'),
+    )
+    sequence: int
+    #: A market's, or an asset's.
+    market: bool
+    index: int
+    number: int
+    field: int
+    status: int
+    #: The field's value after.
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleClaimed(Wire):
     """Sequence of the exchange."""
 
@@ -965,6 +1066,29 @@ class RoleClaimed(Wire):
     role: int
     before: Pubkey
     holder: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeasonAdvanced(Wire):
+    """Sequence of the market or of the asset. All values are after."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('b49c840099974649')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market', 'bool'),
+        ('index', 'u16'),
+        ('step', 'u32'),
+        ('season_ms', 'i64'),
+        ('limit', 'u64'),
+    )
+    sequence: int
+    #: A market's, or an asset's.
+    market: bool
+    index: int
+    step: int
+    season_ms: int
+    #: A market: greatest open interest a side, lots. An asset: cap of all deposits, token atoms.
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1092,6 +1216,9 @@ class Withdrawn(Wire):
 
 ALL: tuple[type[Wire], ...] = (
     BankruptcyResolved,
+    ChangeCancelled,
+    ChangeExecuted,
+    ChangeProposed,
     CollateralLiquidated,
     CollateralListed,
     DebtAccrued,
@@ -1120,7 +1247,9 @@ ALL: tuple[type[Wire], ...] = (
     PnlSettled,
     PositionLiquidated,
     PositionTouched,
+    RampApplied,
     RoleClaimed,
+    SeasonAdvanced,
     SuccessorNamed,
     Transferred,
     UserClosed,

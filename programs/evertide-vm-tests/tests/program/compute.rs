@@ -4,6 +4,7 @@ use evertide_vm_tests::{
     admin::TIMELOCK_S,
     args::{CancelArgs, OrderArgs},
     call::Call,
+    changes::{change, Subject},
     exchange::{collateral, market, Target},
     feeds::{feed_account, PythUpdate, PYTH_RECEIVER, SWITCHBOARD},
     hits::record_units,
@@ -58,9 +59,34 @@ fn roles() {
     note(&mut world, "typical", &call);
     let call = world.name_successor(world.root, 1, heir);
     note(&mut world, "typical", &call);
+    let (ratio, market_0) = ("tier_ratio_bps.0", Subject::Market(0));
+    let calls = [
+        world.propose(world.root, market_0, ratio, 1_100),
+        world.propose(world.root, market_0, "open_interest_max_lots", 1 << 32).with("change", change(1)),
+    ];
+    note(&mut world, "a market's, to wait", &calls[0]);
+    note(&mut world, "a market's, at once", &calls[1]);
+    let call = world.propose(world.root, Subject::Exchange, "lane_atoms", 0);
+    note(&mut world, "the exchange's", &call);
+    let call = world.cancel_change(guardian, 2);
+    note(&mut world, "typical", &call);
+    let call = world.propose(world.root, Subject::Collateral(1), "deposit_cap_atoms", 1 << 60);
+    note(&mut world, "an asset's", &call);
     world.advance(TIMELOCK_S);
+    world.ok(&world.accrue_market(0));
+    let call = world.execute_change(heir, 0, market_0);
+    note(&mut world, "a ramp begins", &call);
+    let call = world.execute_change(heir, 3, Subject::Collateral(1));
+    note(&mut world, "an asset's", &call);
+    world.advance(3_600);
+    world.ok(&world.accrue_market(0));
+    let call = world.apply_ramp(0, market_0);
+    note(&mut world, "a market's", &call);
     let call = world.gate_enable(heir, 0);
     note(&mut world, "opens", &call);
+    world.edit::<Market>(market(1), |state| state.season_step = 0);
+    let call = world.advance_season(Subject::Market(1));
+    note(&mut world, "a market's", &call);
     let call = world.claim_role(heir, 1);
     note(&mut world, "typical", &call);
 }

@@ -13,6 +13,7 @@ mod attacks_way_down;
 mod balances;
 mod bankruptcies;
 mod cancel_orders;
+mod changes;
 mod compute;
 mod compute_falls;
 mod compute_margin;
@@ -36,12 +37,15 @@ mod list_market;
 mod match_orders;
 mod match_refusals;
 mod open_exchange;
+mod parameters;
 mod pauses;
 mod place_orders;
 mod refusal_names;
 mod refusals;
 mod resolve_bankruptcy;
+mod roles;
 mod schema;
+mod seasons;
 mod security;
 mod set_market_status;
 mod specimens;
@@ -61,6 +65,10 @@ fn all() -> Vec<Case> {
         gates::tests(),
         pauses::tests(),
         successors::tests(),
+        changes::tests(),
+        seasons::tests(),
+        roles::tests(),
+        parameters::tests(),
         create_user::tests(),
         deposit::tests(),
         withdraw::tests(),

@@ -102,6 +102,7 @@ pub const STATE: &[&str] = &[
     "LiquidationNotStarted",
     "NothingToCure",
     "PositionNotFound",
+    "SeasonOver",
     "SequenceAssertionFailed",
     "TakerNotLive",
     "UserSolvent",

@@ -61,6 +61,7 @@ fn layouts_equal_the_exported_ones() {
         ("User", size_of::<state::User>()),
         ("Orders", size_of::<state::Orders>()),
         ("Insurance", size_of::<state::Insurance>()),
+        ("ParamChange", size_of::<state::ParamChange>()),
     ];
     for (name, size) in sizes {
         let exported = find_size(&layouts, name).unwrap_or_else(|| panic!("layouts.json has no size of {name}"));

@@ -97,7 +97,8 @@ pub const MEANT: &[(&str, &str, &str)] = &[
     ("update_oracle", "market", "market 1"),
     ("settle_pnl", "user", "user of bob"),
     ("touch_position", "user", "user of bob"),
-    // A role acts on any market.
+    // A role acts on any market, and on any asset.
+    ("propose_change", "market", "market 1"),
     ("set_market_status", "market", "market 1"),
     // An optional signature left out: what anyone may do.
     ("settle_pnl", "authority", "this program"),
@@ -112,6 +113,15 @@ pub const MEANT: &[(&str, &str, &str)] = &[
 /// Accounts that any address may stand for: they are named in events or not read at all. `program` only has to be among
 /// the accounts for the event's self-CPI, and is there twice where an optional account is left out.
 pub const FREE: &[(&str, &str)] = &[
+    ("execute_change", "signer"),
+    // Read for the debt interest alone.
+    ("execute_change", "quote"),
+    ("advance_season", "program"),
+    ("apply_ramp", "program"),
+    ("execute_change", "program"),
+    ("list_collateral", "program"),
+    ("list_market", "program"),
+    ("propose_change", "program"),
     ("match_orders", "keeper"),
     ("update_mark", "keeper"),
     ("liquidate_with_orders", "keeper"),

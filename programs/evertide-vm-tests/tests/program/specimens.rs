@@ -3,6 +3,7 @@
 use evertide_vm_tests::{
     admin::TIMELOCK_S,
     call::Call,
+    changes::Subject,
     exchange::{market, Target},
     state::{Market, MarketStatus},
     terms::{exchange_terms, market_terms, quote_terms, PRICES, SOL, USD},
@@ -94,7 +95,25 @@ fn roles() -> Vec<Specimen> {
     let mut named = open.clone();
     named.ok(&named.name_successor(named.root, 1, heir));
     named.advance(TIMELOCK_S);
+    let (band, weight) = ((Subject::Market(0), "band_bps"), (Subject::Collateral(1), "weight_maintenance_bps"));
+    let mut waiting = open.clone();
+    waiting.ok(&waiting.propose(waiting.root, band.0, band.1, 1_000));
+    let mut due = waiting.clone();
+    due.advance(TIMELOCK_S);
+    let mut ramping = open.clone();
+    ramping.ok(&ramping.propose(ramping.root, weight.0, weight.1, 8_000));
+    ramping.advance(TIMELOCK_S);
+    ramping.ok(&ramping.execute_change(heir, 0, weight.0));
+    ramping.advance(3_600);
+    let mut seasoned = open.clone();
+    seasoned.edit::<Market>(market(0), |state| state.season_step = 0);
+    seasoned.advance(86_400);
     let calls = vec![
+        (seasoned.clone(), seasoned.advance_season(Subject::Market(0))),
+        (open.clone(), open.propose(open.root, band.0, band.1, 1_000)),
+        (waiting.clone(), waiting.cancel_change(guardian, 0)),
+        (due.clone(), due.execute_change(heir, 0, band.0)),
+        (ramping.clone(), ramping.apply_ramp(0, weight.0)),
         (open.clone(), open.set_market_status(guardian, 0, MarketStatus::ReduceOnly as u8)),
         (open.clone(), open.gate_disable(guardian, 0)),
         (closed.clone(), closed.gate_enable(closed.root, 0)),

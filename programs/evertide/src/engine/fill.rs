@@ -8,6 +8,7 @@ use evertide_math::{Atoms, AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
 
 use super::margin::{self, side_of, Freshness};
 use super::position::{add_cash, set_size};
+use super::season::open_interest_limit;
 use crate::error::{EvertideError, OrRefuse};
 use crate::require_cmp;
 use crate::state::{Market, Position, RiskCache, User};
@@ -75,7 +76,7 @@ impl OpenInterest {
 
     /// Whether a side grew beyond the market's limit.
     pub fn exceeds_limit(&self, market: &Market) -> bool {
-        let most = market.terms.open_interest_max_lots;
+        let most = open_interest_limit(market);
         (0..2).any(|side| self.lots[side] > market.open_interest_lots[side] && self.lots[side] > most)
     }
 

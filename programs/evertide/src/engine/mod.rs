@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod average;
+pub mod change;
+
 pub mod bankruptcy;
 pub mod collateral_slots;
 pub mod cover;
@@ -23,6 +25,7 @@ pub mod place;
 pub mod position;
 pub mod quote;
 pub mod row;
+pub mod season;
 pub mod session;
 pub mod session_fill;
 pub mod session_liquidation;

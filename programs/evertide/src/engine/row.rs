@@ -8,6 +8,7 @@ use evertide_math::units::PRICE_BITS;
 use evertide_math::{Atoms, Bps, PriceQ32};
 
 use super::oracle::with_staleness;
+use super::season::weight_bps;
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::Now;
 use crate::state::{Collateral, CollateralRow, Market, MarketRow, MarketStatus, RiskCache};
@@ -70,8 +71,8 @@ pub fn market_row_mut(cache: &mut RiskCache, index: u16) -> Result<&mut MarketRo
 /// Copies an asset's terms into its row.
 pub fn write_collateral_terms(collateral: &Collateral, cache: &mut RiskCache) -> Result<()> {
     let row = collateral_row_mut(cache, collateral.index)?;
-    row.weight_initial_bps = collateral.terms.weight_initial_bps;
-    row.weight_maintenance_bps = collateral.terms.weight_maintenance_bps;
+    row.weight_initial_bps = weight_bps(collateral, collateral.terms.weight_initial_bps);
+    row.weight_maintenance_bps = weight_bps(collateral, collateral.terms.weight_maintenance_bps);
     row.scale_thousand_usd = collateral.terms.scale_thousand_usd;
     let plus_one = collateral.index.checked_add(1).or_refuse()?;
     row.collateral_plus_one = u8::try_from(plus_one).map_err(|_| EvertideError::TooManyCollaterals)?;

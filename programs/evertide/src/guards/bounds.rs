@@ -11,7 +11,7 @@ use crate::require_cmp;
 use crate::state::{CollateralTerms, ExchangeTerms, MarketTerms, OracleKind, OracleRules, FEE_TIERS_MAX};
 
 /// Ten thousandths of a whole.
-const WHOLE_BPS: u16 = 10_000;
+pub const WHOLE_BPS: u16 = 10_000;
 /// Greatest taker fee and greatest maker fee or rebate, tenths of a bp: 20 bps.
 pub const FEE_MAX_TENTH_BPS: u16 = 200;
 /// Greatest sum of the keeper's and the referrer's share of a taker fee.
@@ -40,9 +40,32 @@ pub const CONFIDENCE_MAX_BPS: u16 = 1_000;
 /// Least and greatest initial margin ratios of a market: at most 50 times leverage.
 pub const INITIAL_RATIO_MIN_BPS: u16 = 200;
 /// Bits of `MarketTerms::flags` that mean something.
-const MARKET_FLAGS: u32 = 1;
+pub const MARKET_FLAGS: u32 = 1;
+/// Depth at which impact prices are taken, atoms.
+pub const IMPACT_NOTIONAL_RANGE_ATOMS: [u64; 2] = [ATOMS_PER_USD, 1_000_000 * ATOMS_PER_USD];
+/// Liquidator's base fee.
+pub const LIQUIDATION_FEE_RANGE_BPS: [u16; 2] = [25, 350];
+/// Insurance fund's liquidation fee.
+pub const INSURANCE_FEE_RANGE_BPS: [u16; 2] = [0, 100];
+/// One-minute stress move: no maintenance margin, at most half of a whole, would cover more.
+pub const STRESS_MOVE_RANGE_BPS: [u16; 2] = [10, 4_900];
+/// Radius of the mark around the index.
+pub const MARK_RADIUS_RANGE_BPS: [u16; 2] = [10, 500];
+/// Fill band around index and TWAP.
+pub const BAND_RANGE_BPS: [u16; 2] = [10, 2_000];
+/// Move that trips the circuit breaker.
+pub const BREAKER_RANGE_BPS: [u16; 2] = [10, 5_000];
+/// Window of the circuit breaker, and its cool-down, s.
+pub const BREAKER_TIME_RANGE_S: [u16; 2] = [1, 3_600];
+/// Interest component of funding, 1e-9 per 8 h.
+pub const INTEREST_RATE_RANGE_E9: [u32; 2] = [0, 1_000_000];
+/// Default worst price of a market order from index.
+pub const MARKET_SLIPPAGE_RANGE_BPS: [u16; 2] = [1, 1_000];
 
 macro_rules! within {
+    ($value:expr, $range:expr, $error:expr) => {
+        within!($value, $range[0], $range[1], $error)
+    };
     ($value:expr, $low:expr, $high:expr, $error:expr) => {
         require_cmp!($value, >=, $low, $error);
         require_cmp!($value, <=, $high, $error);
@@ -148,15 +171,15 @@ pub fn check_market_terms(terms: &MarketTerms, local: bool) -> Result<u64> {
     within!(terms.order_size_min_lots, 1, terms.position_max_lots, out);
     within!(terms.position_max_lots, 1, MAX_LOTS.unsigned_abs(), out);
     within!(terms.open_interest_max_lots, terms.position_max_lots, MAX_LOTS.unsigned_abs(), out);
-    within!(terms.impact_notional_atoms, ATOMS_PER_USD, 1_000_000 * ATOMS_PER_USD, out);
+    within!(terms.impact_notional_atoms, IMPACT_NOTIONAL_RANGE_ATOMS, out);
     within!(terms.profit_weight_bps, 0, WHOLE_BPS, out);
-    within!(terms.mark_radius_bps, 10, 500, out);
-    within!(terms.band_bps, 10, 2_000, out);
-    within!(terms.breaker_bps, 10, 5_000, out);
-    within!(terms.breaker_window_s, 1, 3_600, out);
-    within!(terms.breaker_cooldown_s, 1, 3_600, out);
-    within!(terms.interest_rate_e9, 0, 1_000_000, out);
-    within!(terms.market_slippage_bps, 1, 1_000, out);
+    within!(terms.mark_radius_bps, MARK_RADIUS_RANGE_BPS, out);
+    within!(terms.band_bps, BAND_RANGE_BPS, out);
+    within!(terms.breaker_bps, BREAKER_RANGE_BPS, out);
+    within!(terms.breaker_window_s, BREAKER_TIME_RANGE_S, out);
+    within!(terms.breaker_cooldown_s, BREAKER_TIME_RANGE_S, out);
+    within!(terms.interest_rate_e9, INTEREST_RATE_RANGE_E9, out);
+    within!(terms.market_slippage_bps, MARKET_SLIPPAGE_RANGE_BPS, out);
     require_cmp!(terms.flags, <=, MARKET_FLAGS, out);
     Ok(atoms_per_lot_tick)
 }
@@ -187,9 +210,9 @@ fn check_margin(terms: &MarketTerms) -> Result<()> {
     require_cmp!(terms.tier_ratio_bps[0], >=, INITIAL_RATIO_MIN_BPS, out);
     require_cmp!(terms.open_interest_lower_usd, >=, 1_u32, out);
     require_cmp!(terms.open_interest_upper_usd, >, terms.open_interest_lower_usd, out);
-    within!(terms.liquidation_fee_bps, 25, 350, out);
-    within!(terms.insurance_fee_bps, 0, 100, out);
-    within!(terms.stress_move_bps, 10, 5_000, out);
+    within!(terms.liquidation_fee_bps, LIQUIDATION_FEE_RANGE_BPS, out);
+    within!(terms.insurance_fee_bps, INSURANCE_FEE_RANGE_BPS, out);
+    within!(terms.stress_move_bps, STRESS_MOVE_RANGE_BPS, out);
     let initial = Bps::new(u32::from(terms.tier_ratio_bps[0])).or_refuse()?;
     let maintenance = maintenance_ratio(initial).or_refuse()?;
     let [stress, liquidation, insurance] = [terms.stress_move_bps, terms.liquidation_fee_bps, terms.insurance_fee_bps];

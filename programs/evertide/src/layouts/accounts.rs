@@ -170,12 +170,13 @@ fn collateral() -> Layout {
             average_atoms: u64,
             average_ms: i64,
             lane_day: u32,
-            padding1: u32,
+            season_step: u32,
             lane_used_atoms: u64,
             season_ms: i64,
             dust_atoms: u64,
             sequence: u64,
-            reserved: [u64; 12],
+            season_cap_atoms: u64,
+            reserved: [u64; 11],
         }
     )
 }
@@ -282,7 +283,7 @@ fn param_change() -> Layout {
         ParamChange {
             version: u8,
             bump: u8,
-            direction: u8,
+            class: u8,
             status: u8,
             field: u32,
             target: Address,
@@ -292,7 +293,7 @@ fn param_change() -> Layout {
             earliest_ms: i64,
             expiry_ms: i64,
             number: u64,
-            reserved: [u64; 4],
+            words: [u64; 4],
         }
     )
 }

@@ -4,7 +4,8 @@ use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, orac
 
 use super::Constant;
 use crate::engine::{
-    bankruptcy::BankruptcyStep, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote,
+    bankruptcy::BankruptcyStep, change, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote,
+    season,
 };
 use crate::guards::{bounds, clock, gate, timelock, Gate};
 use crate::instructions::{
@@ -61,6 +62,10 @@ fn kinds() -> Vec<Constant> {
         GATE_MATCH_ORDERS = Gate::MatchOrders, "Bit number in gates_closed: fills that increase a position.";
         GATE_OPEN_LANE = Gate::OpenLane, "Bit number in gates_closed: withdrawals through the open lane.";
         TIMELOCK_MS = timelock::TIMELOCK_MS, "From asking for what could hurt to its earliest execution, ms.";
+        SEASON_STEPS = season::SEASON_STEPS, "Steps of a season.";
+        SEASON_STEP_MS = season::SEASON_STEP_MS, "Least time between two steps, ms.";
+        SEASON_CAP_ATOMS = season::SEASON_CAP_ATOMS, "Cap of an asset's deposits at its first step, atoms of quote.";
+        CHANGE_RAMP_MS = change::CHANGE_RAMP_MS, "Length of a ramp, ms.";
         TIMELOCK_WINDOW_MS = timelock::TIMELOCK_WINDOW_MS, "Time in which it can then be executed, ms.";
         LIQUIDATION_RUNG_CANCEL = LiquidationRung::Cancel, "OrdersLiquidated.rung: risk-increasing orders taken out.";
         LIQUIDATION_RUNG_VOID = LiquidationRung::Void, "OrdersLiquidated.rung: all orders void.";

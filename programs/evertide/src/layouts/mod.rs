@@ -6,6 +6,7 @@
 
 mod accounts;
 mod constants;
+mod parameters;
 mod structs;
 
 use serde_json::{json, Map, Value};
@@ -168,6 +169,7 @@ fn export_layouts() {
         "accounts": named(&accounts::accounts()),
         "structs": named(&structs::structs()),
         "constants": constants,
+        "parameters": parameters::parameters(),
     });
     assert_eq!(all["accounts"].as_object().map(Map::len), Some(accounts::accounts().len()));
     if let Ok(path) = std::env::var("EVERTIDE_LAYOUTS_OUT") {

@@ -56,7 +56,8 @@ pub struct Collateral {
     pub average_ms: i64,
     /// Day number of the shared open lane's use.
     pub lane_day: u32,
-    pub padding1: u32,
+    /// Seasoning: step reached. 0: listed after opening and not begun; the weights are whole at `SEASON_STEPS + 1`.
+    pub season_step: u32,
     /// Used of the shared open lane on that day, token atoms.
     pub lane_used_atoms: u64,
     /// Seasoning: start of the current cap step, unix ms.
@@ -65,5 +66,7 @@ pub struct Collateral {
     pub dust_atoms: u64,
     /// Next sequence number of this asset's events.
     pub sequence: u64,
-    pub reserved: [u64; 12],
+    /// Seasoning: cap of all deposits, token atoms, beside the one of the terms.
+    pub season_cap_atoms: u64,
+    pub reserved: [u64; 11],
 }

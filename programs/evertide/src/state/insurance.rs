@@ -46,23 +46,58 @@ pub struct InsuranceStake {
     pub reserved: [u64; 4],
 }
 
-/// Seeds: `change, n (u64 LE)`.
+/// How a change takes effect, by what it moves and whereto.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ChangeClass {
+    /// It only stops new risk: with its proposal.
+    Instant = 0,
+    /// After 72 h, at once.
+    Delayed = 1,
+    /// It lowers maintenance health: after 72 h, over 24 h.
+    Ramped = 2,
+}
+
+/// Where a change stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum ChangeStatus {
+    /// Waits for its time.
+    Pending = 0,
+    /// Took effect.
+    Executed = 1,
+    /// The guardian or its proposer cancelled it; a ramp stays where it was.
+    Cancelled = 2,
+    /// The field no longer held what it was proposed against.
+    Void = 3,
+    /// On its way from the old value to the new.
+    Ramping = 4,
+}
+
+/// Seeds: `change, n (u64 LE)`. Written by propose_change, cancel_change, execute_change, apply_ramp, and the listing that
+/// it allows.
 #[account]
 pub struct ParamChange {
     pub version: u8,
     pub bump: u8,
-    /// 0 loosens, 1 tightens.
-    pub direction: u8,
-    /// 0 pending, 1 executed, 2 cancelled, 3 void.
+    /// `ChangeClass`.
+    pub class: u8,
+    /// `ChangeStatus`.
     pub status: u8,
-    /// Field number in the target.
+    /// Number of the field.
     pub field: u32,
+    /// The account that holds the field.
     pub target: Address,
     pub proposer: Address,
+    /// Value at the proposal; of a 32-byte field its first 8 bytes, little-endian.
     pub old_value: i64,
+    /// Value proposed; 0 for a 32-byte field.
     pub new_value: i64,
+    /// From when anyone executes it, unix ms.
     pub earliest_ms: i64,
+    /// From when nobody does, unix ms.
     pub expiry_ms: i64,
     pub number: u64,
-    pub reserved: [u64; 4],
+    /// A 32-byte field: the value proposed. A ramp: its start in unix ms, and the value that it applied last.
+    pub words: [u64; 4],
 }

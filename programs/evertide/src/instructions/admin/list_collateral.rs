@@ -1,4 +1,5 @@
-//! `list_collateral`: lists a deposit asset; the first is the quote asset.
+//! `list_collateral`: lists a deposit asset; the first is the quote asset. Before opening at once, later as a change that was
+//! proposed allows, to be seasoned.
 
 use anchor_lang::prelude::*;
 use anchor_spl::mint::Mint;
@@ -6,13 +7,16 @@ use anchor_spl::token::{self, TokenAccount};
 use evertide_math::debt::DEBT_INDEX_ONE;
 use evertide_math::units::COLLATERAL_PRICE_BITS;
 
+use crate::engine::change::fields::LIST_COLLATERAL;
+use crate::engine::change::take_listing;
 use crate::engine::quote::QUOTE_INDEX;
 use crate::engine::row::{collateral_row_mut, write_collateral_terms};
+use crate::engine::season::SEASON_STEPS;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CollateralListed;
-use crate::guards::{bounds, gate, nonce, now, role};
+use crate::guards::{bounds, nonce, now, role};
 use crate::require_cmp;
-use crate::state::{Collateral, CollateralTerms, Exchange, RiskCache, COLLATERALS_MAX, LAYOUT_VERSION};
+use crate::state::{Collateral, CollateralTerms, Exchange, ParamChange, RiskCache, COLLATERALS_MAX, LAYOUT_VERSION};
 
 /// Decimals of the quote asset: its atoms are the unit of every balance.
 pub const QUOTE_DECIMALS: u8 = 6;
@@ -40,6 +44,9 @@ pub struct ListCollateral {
         token::authority = exchange
     )]
     pub vault: Account<TokenAccount>,
+    /// After opening: the change that allows this listing.
+    #[account(mut)]
+    pub change: Option<Account<ParamChange>>,
     pub token_program: Program<Token>,
     pub system_program: Program<System>,
     /// The sysvar of this transaction's instructions.
@@ -49,9 +56,9 @@ pub struct ListCollateral {
 fn validate(accounts: &ListCollateral, terms: &CollateralTerms) -> Result<()> {
     let exchange = &accounts.exchange;
     // root: signs and holds the role. exchange, risk_cache: the only ones there are. collateral, vault: created here
-    // at the next index. token_program: the classic one, so that no extension moves or freezes balances.
+    // at the next index. token_program: the classic one, so that no extension moves or freezes balances. change: looked at
+    // after opening, when it must be due and name this mint and these terms.
     role::require_root(exchange, accounts.root.address())?;
-    gate::require_bootstrap(exchange)?;
     nonce::require_no_durable_nonce(&accounts.instructions)?;
     let index = exchange.collateral_count;
     require_cmp!(usize::from(index), <, COLLATERALS_MAX, EvertideError::TooManyCollaterals);
@@ -74,6 +81,12 @@ pub fn list_collateral(ctx: &mut Context<ListCollateral>, terms: CollateralTerms
     let index = ctx.accounts.exchange.collateral_count;
     let quote = index == QUOTE_INDEX;
     let (mint, vault) = (*ctx.accounts.mint.address(), *ctx.accounts.vault.address());
+    let bootstrap = ctx.accounts.exchange.opened == 0;
+    if !bootstrap {
+        let key = sha256(&[mint.as_ref(), bytemuck::bytes_of(&terms)].concat());
+        let change = ctx.accounts.change.as_deref_mut();
+        take_listing(change, &ctx.accounts.exchange, LIST_COLLATERAL, key, now.ms)?;
+    }
     let collateral = &mut ctx.accounts.collateral;
     collateral.version = LAYOUT_VERSION;
     collateral.bump = ctx.bumps.collateral;
@@ -84,6 +97,9 @@ pub fn list_collateral(ctx: &mut Context<ListCollateral>, terms: CollateralTerms
     collateral.vault = vault;
     collateral.terms = terms;
     collateral.average_ms = now.ms;
+    // What is listed before anybody can deposit needs no season.
+    collateral.season_step = if bootstrap { SEASON_STEPS.saturating_add(1) } else { 0 };
+    collateral.season_cap_atoms = if bootstrap { u64::MAX } else { 0 };
     collateral.season_ms = now.ms;
     collateral.debt_accrued_ms = now.ms;
     collateral.debt_index_q48 = if quote { DEBT_INDEX_ONE } else { 0 };

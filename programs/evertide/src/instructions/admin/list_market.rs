@@ -1,18 +1,20 @@
-//! `list_market`: lists a market.
+//! `list_market`: lists a market: before opening at once, later as a change that was proposed allows, to be seasoned.
 
 use anchor_lang::prelude::*;
 use evertide_math::index::INDEX_ONE;
 
+use crate::engine::change::fields::LIST_MARKET;
+use crate::engine::change::take_listing;
 use crate::engine::row::{write_market_row, write_market_terms};
+use crate::engine::season::SEASON_STEPS;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{MarketListed, UserCreated};
-use crate::guards::{bounds, gate, nonce, now, role, Now};
+use crate::guards::{bounds, nonce, now, role, Now};
 use crate::instructions::trader::create_user::{initialize_orders, initialize_user};
 use crate::require_cmp;
-use crate::state::{user_flags, Exchange, Market, MarketTerms, Orders, RiskCache, User, LAYOUT_VERSION, MARKETS_MAX};
-
-/// Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end.
-pub const SEASON_STEPS: u32 = 7;
+use crate::state::{
+    user_flags, Exchange, Market, MarketTerms, Orders, ParamChange, RiskCache, User, LAYOUT_VERSION, MARKETS_MAX,
+};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -31,6 +33,9 @@ pub struct ListMarket {
     /// The backstop's orders: it never places any.
     #[account(init, payer = root, seeds = [b"orders", backstop.address().as_ref()], bump)]
     pub backstop_orders: Account<Orders>,
+    /// After opening: the change that allows this listing.
+    #[account(mut)]
+    pub change: Option<Account<ParamChange>>,
     pub system_program: Program<System>,
     /// The sysvar of this transaction's instructions.
     pub instructions: Sysvar<SysvarInstructions>,
@@ -39,9 +44,8 @@ pub struct ListMarket {
 fn validate(accounts: &ListMarket, terms: &MarketTerms) -> Result<u64> {
     let exchange = &accounts.exchange;
     // root: signs and holds the role. exchange, risk_cache: the only ones there are. market: created here at the next
-    // index.
+    // index. change: looked at after opening, when it must be due and name these terms.
     role::require_root(exchange, accounts.root.address())?;
-    gate::require_bootstrap(exchange)?;
     nonce::require_no_durable_nonce(&accounts.instructions)?;
     require!(exchange.collateral_count > 0, EvertideError::QuoteNotListed);
     require_cmp!(usize::from(exchange.market_count), <, MARKETS_MAX, EvertideError::TooManyMarkets);
@@ -51,6 +55,12 @@ fn validate(accounts: &ListMarket, terms: &MarketTerms) -> Result<u64> {
 pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<()> {
     let atoms_per_lot_tick = validate(&ctx.accounts, &terms)?;
     let now = now()?;
+    let bootstrap = ctx.accounts.exchange.opened == 0;
+    if !bootstrap {
+        let key = sha256(bytemuck::bytes_of(&terms));
+        let change = ctx.accounts.change.as_deref_mut();
+        take_listing(change, &ctx.accounts.exchange, LIST_MARKET, key, now.ms)?;
+    }
     let index = ctx.accounts.exchange.market_count;
     let market = &mut ctx.accounts.market;
     market.version = LAYOUT_VERSION;
@@ -59,7 +69,8 @@ pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<
     market.terms = terms;
     market.atoms_per_lot_tick = atoms_per_lot_tick;
     market.a = [INDEX_ONE; 2];
-    market.season_step = SEASON_STEPS;
+    // What is listed before anybody can deposit needs no season.
+    market.season_step = if bootstrap { SEASON_STEPS } else { 0 };
     market.season_ms = now.ms;
     write_market_terms(market, &mut ctx.accounts.risk_cache)?;
     write_market_row(market, &mut ctx.accounts.risk_cache, now)?;

@@ -1,7 +1,11 @@
 //! Admin: until `open_exchange`, root lists markets and collateral; later whatever could hurt waits in the timelock.
 
+pub mod advance_season;
+pub mod apply_ramp;
+pub mod cancel_change;
 pub mod claim_role;
 pub mod collect_fees;
+pub mod execute_change;
 pub mod fund_insurance;
 pub mod gate_disable;
 pub mod gate_enable;
@@ -12,10 +16,15 @@ pub mod list_market;
 pub mod name_successor;
 pub mod open_exchange;
 pub mod pause;
+pub mod propose_change;
 pub mod set_market_status;
 
+pub use advance_season::*;
+pub use apply_ramp::*;
+pub use cancel_change::*;
 pub use claim_role::*;
 pub use collect_fees::*;
+pub use execute_change::*;
 pub use fund_insurance::*;
 pub use gate_disable::*;
 pub use gate_enable::*;
@@ -26,4 +35,5 @@ pub use list_market::*;
 pub use name_successor::*;
 pub use open_exchange::*;
 pub use pause::*;
+pub use propose_change::*;
 pub use set_market_status::*;

@@ -45,6 +45,7 @@ pub fn open_exchange(ctx: &mut Context<OpenExchange>) -> Result<()> {
     let exchange = &mut ctx.accounts.exchange;
     exchange.opened = 1;
     exchange.opened_ms = now.ms;
+    exchange.first_change = exchange.next_change;
     let sequence = exchange.sequence;
     exchange.sequence = sequence.checked_add(1).or_refuse()?;
     emit_cpi!(ExchangeOpened { sequence, opened_ms: now.ms, upgrade_authority });

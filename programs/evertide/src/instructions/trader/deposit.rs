@@ -8,6 +8,7 @@ use anchor_spl::token::{TokenAccount, TokenCpiExt};
 use crate::engine::average::roll_average;
 use crate::engine::collateral_slots::{add_collateral, collateral_atoms};
 use crate::engine::quote::{change_balance, QUOTE_INDEX};
+use crate::engine::season::deposit_cap_atoms;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::Deposited;
 use crate::guards::{gate, now};
@@ -53,7 +54,8 @@ fn validate(accounts: &Deposit, amount_atoms: u64) -> Result<()> {
 /// Caps hold for what is there after the deposit, of everybody and of this user.
 fn check_caps(collateral: &Collateral, user_atoms: u64) -> Result<()> {
     let terms = &collateral.terms;
-    require_cmp!(collateral.total_atoms, <=, terms.deposit_cap_atoms, EvertideError::DepositCapExceeded);
+    let cap_atoms = deposit_cap_atoms(collateral);
+    require_cmp!(collateral.total_atoms, <=, cap_atoms, EvertideError::DepositCapExceeded);
     require_cmp!(user_atoms, <=, terms.user_cap_atoms, EvertideError::UserDepositCapExceeded);
     Ok(())
 }
