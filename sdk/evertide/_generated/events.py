@@ -106,6 +106,8 @@ class BankruptcyResolved(Wire):
 class ChangeCancelled(Wire):
     """Sequence of the exchange."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8bb36151d615775d')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -125,6 +127,8 @@ class ChangeCancelled(Wire):
 class ChangeExecuted(Wire):
     """Sequence of the exchange. A ramp has begun with it; a change that was void moved nothing."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('3273080c8b08bf1a')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -147,6 +151,8 @@ class ChangeExecuted(Wire):
 class ChangeProposed(Wire):
     """Sequence of the exchange. An instant change has taken effect with it."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('aa0a0a08f4c49297')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -1028,6 +1034,8 @@ class PositionTouched(Wire):
 class RampApplied(Wire):
     """Sequence of the market or of the asset."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market or of the asset'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('c79bf73d25dd4f5c')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
@@ -1072,6 +1080,8 @@ class RoleClaimed(Wire):
 class SeasonAdvanced(Wire):
     """Sequence of the market or of the asset. All values are after."""
 
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market or of the asset'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('b49c840099974649')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
