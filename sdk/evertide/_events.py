@@ -92,14 +92,15 @@ def streams(event: Any, program_id: Pubkey = PROGRAM_ID) -> list[tuple[str, int]
         user = getattr(event, name.removesuffix(_SEQUENCE), None)
         if isinstance(user, Pubkey) and user != Pubkey.default():
             found.append((f"user {user}", getattr(event, name)))
-    touched = [(fill.maker, fill.maker_sequence) for fill in getattr(event, "fills", ())]
+    touched = [(placed.user, placed.sequence) for placed in getattr(event, "placements", ())]
+    touched += [(fill.maker, fill.maker_sequence) for fill in getattr(event, "fills", ())]
     touched += [
         (skip.maker, skip.maker_sequence)
         for skip in getattr(event, "skips", ())
         if (skip.removed or skip.funding_atoms or skip.reason == SkipReason.SELF_TRADE)
         and skip.maker != getattr(event, "taker", None)
     ]
-    return found + list(dict.fromkeys((f"user {maker}", number) for maker, number in touched))
+    return list(dict.fromkeys([*found, *((f"user {user}", number) for user, number in touched)]))
 
 
 def _own_stream(event: Any) -> list[str]:

@@ -98,7 +98,7 @@ class Sender:
         """Run the transaction on the node without signatures and without effect. Raises a `TransportError`."""
         limit = budget(COMPUTE_UNITS_MAX, 0)
         zero_hash = "11111111111111111111111111111111"
-        compiled = message(payer or self._payer().pubkey(), [*limit, *instructions], zero_hash, lookup_tables)
+        compiled = message(payer or self._payer().pubkey(), [*instructions, *limit], zero_hash, lookup_tables)
         value = await self.rpc.simulate(unsigned_wire(compiled), commitment=commitment)
         logs = tuple(value.get("logs") or ())
         error = None
@@ -171,8 +171,10 @@ class Sender:
         commitment = options.commitment or self.rpc.commitment
         blockhash = await self.rpc.get_latest_blockhash(commitment=commitment)
         while True:
-            head = budget(limit, price)
-            compiled = message(keys[0].pubkey(), [*head, *instructions], blockhash.blockhash, lookup_tables)
+            # Behind the caller's, so that an instruction's number is the caller's own: errors tell it, and
+            # `place_signed_orders` names the Ed25519 program's instruction by it.
+            tail = budget(limit, price)
+            compiled = message(keys[0].pubkey(), [*instructions, *tail], blockhash.blockhash, lookup_tables)
             wire, signature = signed_wire(compiled, keys)
             if signature not in self._used:
                 break
