@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from ._generated.constants import SelfTradeRule as SelfTradeRule
     from ._generated.constants import SkipReason as SkipReason
     from ._generated.constants import TimeInForce as TimeInForce
+    from ._generated.constants import TriggerSource as TriggerSource
     from ._generated.types import *  # noqa: F403
     from ._ladder import Ladder as Ladder
     from ._ladder import LadderRung as LadderRung
@@ -54,6 +55,11 @@ if TYPE_CHECKING:
     from ._lookup_tables import exchange_addresses as exchange_addresses
     from ._lookup_tables import extend_lookup_table as extend_lookup_table
     from ._lookup_tables import fetch_lookup_table as fetch_lookup_table
+    from ._order_groups import bracket as bracket
+    from ._order_groups import one_cancels_other as one_cancels_other
+    from ._order_groups import scale as scale
+    from ._order_terms import OrderTerms as OrderTerms
+    from ._order_terms import order_terms as order_terms
     from ._orders import NewOrder as NewOrder
     from ._orders import by_all as by_all
     from ._orders import by_client_order_ids as by_client_order_ids
@@ -64,6 +70,7 @@ if TYPE_CHECKING:
     from ._orders import is_immediate as is_immediate
     from ._orders import is_live as is_live
     from ._orders import new_client_order_id as new_client_order_id
+    from ._orders import placement as placement
     from ._orders import rests as rests
     from ._outcome import Confirmed as Confirmed
     from ._outcome import Failed as Failed
@@ -131,6 +138,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "_order_terms": "OrderTerms order_terms",
+    "_order_groups": "bracket one_cancels_other scale",
     "_client": "EvertideClient",
     "_client_keeper": "settled_atoms",
     "_client_trader": "Placed",
@@ -141,7 +150,7 @@ _NAMES = {
     "_layouts": "decode_many dtype",
     "_lookup_tables": "create_lookup_table exchange_addresses extend_lookup_table fetch_lookup_table",
     "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live "
-    "new_client_order_id rests",
+    "new_client_order_id placement rests",
     "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
     "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address collateral_address "
     "event_authority_address exchange_address insurance_address market_address orders_address program_data_address "

@@ -13,8 +13,8 @@ from . import instructions as build
 from ._client_base import Writing
 from ._errors import DuplicateClientOrder, ProgramError, TransactionExpired, TransactionOutcomeUnknown
 from ._generated.events import OrdersPlaced
-from ._generated.types import CancelArgs, Order, OrderArgs
-from ._orders import NewOrder, by_all, same_terms
+from ._generated.types import CancelArgs, KindArgs, Order, OrderArgs
+from ._orders import NewOrder, by_all, placement, same_terms
 from ._outcome import Confirmed
 from ._pda import associated_token_address, user_address
 from ._units import Exact, bps_from, token_to_atoms, usdc_to_atoms
@@ -137,24 +137,38 @@ class TraderWrites(Writing):
 
         return await self._send_fresh(steps, keys)
 
-    async def order_args(self, orders: Sequence[NewOrder | OrderArgs]) -> list[OrderArgs]:
-        """Orders in the program's units; each market is read once."""
+    async def placement(
+        self, orders: Sequence[NewOrder | OrderArgs], kind_args: Sequence[KindArgs] = ()
+    ) -> tuple[list[OrderArgs], list[KindArgs]]:
+        """Orders in the program's units and what only some kinds have; each market is read once. See `placement`."""
         markets = {name: await self.market(name) for name in {o.market for o in orders if isinstance(o, NewOrder)}}
-        return [order.to_args(markets[order.market]) if isinstance(order, NewOrder) else order for order in orders]
+        return placement(orders, markets, kind_args)
 
     async def place_orders_instructions(
-        self, user: Pubkey, orders: Sequence[NewOrder | OrderArgs], *, signer: Pubkey | None = None
+        self,
+        user: Pubkey,
+        orders: Sequence[NewOrder | OrderArgs],
+        *,
+        kind_args: Sequence[KindArgs] = (),
+        signer: Pubkey | None = None,
     ) -> list[Instruction]:
         """Renewal of the rows that the margin check reads, where needed, and the placement."""
-        args = await self.order_args(orders)
-        step = build.place_orders(signer=signer or self.address(), user=user, orders=args, program_id=self.program_id)
+        args, parts = await self.placement(orders, kind_args)
+        step = build.place_orders(
+            signer=signer or self.address(), user=user, orders=args, kind_args=parts, program_id=self.program_id
+        )
         if all(order.reduce_only for order in args):
             return [step]
         markets = {order.market_index for order in args if not order.reduce_only}
         return [*await self.refresh_instructions(user, markets=markets), step]
 
     async def place_orders(
-        self, user: Pubkey, orders: Sequence[NewOrder | OrderArgs], *, signer: Keypair | None = None
+        self,
+        user: Pubkey,
+        orders: Sequence[NewOrder | OrderArgs],
+        *,
+        kind_args: Sequence[KindArgs] = (),
+        signer: Keypair | None = None,
     ) -> Placed:
         """Place 1 to 8 orders, once: the client order ids make a repetition harmless.
 
@@ -162,11 +176,11 @@ class TraderWrites(Writing):
         the account is read: the same orders resting there mean success, other terms raise `DuplicateClientOrder`.
         """
         who, keys = self._who(signer)
-        args = await self.order_args(orders)
+        args, parts = await self.placement(orders, kind_args)
         ids = tuple(order.client_order_id for order in args)
 
         async def steps() -> list[Instruction]:
-            return await self.place_orders_instructions(user, args, signer=who)
+            return await self.place_orders_instructions(user, args, kind_args=parts, signer=who)
 
         for attempt in range(PLACE_ATTEMPTS):
             try:
@@ -214,7 +228,13 @@ class TraderWrites(Writing):
         return await self.send([step], signers=keys)
 
     async def modify_order(
-        self, user: Pubkey, order_id: int, replacement: NewOrder | OrderArgs, *, signer: Keypair | None = None
+        self,
+        user: Pubkey,
+        order_id: int,
+        replacement: NewOrder | OrderArgs,
+        *,
+        kind_args: Sequence[KindArgs] = (),
+        signer: Keypair | None = None,
     ) -> Confirmed:
         """Cancel and replace in one; priority stays when only the size shrinks.
 
@@ -224,9 +244,14 @@ class TraderWrites(Writing):
         if isinstance(replacement, NewOrder) and replacement.client_order_id is None:
             held = {order.order_id: order.client_order_id for order in (await self.orders(user)).orders}
             replacement = replace(replacement, client_order_id=held.get(order_id, 0))
-        args = (await self.order_args([replacement]))[0]
+        (args,), parts = await self.placement([replacement], kind_args)
         step = build.modify_order(
-            signer=who, user=user, order_id=order_id, replacement=args, program_id=self.program_id
+            signer=who,
+            user=user,
+            order_id=order_id,
+            replacement=args,
+            kind_args=parts,
+            program_id=self.program_id,
         )
 
         async def steps() -> list[Instruction]:

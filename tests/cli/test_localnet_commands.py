@@ -109,6 +109,20 @@ def test_a_trade_from_deposit_to_withdrawal(console: Console) -> None:
     assert console.ok("admin fund-insurance 1 --tranche 0.5", "trader 1")["action"] == "fund_insurance"
 
 
+def test_a_ladder_is_placed_at_once(console: Console) -> None:
+    console.price("ETH-PERP", "3000")
+    said = console.ok("order scale ETH-PERP buy 1 --low 2800 --high 2900 --count 5 --skew 2 --tif post-only")
+    assert len(said["order_ids"]) == 5
+    rows = [row for row in console.ok("order list") if row["market"] == "ETH-PERP"]
+    assert sum(Decimal(row["remaining"]) for row in rows) == 1
+    assert sorted(Decimal(row["price"]) for row in rows) == [2_800, 2_825, 2_850, 2_875, 2_900]
+    console.ok("order cancel --market ETH-PERP")
+    assert "trigger means nothing" in console.refused("order place ETH-PERP buy 1 --trigger 2500", code=2)["message"]
+    assert "--kind" in console.refused("order place ETH-PERP buy 1 --kind gift", code=2)["message"]
+    assert "needs --stop" in console.refused("order bracket ETH-PERP buy 1 --stop-price 5", code=2)["message"]
+    assert "needs --stop" in console.refused("order oco ETH-PERP sell 1 --target 5", code=2)["message"]
+
+
 def authority(console: Console, who: str) -> str:
     authority_text: str = console.ok("account addresses", who)["authority"]
     return authority_text

@@ -237,7 +237,7 @@ async def test_old_rows_are_renewed_or_refused(world: World) -> None:
             await blind.place_orders(user, [quote("bid", 39_000, "0.01")], signer=key)
         assert caught.value.age_ms >= 60_000
         unrefreshed = instructions.place_orders(
-            signer=key.pubkey(), user=user, orders=await blind.order_args([quote("bid", 39_000, "0.01")])
+            signer=key.pubkey(), user=user, orders=(await blind.placement([quote("bid", 39_000, "0.01")]))[0]
         )
         with pytest.raises(ProgramError, match="RowTooOld"):
             await blind.send([unrefreshed], signers=[key])

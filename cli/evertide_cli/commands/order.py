@@ -1,4 +1,4 @@
-"""`evertide order`: place, cancel, modify, list."""
+"""`evertide order`: place, cancel, modify, list; brackets, one-cancels-other and ladders are in `order_groups`."""
 
 from __future__ import annotations
 
@@ -6,79 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from evertide_cli import order_kinds as words
 from evertide_cli.app import group, settings_of
+from evertide_cli.commands import order_groups
 from evertide_cli.errors import UsageProblem
 from evertide_cli.output import show, table, watch
 from evertide_cli.session import Session, run, symbol_of
 
 if TYPE_CHECKING:
-    from evertide import Market, Order, OrderArgs
+    from evertide import Market, Order
 
 app = group("Place, cancel, modify, list orders.")
+order_groups.register(app)
 
-TIMES_IN_FORCE = {
-    "gtc": "GOOD_TILL_CANCELLED",
-    "gtt": "GOOD_TILL_CANCELLED",
-    "ioc": "IMMEDIATE_OR_CANCEL",
-    "fok": "FILL_OR_KILL",
-    "post-only": "POST_ONLY",
-    "post-only-slide": "POST_ONLY_SLIDE",
-}
-SELF_TRADE = {"cancel-newest": "CANCEL_NEWEST", "cancel-oldest": "CANCEL_OLDEST", "decrement": "DECREMENT"}
-
-SIZE = typer.Argument(help="Size in base units, a multiple of the lot.")
-PRICE = typer.Option("", "--price", help="Limit price in USD; without one a market order at its default worst price.")
-TIME = typer.Option("gtc", "--time-in-force", "--tif", help="gtc, gtt, ioc, fok, post-only, post-only-slide.")
-EXPIRY = typer.Option(0, "--expires-in-s", min=0, help="Seconds of chain time after which the order is dead.")
-PHASE = typer.Option(-1, "--taker-phase-s", min=-1, max=60, help="Taker phase, seconds; default 12, post-only 0.")
-CLIENT_ID = typer.Option(
-    0, "--client-id", min=0, help="Client order id, unique among open orders; default: a random one."
-)
-REDUCE = typer.Option(False, "--reduce-only", help="May only reduce the position.")
-RULE = typer.Option("cancel-newest", "--self-trade", help="cancel-newest, cancel-oldest, decrement.")
-SLIPPAGE = typer.Option(0, "--max-slippage-bps", min=0, max=10_000, help="Greatest slippage against index, bps.")
-START = typer.Option("", "--auction-start", help="Price in USD at which the taker phase starts.")
 OWNER = typer.Option(None, "--authority", help="Whose orders (base58); default: the keypair's.")
-
-
-def _choice(value: str, known: dict[str, str], name: str) -> str:
-    if value not in known:
-        raise UsageProblem(f"{name} must be one of {', '.join(known)}, found {value!r}")
-    return known[value]
-
-
-def _side(side: str) -> bool:
-    """True to sell. Raises UsageProblem."""
-    if side not in ("buy", "sell"):
-        raise UsageProblem(f"side must be buy or sell, found {side!r}")
-    return side == "sell"
-
-
-async def build(session: Session, market: Market, options: dict[str, Any]) -> OrderArgs:
-    """Order arguments in ticks and lots from the command line's text. Raises UnitError for what is off the grid."""
-    from evertide import NewOrder, SelfTradeRule, TimeInForce
-
-    force = _choice(options["time_in_force"], TIMES_IN_FORCE, "--time-in-force")
-    price, start, lives_s = options["price"], options["auction_start"], options["expires_in_s"]
-    if options["time_in_force"] == "gtt" and not lives_s:
-        raise UsageProblem("--time-in-force gtt needs --expires-in-s")
-    if not price and force.startswith("POST_ONLY"):
-        raise UsageProblem("a post-only order needs --price")
-    order = NewOrder(
-        market=market.index,
-        side="ask" if options["ask"] else "bid",
-        size=options["size"],
-        price=price or None,
-        time_in_force=None if options["time_in_force"] == "gtc" else TimeInForce[force],
-        reduce_only=options["reduce_only"],
-        client_order_id=options["client_id"] or None,
-        self_trade=SelfTradeRule[_choice(options["self_trade"], SELF_TRADE, "--self-trade")],
-        taker_phase_s=None if options["taker_phase_s"] < 0 else options["taker_phase_s"],
-        expiry_ms=await session.client.chain_time_ms() + lives_s * 1000 if lives_s else 0,
-        auction_start=start or None,
-        max_slippage_bps=options["max_slippage_bps"],
-    )
-    return order.to_args(market)
 
 
 @app.command("place")
@@ -86,29 +27,37 @@ def place(
     context: typer.Context,
     market: str = typer.Argument(help="Symbol or index."),
     side: str = typer.Argument(help="buy or sell."),
-    size: str = SIZE,
-    price: str = PRICE,
-    time_in_force: str = TIME,
-    expires_in_s: int = EXPIRY,
-    taker_phase_s: int = PHASE,
-    client_id: int = CLIENT_ID,
-    reduce_only: bool = REDUCE,
-    self_trade: str = RULE,
-    max_slippage_bps: int = SLIPPAGE,
-    auction_start: str = START,
+    size: str = words.SIZE,
+    price: str = words.PRICE,
+    kind: str = words.KIND,
+    time_in_force: str = words.TIME,
+    expires_in_s: int = words.EXPIRY,
+    taker_phase_s: int = words.PHASE,
+    client_id: int = words.CLIENT_ID,
+    reduce_only: bool = words.REDUCE,
+    self_trade: str = words.RULE,
+    max_slippage_bps: int = words.SLIPPAGE,
+    auction_start: str = words.START,
+    trigger: str = words.TRIGGER,
+    trigger_source: str = words.SOURCE,
+    trail_bps: int = words.TRAIL,
+    peg_offset: str = words.PEG,
+    display: str = words.DISPLAY,
+    slices: int = words.SLICES,
+    slice_interval_s: int = words.INTERVAL,
+    starts_in_s: int = words.NOT_BEFORE,
 ) -> None:
     """Place one order."""
     options = {key: value for key, value in locals().items() if key not in ("context", "market", "side")}
-    options["ask"] = _side(side)
+    options["ask"] = words.sells(side)
+    words.check(options)
 
     async def body(session: Session) -> None:
         listed = await session.market(market)
-        order = await build(session, listed, options)
-        user = session.user_of(None)
-        steps = await session.client.place_orders_instructions(user, [order], signer=session.me)
-        await session.submit(
-            "place_orders", steps, market=symbol_of(listed), side=side, size=size, price=price or "market"
-        )
+        order = await words.build(session, listed, options)
+        steps = await session.client.place_orders_instructions(session.user_of(None), [order], signer=session.me)
+        told = {"market": symbol_of(listed), "side": side, "size": size, "kind": order.order_kind.name.lower()}
+        await session.submit("place_orders", steps, **told, price=price or "market")
 
     run(context, body, sign=True)
 
@@ -117,32 +66,41 @@ def place(
 def modify(
     context: typer.Context,
     order_id: int = typer.Argument(min=1, help="The order to replace."),
-    size: str = SIZE,
-    price: str = PRICE,
-    time_in_force: str = TIME,
-    expires_in_s: int = EXPIRY,
-    taker_phase_s: int = PHASE,
-    client_id: int = CLIENT_ID,
-    reduce_only: bool = REDUCE,
-    self_trade: str = RULE,
-    max_slippage_bps: int = SLIPPAGE,
-    auction_start: str = START,
+    size: str = words.SIZE,
+    price: str = words.PRICE,
+    kind: str = words.KIND,
+    time_in_force: str = words.TIME,
+    expires_in_s: int = words.EXPIRY,
+    taker_phase_s: int = words.PHASE,
+    client_id: int = words.CLIENT_ID,
+    reduce_only: bool = words.REDUCE,
+    self_trade: str = words.RULE,
+    max_slippage_bps: int = words.SLIPPAGE,
+    auction_start: str = words.START,
+    trigger: str = words.TRIGGER,
+    trigger_source: str = words.SOURCE,
+    trail_bps: int = words.TRAIL,
+    peg_offset: str = words.PEG,
+    display: str = words.DISPLAY,
+    slices: int = words.SLICES,
+    slice_interval_s: int = words.INTERVAL,
+    starts_in_s: int = words.NOT_BEFORE,
 ) -> None:
     """Replace one order; it keeps its priority when only its size shrinks."""
     options = {key: value for key, value in locals().items() if key not in ("context", "order_id")}
+    words.check(options)
 
     async def body(session: Session) -> None:
-        from evertide import instructions
+        from evertide import instructions, is_ask
 
         user = session.user_of(None)
         present = await _order(session, user, order_id)
         market = (await session.markets())[present.market_index]
-        from evertide import is_ask
-
         options["ask"] = is_ask(present)
-        order = await build(session, market, options)
-        me = session.me
-        step = instructions.modify_order(signer=me, user=user, order_id=order_id, replacement=order)
+        (args,), parts = await session.client.placement([await words.build(session, market, options)])
+        step = instructions.modify_order(
+            signer=session.me, user=user, order_id=order_id, replacement=args, kind_args=parts
+        )
         await session.submit("modify_order", [step], order_id=order_id, market=symbol_of(market))
 
     run(context, body, sign=True)
@@ -174,7 +132,7 @@ def cancel(
             by, index = (3 if side else 2), (await session.market(market)).index
         elif everything:
             by = 4
-        selector = CancelArgs(by=by, market_index=index, ask=_side(side) if side else False, ids=ids)
+        selector = CancelArgs(by=by, market_index=index, ask=words.sells(side) if side else False, ids=ids)
         step = instructions.cancel_orders(signer=session.me, user=session.user_of(None), selector=selector)
         await session.submit("cancel_orders", [step])
 
@@ -217,7 +175,7 @@ async def _order(session: Session, user: Any, order_id: int) -> Order:
 
 def order_row(order: Order, market: Market) -> dict[str, Any]:
     """One open order for people and programs."""
-    from evertide import OrderKind, TimeInForce, constants, is_ask, lots_to_size, ticks_to_price
+    from evertide import OrderKind, TimeInForce, constants, is_ask, lots_to_size, order_terms, ticks_to_price
 
     lot, tick = market.terms.lot_size_e9, market.terms.tick_size_atoms
     return {
@@ -233,4 +191,5 @@ def order_row(order: Order, market: Market) -> dict[str, Any]:
         "reduce_only": bool(order.flags & constants.ORDER_FLAG_REDUCE_ONLY),
         "placed_slot": order.placed_slot,
         "expiry_ms": order.expiry_ms,
+        "terms": words.shown_terms(order_terms(order), market),
     }
