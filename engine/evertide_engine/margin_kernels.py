@@ -34,6 +34,7 @@ from ._generated.constants import (
 from .folding import FOLDED, KEPT, dropped_value, fold_cash, fold_kind, fold_size
 from .margin_status import Status
 from .prices import price_of_ticks
+from .sober import sober_mark, sober_price
 from .wide import (
     ONE,
     ZERO,
@@ -160,11 +161,17 @@ def weigh_floor(value: Int, weight_bps: Int) -> Int:
 
 
 @njit(cache=True)
+def mark_of(kind: Int, row: Int) -> Int:
+    """The mark that the kind of test values notional and worth at."""
+    return row.mark_price_q32 if is_strict(kind) else sober_mark(row)
+
+
+@njit(cache=True)
 def side_demand(kind: Int, size: Int, change: Int, row: Int, own_bps: Int) -> Int:
     """`(requirement, ok)` of the size that results if one side's orders all filled, never less than the size held."""
     held, after = magnitude(size), magnitude(size + change)
     worst = max(held, after)
-    notional, ok = notional_ceil(worst, row.mark_price_q32)
+    notional, ok = notional_ceil(worst, mark_of(kind, row))
     ratio = margin_ratio(kind, notional, row, own_bps)
     if not ok or ratio < 0 or after > LOTS_MOST:
         return np.int64(0), False
@@ -181,7 +188,7 @@ def reserve(lots: Int, loss: Int) -> Int:
 @njit(cache=True)
 def order_demand(kind: Int, position: Int, size: Int, row: Int, own_bps: Int) -> Int:
     """`(notional, requirement, ok)` of a position with its open orders: the worse of its two sides."""
-    bid, ask, mark = position.open_bid_lots, position.open_ask_lots, row.mark_price_q32
+    bid, ask, mark = position.open_bid_lots, position.open_ask_lots, mark_of(kind, row)
     high, low, tick = position.max_bid_ticks, position.min_ask_ticks, np.uint64(position.atoms_per_lot_tick)
     if bid > LOTS_MOST or ask > LOTS_MOST or high >= TICK_LIMIT or low >= TICK_LIMIT or tick > TICK_VALUE_MOST:
         return np.int64(0), np.int64(0), False
@@ -236,7 +243,7 @@ def position_worth(kind: Int, position: Int, row: Int) -> Int:
     status, size, cash = folded(position, row)
     if status != VALUED:
         return status, size, np.int64(0)
-    price, twap = row.mark_price_q32, row.twap_price_q32
+    price, twap = mark_of(kind, row), row.twap_price_q32
     if is_strict(kind) and twap != ZERO:
         price = max(price, twap) if size < 0 else min(price, twap)
     value, fits = signed_value_floor(size, price)
@@ -261,7 +268,7 @@ def position_part(kind: Int, position: Int, own_bps: Int, row: Int) -> Int:
             notional, demanded, ok = order_demand(kind, position, size, row, own_bps)
             status = VALUED if ok else OUT_OF_GUARD
         elif status == VALUED:
-            notional, ok = notional_ceil(magnitude(size), row.mark_price_q32)
+            notional, ok = notional_ceil(magnitude(size), mark_of(kind, row))
             ratio = margin_ratio(kind, notional, row, own_bps)
             demanded = requirement(notional, ratio) if ratio >= 0 else nothing
             status = VALUED if ok and ratio >= 0 else OUT_OF_GUARD
@@ -295,6 +302,8 @@ def scaled_weight(full: Int, balance: Int, cap: Int) -> Int:
 def collateral_part(kind: Int, amount: Int, row: Int, now_ms: Int) -> Int:
     """`(status, weighted value in atoms)` of an amount of one asset."""
     price, full = row.price_q48, np.int64(row.weight_maintenance_bps)
+    if not is_strict(kind):
+        price = sober_price(row)
     if is_strict(kind):
         price = price - row.confidence_q48 if price > row.confidence_q48 else ZERO
         full = np.int64(row.weight_initial_bps)

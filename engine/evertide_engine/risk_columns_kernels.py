@@ -30,6 +30,7 @@ from .margin_kernels import (
     THOUSAND_USD,
     in_atoms,
 )
+from .sober import sober_mark, sober_price
 from .wide import ZERO, Int, magnitude, magnitude_wide, multiply_divide_floor, subtract_wide
 
 BLOCK = 64
@@ -176,16 +177,17 @@ def side_coefficients(cache: Int, j_high: Int, j_low: Int, out: Int) -> None:
         row = cache.markets[market]
         alpha, beta, ok = requirement_line(row)
         least = MAINTENANCE_FRACTION * np.float64(row.tier_ratio_bps[0]) / BPS_ONE
-        ok = ok and row.mark_price_q32 != ZERO and row.mark_price_q32 < PRICE_LIMIT
-        mark = np.float64(row.mark_price_q32) / PRICE_ONE
+        price = sober_mark(row)
+        ok = ok and row.mark_price_q32 != ZERO and max(row.mark_price_q32, price) < PRICE_LIMIT
+        mark = np.float64(price) / PRICE_ONE
         for short in range(2):
             side, now = 1 + 2 * market + short, row.j[short]
             move = cash_index_move(now, j_high[side], j_low[side], row.a[short])
             slack, cut, fine = ROUNDED_ATOMS, 0.0, ok and cash_index_in_guard(now.high, now.low)
             if row.a[short] != WHOLE:
-                # A dropped fraction of a lot counts in steps of 2^-16.
+                # A dropped fraction of a lot counts in steps of 2^-16, at the mark whatever the print.
                 cut = mark
-                slack += mark / (1 << 14)
+                slack += mark / (1 << 14) + abs(np.float64(row.mark_price_q32) / PRICE_ONE - mark)
             out[side, WORTH], out[side, PRICE] = mark + move if fine else NEVER, mark
             out[side, SPREAD], out[side, SLACK] = mark + abs(move), slack
             out[side, ALPHA], out[side, BETA] = alpha, beta
@@ -199,7 +201,7 @@ def asset_coefficients(cache: Int, now_ms: Int, out: Int) -> None:
     out[:] = 0.0
     for asset in range(1, ASSETS):
         row = cache.collaterals[asset]
-        price, full = row.price_q48, np.int64(row.weight_maintenance_bps)
+        price, full = sober_price(row), np.int64(row.weight_maintenance_bps)
         if now_ms - row.publish_time_ms >= COLLATERAL_STALE_MS:
             stale, _ = multiply_divide_floor(row.twap_q48, np.uint64(9), np.uint64(10))
             price = min(price, stale)

@@ -14,7 +14,7 @@ from ._errors import UnitOutOfRange
 from ._generated.accounts import Market, RiskCache, User
 from ._generated.constants import Bankruptcy
 from ._generated.types import Position
-from ._views import _collateral_part, _folded, _row, _terms, _with_interest
+from ._views import _collateral_part, _folded, _row, _sober_mark, _terms, _with_interest
 from .math import (
     LiquidationFees,
     LiquidationInput,
@@ -108,7 +108,7 @@ def _part(position: Position, cache: RiskCache) -> _Part:
         return _Part(worth=position.cash_atoms)
     row = _row(cache, position)
     size_lots, cash_atoms = _folded(position, row)
-    mark = row.mark_price_q32
+    mark = _sober_mark(row)
     notional = notional_ceil(size_lots, mark)
     terms = _terms(row, 0)
 

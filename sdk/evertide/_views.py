@@ -115,6 +115,12 @@ def _folded(position: Position, row: MarketRow) -> tuple[int, int]:
     return folded.size_lots, cash_atoms
 
 
+def _sober_mark(row: MarketRow) -> int:
+    """The price of the way down: the mark, or its TWAP while the market's print is a wild one."""
+    wild = row.validity & constants.WILD_PRINT and row.twap_price_q32
+    return row.twap_price_q32 if wild else row.mark_price_q32
+
+
 def _terms(row: MarketRow, user_ratio_bps: int) -> MarginTerms:
     bounds, ratios = row.tier_bound_usd, row.tier_ratio_bps
     tiers = MarginTiers((bounds[0], bounds[1], bounds[2], bounds[3]), (ratios[0], ratios[1], ratios[2], ratios[3]))
@@ -130,12 +136,13 @@ def _position_part(position: Position, row: MarketRow, kind: MarginKind, user_ra
     if position.basis_lots == 0 and not has_orders:
         return weighted_value(cash_atoms, weight_bps), 0, min(cash_atoms, 0)
     ratio = max(user_ratio_bps, position.user_ratio_bps)
+    mark = row.mark_price_q32 if kind.is_strict else _sober_mark(row)
     given = PositionInput(
         size_lots,
         cash_atoms,
         orders,
-        row.mark_price_q32,
-        row.twap_price_q32 or row.mark_price_q32,
+        mark,
+        row.twap_price_q32 or mark,
         position.atoms_per_lot_tick,
         _terms(row, ratio),
     )
@@ -144,7 +151,8 @@ def _position_part(position: Position, row: MarketRow, kind: MarginKind, user_ra
 
 
 def _collateral_part(row: CollateralRow, amount_atoms: int, kind: MarginKind, now_ms: int) -> int:
-    price = row.price_q48
+    wild = not kind.is_strict and row.validity & constants.WILD_PRINT and row.twap_q48
+    price = row.twap_q48 if wild else row.price_q48
     if kind.is_strict:
         price = price_less_confidence(price, row.confidence_q48)
     elif now_ms - row.publish_time_ms >= constants.COLLATERAL_STALE_MS:
@@ -188,11 +196,12 @@ def valuation(user: User, cache: RiskCache, kind: MarginKind, *, now_ms: int) ->
 
 def _liquidation_price(size_lots: int, row: MarketRow, excess_atoms: int) -> int | None:
     """The mark itself for an account below maintenance already."""
+    mark = _sober_mark(row)
     if excess_atoms < 0:
-        return row.mark_price_q32
-    notional_atoms = notional_ceil(size_lots, row.mark_price_q32)
+        return mark
+    notional_atoms = notional_ceil(size_lots, mark)
     ratio_bps = _terms(row, 0).ratio_bps(MarginKind.MAINTENANCE, notional_atoms)
-    return liquidation_price(size_lots, row.mark_price_q32, excess_atoms, ratio_bps)
+    return liquidation_price(size_lots, mark, excess_atoms, ratio_bps)
 
 
 def position_view(user: User, cache: RiskCache, market_index: int, *, now_ms: int) -> PositionView | None:

@@ -23,6 +23,7 @@ atoms = st.one_of(st.integers(-(10**12), 10**12), st.sampled_from([0, 1 << 60, -
 index_j = st.one_of(st.just(0), st.integers(-(1 << 60), 1 << 60), st.integers(-(1 << 85), 1 << 85))
 factor = st.one_of(st.just(ONE), st.integers(1, ONE))
 bps = st.integers(0, 10_000)
+validity_bits = st.one_of(st.just(0), st.integers(0, 63))
 open_lots = st.one_of(st.just(0), st.integers(0, 10**6), st.sampled_from([1 << 40]))
 ticks = st.one_of(st.integers(0, 10**6), st.sampled_from([(1 << 40) - 1]))
 
@@ -44,6 +45,7 @@ def caches(draw: Any) -> np.ndarray:
         row = cache["markets"][0, index]
         row["mark_price_q32"], row["market_plus_one"] = draw(price_q32), index + 1
         row["twap_price_q32"] = draw(st.one_of(st.just(0), price_q32))
+        row["validity"] = draw(validity_bits)
         row["tier_bound_usd"], row["tier_ratio_bps"] = draw(tiers())
         row["open_interest_ratio_bps"], row["profit_weight_bps"] = draw(bps), draw(bps)
         for side in (0, 1):
@@ -55,6 +57,7 @@ def caches(draw: Any) -> np.ndarray:
         for name in ("price_q48", "confidence_q48", "twap_q48"):
             row[name] = draw(st.one_of(st.integers(0, 1 << 50), st.integers(0, (1 << 64) - 1)))
         row["publish_time_ms"] = NOW_MS - draw(st.sampled_from([0, 59_999, 60_000]))
+        row["validity"] = draw(validity_bits)
         row["weight_initial_bps"], row["weight_maintenance_bps"] = draw(bps), draw(bps)
         row["scale_thousand_usd"], row["collateral_plus_one"] = draw(st.sampled_from([0, 1, 1_000, 65_535])), index + 1
     cache["collaterals"]["debt_index_q48"][0, 0] = draw(st.sampled_from([ONE, ONE + 1, 1 << 49, 1 << 60]))

@@ -43,6 +43,14 @@ def exchange(generator: np.random.Generator) -> Any:
     return cache
 
 
+def print_wildly(cache: Any) -> None:
+    """Half of the markets, whole and deleveraged ones, and an asset print a price far from their TWAPs."""
+    rows, assets = cache["markets"][0, :MARKETS], cache["collaterals"][0, :ASSETS]
+    rows["validity"], rows["mark_price_q32"] = [2, 2, 0, 0, 1, 2], rows["mark_price_q32"] * [1, 2, 1, 1, 1, 1]
+    rows["mark_price_q32"][4:] //= 3
+    assets["validity"], assets["price_q48"] = [0, 2, 0, 1], assets["price_q48"] // [1, 2, 1, 4]
+
+
 def move_index(cache: Any, generator: np.random.Generator) -> None:
     """Give every side a cash index up to some thousandths of an atom a lot away from the last."""
     for row in cache["markets"][0, :MARKETS]:

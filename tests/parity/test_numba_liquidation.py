@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from accounts import caches
 from accounts import users as any_users
-from crowds import MARKETS, NOW_MS, exchange, move_index, toward_the_line, traders
+from crowds import MARKETS, NOW_MS, exchange, move_index, print_wildly, toward_the_line, traders
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -119,6 +119,8 @@ def test_columns_kept_through_changes_find_what_new_ones_find(seed: int) -> None
     """Accounts change, join and leave; prices and funding move; sides are deleveraged and begin a new epoch."""
     generator = np.random.default_rng(100 + seed)
     cache = exchange(generator)
+    if seed % 2:
+        print_wildly(cache)
     everyone = traders(generator, 2_000, cache)
     users = everyone[:1_000].copy()
     columns = RiskColumns(users, cache[0])
@@ -160,6 +162,8 @@ def bounds(columns: RiskColumns, cache: Any) -> tuple[Any, Any]:
 def test_the_bound_never_passes_the_excess_and_stays_near_it(seed: int) -> None:
     generator = np.random.default_rng(200 + seed)
     cache = exchange(generator)
+    if seed % 2:
+        print_wildly(cache)
     users = traders(generator, 4_000, cache)
     columns = RiskColumns(users, cache[0])
     move_index(cache, generator)
@@ -170,6 +174,8 @@ def test_the_bound_never_passes_the_excess_and_stays_near_it(seed: int) -> None:
     for row in np.flatnonzero(told):
         least = F(float(excess[row])) - F(PART_ERROR) * F(float(size[row]))
         assert least <= int(exact.excess_atoms[row]), row
+    if seed % 2:
+        return  # Beside a wild print a dropped fraction may be worth up to the distance of mark and TWAP more or less.
     # At the last point of the tiers the line is four times their ratio; mostly it is near, or too many would be valued.
     loose = exact.excess_atoms[told] - excess[told]
     assert (loose <= exact.requirement_atoms[told] * 3 + size[told] / 5_000 + 2_000).all()

@@ -84,6 +84,8 @@ DECIMALS_MAX = 12
 """Greatest decimals of a collateral mint: beyond, a price per atom has too few bits."""
 DEFAULT_ACTION_MATRIX = (47, 15, 47, 7, 3, 3, 1, 5)
 """The default matrix, after Drift's ladder; a market stores its own copy as data."""
+DEPLETED_PART = 1_000
+"""Shares that have lost all but this part of their first price take no new ones beside them."""
 DISCOUNT_MAX_BPS = 300
 """Greatest discount of liquidate_collateral."""
 DISCRIMINATOR_BYTES = 8
@@ -138,6 +140,8 @@ HASH_SEED = 11_400_714_819_323_198_485
 HEALTH_INITIAL = 0
 """Values of `kind`."""
 HEALTH_MAINTENANCE = 1
+HOLD_BACK_MS = 172_800_000
+"""Longest time for which open bankruptcies hold back their amount, ms: 48 h."""
 HOURS_ONE_BY_ONE = 3
 """After so many hours of a catch-up all evidence is long dead and the rate no longer changes."""
 HOURS_PER_YEAR = 8_760
@@ -299,6 +303,8 @@ RATE_HOUR = 3_600_000_000_000_000
 """`1e9 * 3_600_000`: rate units times milliseconds in an hour."""
 RATE_ONE_E9 = 1_000_000_000
 """One whole in units of [`RateE9`]."""
+REQUEST_MIN_PART = 1_000_000
+"""A request is at least one part in this of the asset's deposits, so that nobody fills the queue with nothing."""
 REST_SLOTS = 10
 """Slots that an order must have rested, in a market that could match throughout."""
 RING_HOURS = 24
@@ -334,6 +340,8 @@ SMALL_SHORTAGE_ATOMS = 50_000_000
 """A shortage below this is liquidated at once, in atoms."""
 SQUADS = "SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf"
 """Squads multisig, version 4: its vaults execute only after the multisig's time lock."""
+STAKE_MIN_ATOMS = 1_000_000
+"""Least stake, atoms: $1."""
 STALE_FOR_FILLS = 32
 """Published too long ago to fill orders against."""
 STALE_FOR_MARGIN = 8
@@ -380,6 +388,10 @@ TOO_VOLATILE = 2
 """The price is further from its TWAP than the market's divergence limit."""
 TWAP_WINDOW_MS = 300_000
 """Window of the short TWAP, in milliseconds."""
+UNSTAKE_MS = 1_123_200_000
+"""Time from asking to claiming, ms: 13 days."""
+UNSTAKE_WINDOW_MS = 259_200_000
+"""Time in which a due request may be claimed, ms: 3 days. A request kept open for ever would be a free way out."""
 UPGRADEABLE_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
 """The upgradeable loader."""
 USER_COLLATERALS_MAX = 8
@@ -387,6 +399,10 @@ USER_FLAG_BACKSTOP = 1
 """A market's own backstop account: no keeper's reward opens a position slot in it."""
 USER_RATIO_MAX_BPS = 10_000
 """Greatest ratio that a user may set: no leverage at all."""
+VIRTUAL_ATOMS = 1_000_000
+"""Atoms that are not there and that count for the virtual shares."""
+VIRTUAL_SHARES = 1_000_000
+"""Shares that nobody holds and that count beside the real ones: a dollar's worth at the first price."""
 VOLUME_WINDOW_HOURS = 720
 """Hours over which volume decays to nothing: 30 days."""
 VOLUME_WINDOW_MS = 2_592_000_000
@@ -397,6 +413,8 @@ WHOLE_ACCOUNT = 65_535
 """`market_index` that means the whole account."""
 WHOLE_BPS = 10_000
 """Ten thousandths of a whole."""
+WILD_PRINT = 3
+"""Validity failures of a print that no account is judged by: where freshness is not demanded, its TWAP stands for it."""
 WITHDRAWAL_FLOOR_MAX_BPS = 9_500
 """Greatest withdrawal floor."""
 

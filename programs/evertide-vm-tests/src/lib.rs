@@ -11,6 +11,7 @@ pub mod feeds;
 pub mod hits;
 pub mod idl;
 pub mod machine;
+pub mod money;
 pub mod runner;
 pub mod soundness;
 pub mod state;

@@ -128,13 +128,21 @@ impl World {
             + i128::from(quote.dust_atoms)
             + i128::from(quote.interest_atoms);
         let held = i128::from(self.tokens(&vault(0)));
-        assert_eq!(held, balances + pools + rest, "I-01: the quote vault against balances, pools, fund and dust");
-        let credits: u64 = users.iter().map(|(_, user)| user.quote_atoms.max(0).unsigned_abs()).sum();
+        let waiting = |index: u16| -> u64 {
+            let waits = users.iter().filter(|(_, user)| user.withdraw_index == index);
+            let sum = waits.map(|(_, user)| user.withdraw_atoms).sum();
+            assert_eq!(self.collateral(index).queued_atoms, sum, "I-07: the queue of asset {index} against the users");
+            sum
+        };
+        let rest = rest + i128::from(waiting(0));
+        assert_eq!(held, balances + pools + rest, "I-01: the quote vault against balances, queue, pools, fund, dust");
+        let credits: u64 = users.iter().map(|(_, user)| user.quote_atoms.max(0).unsigned_abs()).sum::<u64>() + waiting(0);
         let debts: u64 = users.iter().map(|(_, user)| user.quote_atoms.min(0).unsigned_abs()).sum();
         assert_eq!((quote.total_atoms, quote.debt_atoms), (credits, debts), "I-07: quote totals against the users");
         for index in 1..self.exchange().collateral_count {
             let slots = users.iter().flat_map(|(_, user)| user.collaterals);
-            let own: u64 = slots.filter(|slot| slot.collateral_index == index).map(|slot| slot.amount_atoms).sum();
+            let held: u64 = slots.filter(|slot| slot.collateral_index == index).map(|slot| slot.amount_atoms).sum();
+            let own = held + waiting(index);
             assert_eq!(self.tokens(&vault(index)), own, "I-01: vault {index} against the users' slots");
             assert_eq!(self.collateral(index).total_atoms, own, "I-07: total of asset {index} against the slots");
         }

@@ -159,6 +159,32 @@ pub enum EvertideError {
     DelegateExpiryPassed = 132,
     #[msg("a transfer needs another sub-account of the same authority")]
     TransferToAnotherAuthority = 133,
+    #[msg("the stake is below the least stake or too small for a share")]
+    StakeTooSmall = 134,
+    #[msg("the request is for more shares than the stake holds")]
+    StakeSharesExceeded = 135,
+    #[msg("no shares are asked for")]
+    UnstakeNotRequested = 136,
+    #[msg("the unstake request is not due yet")]
+    UnstakeNotDue = 137,
+    #[msg("the unstake request was not claimed in its time: ask again")]
+    UnstakeLapsed = 138,
+    #[msg("the insurance fund's shares have lost nearly all: no stake joins them")]
+    InsuranceDepleted = 139,
+    #[msg("open bankruptcies hold back all of the insurance fund")]
+    InsuranceHeldBack = 140,
+    #[msg("the user waits for a withdrawal already")]
+    WithdrawPending = 141,
+    #[msg("the request is less than a millionth of the asset's deposits")]
+    WithdrawTooSmall = 142,
+    #[msg("the user waits for no withdrawal of this asset")]
+    WithdrawNotRequested = 143,
+    #[msg("another request is paid first")]
+    WithdrawNotFirst = 144,
+    #[msg("the token account does not belong to the user's owner")]
+    DestinationOfAnother = 145,
+    #[msg("the open lane serves sub-account 0 of an authority")]
+    LaneOfSubAccount = 146,
 
     // 62xx: orders.
     #[msg("an instruction places 1 to 8 orders")]

@@ -66,6 +66,8 @@ pub struct InsuranceFunded {
     pub amount_atoms: u64,
     pub balance_atoms: u64,
     pub tranche_atoms: u64,
+    /// Shares of the exchange itself, after; without a staker they are counted when one comes.
+    pub protocol_shares: u64,
 }
 
 /// Sequence of the market. Everything from `pool_atoms` on is after.

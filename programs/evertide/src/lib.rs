@@ -178,6 +178,31 @@ pub mod evertide {
         instructions::withdraw(ctx, amount_atoms)
     }
 
+    /// Takes an amount out of the balance into the asset's queue, which pays in order when the floor allows.
+    pub fn request_withdraw(ctx: &mut Context<RequestWithdraw>, amount_atoms: u64) -> Result<()> {
+        instructions::request_withdraw(ctx, amount_atoms)
+    }
+
+    /// Pays the first request of an asset's queue as far as the floor allows. Anyone.
+    pub fn claim_withdraw(ctx: &mut Context<ClaimWithdraw>) -> Result<()> {
+        instructions::claim_withdraw(ctx)
+    }
+
+    /// Stakes quote in the insurance fund for shares of it. Anyone.
+    pub fn stake_insurance(ctx: &mut Context<StakeInsurance>, amount_atoms: u64) -> Result<()> {
+        instructions::stake_insurance(ctx, amount_atoms)
+    }
+
+    /// Asks shares of the insurance fund out, in the place of an earlier request; 0 takes it back. Due after 13 days.
+    pub fn request_unstake(ctx: &mut Context<RequestUnstake>, shares: u64) -> Result<()> {
+        instructions::request_unstake(ctx, shares)
+    }
+
+    /// Pays a due unstake request: what the shares are worth now, at most what they were worth when it was made.
+    pub fn claim_unstake(ctx: &mut Context<ClaimUnstake>) -> Result<()> {
+        instructions::claim_unstake(ctx)
+    }
+
     /// Places 1 to 8 orders with one margin check. `kind_args` holds what only some kinds have; an order names its entry.
     pub fn place_orders(
         ctx: &mut Context<PlaceOrders>,

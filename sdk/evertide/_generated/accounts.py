@@ -36,13 +36,16 @@ class Collateral(Wire):
         ('average_atoms', 'u64'),
         ('average_ms', 'i64'),
         ('lane_day', 'u32'),
-        ('season_step', 'u32'),
+        ('padding1', 'u32'),
         ('lane_used_atoms', 'u64'),
         ('season_ms', 'i64'),
         ('dust_atoms', 'u64'),
         ('sequence', 'u64'),
-        ('season_cap_atoms', 'u64'),
-        ('reserved', ("array", 'u64', 11)),
+        ('reserved', ("array", 'u64', 4)),
+        ('queued_atoms', 'u64'),
+        ('queue_head', 'u64'),
+        ('queue_tail', 'u64'),
+        ('reserved1', ("array", 'u64', 5)),
     )
     version: int
     bump: int
@@ -57,7 +60,8 @@ class Collateral(Wire):
     #: Token account owned by this account's own PDA signer.
     vault: Pubkey
     terms: CollateralTerms
-    #: Deposits of all users, token atoms. For the quote asset: sum of positive quote balances.
+    #: Deposits of all users, token atoms: for the quote asset the sum of positive quote balances; what waits in the queue
+    #: of withdrawals is among them.
     total_atoms: int
     #: Quote asset only: sum of users' debts, atoms.
     debt_atoms: int
@@ -73,8 +77,7 @@ class Collateral(Wire):
     average_ms: int
     #: Day number of the shared open lane's use.
     lane_day: int
-    #: Seasoning: step reached. 0: listed after opening and not begun; the weights are whole at `SEASON_STEPS + 1`.
-    season_step: int
+    padding1: int = field(default=0, repr=False)
     #: Used of the shared open lane on that day, token atoms.
     lane_used_atoms: int
     #: Seasoning: start of the current cap step, unix ms.
@@ -83,9 +86,14 @@ class Collateral(Wire):
     dust_atoms: int
     #: Next sequence number of this asset's events.
     sequence: int
-    #: Seasoning: cap of all deposits, token atoms, beside the one of the terms.
-    season_cap_atoms: int
-    reserved: tuple[int, ...] = field(default=(0,) * 11, repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Of the deposits, waiting in the queue of withdrawals, token atoms.
+    queued_atoms: int
+    #: Ticket of the request that is paid first.
+    queue_head: int
+    #: Ticket that the next request gets.
+    queue_tail: int
+    reserved1: tuple[int, ...] = field(default=(0,) * 5, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +196,8 @@ class Insurance(Wire):
         ('paid_atoms', 'u64'),
         ('funded_atoms', 'u64'),
         ('sequence', 'u64'),
-        ('reserved', ("array", 'u64', 8)),
+        ('protocol_shares', 'u64'),
+        ('reserved', ("array", 'u64', 7)),
     )
     version: int
     bump: int
@@ -197,7 +206,7 @@ class Insurance(Wire):
     balance_atoms: int
     #: Of which the exchange-wide tranche, atoms.
     tranche_atoms: int
-    #: Total shares of stakers.
+    #: Total shares of stakers, those asked to leave included.
     shares: int
     #: Shares asked to leave.
     unstaking_shares: int
@@ -211,7 +220,39 @@ class Insurance(Wire):
     funded_atoms: int
     #: Next sequence number of the fund's events.
     sequence: int
-    reserved: tuple[int, ...] = field(default=(0,) * 8, repr=False)
+    #: Shares of the exchange itself: for what the fund was given, beside the tranche.
+    protocol_shares: int
+    reserved: tuple[int, ...] = field(default=(0,) * 7, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsuranceStake(Wire):
+    """Seeds: `stake, authority`."""
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('6e6ee9a07cbf2da1')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('version', 'u8'),
+        ('bump', 'u8'),
+        ('padding', ("bytes", 6)),
+        ('authority', 'pubkey'),
+        ('shares', 'u64'),
+        ('requested_shares', 'u64'),
+        ('requested_atoms', 'u64'),
+        ('claimable_ms', 'i64'),
+        ('reserved', ("array", 'u64', 4)),
+    )
+    version: int
+    bump: int
+    padding: bytes = field(default=bytes(6), repr=False)
+    authority: Pubkey
+    shares: int
+    #: Shares of the pending unstake request.
+    requested_shares: int
+    #: Value of the request when made, atoms: the claim is at most this.
+    requested_atoms: int
+    #: When the request may be claimed, unix ms; 0 = none.
+    claimable_ms: int
+    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -443,52 +484,6 @@ class Orders(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ParamChange(Wire):
-    """Seeds: `change, n (u64 LE)`. Written by propose_change, cancel_change, execute_change, apply_ramp, and the
-    listing that it allows.
-    """
-
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8980588c0fc9f20d')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('version', 'u8'),
-        ('bump', 'u8'),
-        ('class_', 'u8'),
-        ('status', 'u8'),
-        ('field', 'u32'),
-        ('target', 'pubkey'),
-        ('proposer', 'pubkey'),
-        ('old_value', 'i64'),
-        ('new_value', 'i64'),
-        ('earliest_ms', 'i64'),
-        ('expiry_ms', 'i64'),
-        ('number', 'u64'),
-        ('words', ("array", 'u64', 4)),
-    )
-    version: int
-    bump: int
-    #: `ChangeClass`.
-    class_: int
-    #: `ChangeStatus`.
-    status: int
-    #: Number of the field.
-    field: int
-    #: The account that holds the field.
-    target: Pubkey
-    proposer: Pubkey
-    #: Value at the proposal; of a 32-byte field its first 8 bytes, little-endian.
-    old_value: int
-    #: Value proposed; 0 for a 32-byte field.
-    new_value: int
-    #: From when anyone executes it, unix ms.
-    earliest_ms: int
-    #: From when nobody does, unix ms.
-    expiry_ms: int
-    number: int
-    #: A 32-byte field: the value proposed. A ramp: its start in unix ms, and the value that it applied last.
-    words: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskCache(Wire):
     """Seeds: `risk`. Written by update_oracle, update_mark, accrue_market, accrue_debt and resolve_bankruptcy."""
 
@@ -553,7 +548,12 @@ class User(Wire):
         ('lane_used_atoms', 'u64'),
         ('last_active_ms', 'i64'),
         ('notional_cap_atoms', 'u64'),
-        ('reserved', ("array", 'u64', 5)),
+        ('held_back_atoms', 'u64'),
+        ('held_back_until_ms', 'i64'),
+        ('withdraw_ticket', 'u64'),
+        ('withdraw_atoms', 'u64'),
+        ('withdraw_index', 'u16'),
+        ('padding1', ("bytes", 6)),
         ('collaterals', ("array", CollateralSlot, 8)),
         ('positions', ("array", Position, 12)),
     )
@@ -609,7 +609,17 @@ class User(Wire):
     last_active_ms: int
     #: User's own cap on total notional, atoms; 0 = none.
     notional_cap_atoms: int
-    reserved: tuple[int, ...] = field(default=(0,) * 5, repr=False)
+    #: Deficit of this account that the insurance fund holds back from stakers while its bankruptcy is open, atoms.
+    held_back_atoms: int
+    #: `Insurance::held_back_until_ms` when it began: another one there, and it holds nothing back any more.
+    held_back_until_ms: int
+    #: Place in the queue of withdrawals of the asset; meaningless while nothing waits.
+    withdraw_ticket: int
+    #: Waiting in that queue, token atoms, out of the balance already; 0 = nothing.
+    withdraw_atoms: int
+    #: Collateral index of what waits.
+    withdraw_index: int
+    padding1: bytes = field(default=bytes(6), repr=False)
     collaterals: tuple[CollateralSlot, ...]
     positions: tuple[Position, ...]
 
@@ -618,9 +628,9 @@ ALL: tuple[type[Wire], ...] = (
     Collateral,
     Exchange,
     Insurance,
+    InsuranceStake,
     Market,
     Orders,
-    ParamChange,
     RiskCache,
     User,
 )

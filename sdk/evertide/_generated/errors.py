@@ -505,6 +505,97 @@ class TransferToAnotherAuthority(AccountRuleError):
     RULE: ClassVar[str] = "a transfer needs another sub-account of the same authority"
 
 
+class StakeTooSmall(AccountRuleError):
+    """the stake is below the least stake or too small for a share."""
+
+    CODE: ClassVar[int] = 6134
+    RULE: ClassVar[str] = "the stake is below the least stake or too small for a share"
+
+
+class StakeSharesExceeded(AccountRuleError):
+    """the request is for more shares than the stake holds."""
+
+    CODE: ClassVar[int] = 6135
+    RULE: ClassVar[str] = "the request is for more shares than the stake holds"
+
+
+class UnstakeNotRequested(AccountRuleError):
+    """no shares are asked for."""
+
+    CODE: ClassVar[int] = 6136
+    RULE: ClassVar[str] = "no shares are asked for"
+
+
+class UnstakeNotDue(AccountRuleError):
+    """the unstake request is not due yet."""
+
+    CODE: ClassVar[int] = 6137
+    RULE: ClassVar[str] = "the unstake request is not due yet"
+
+
+class UnstakeLapsed(AccountRuleError):
+    """the unstake request was not claimed in its time: ask again."""
+
+    CODE: ClassVar[int] = 6138
+    RULE: ClassVar[str] = "the unstake request was not claimed in its time: ask again"
+
+
+class InsuranceDepleted(AccountRuleError):
+    """the insurance fund's shares have lost nearly all: no stake joins them."""
+
+    CODE: ClassVar[int] = 6139
+    RULE: ClassVar[str] = "the insurance fund's shares have lost nearly all: no stake joins them"
+
+
+class InsuranceHeldBack(AccountRuleError):
+    """open bankruptcies hold back all of the insurance fund."""
+
+    CODE: ClassVar[int] = 6140
+    RULE: ClassVar[str] = "open bankruptcies hold back all of the insurance fund"
+
+
+class WithdrawPending(AccountRuleError):
+    """the user waits for a withdrawal already."""
+
+    CODE: ClassVar[int] = 6141
+    RULE: ClassVar[str] = "the user waits for a withdrawal already"
+
+
+class WithdrawTooSmall(AccountRuleError):
+    """the request is less than a millionth of the asset's deposits."""
+
+    CODE: ClassVar[int] = 6142
+    RULE: ClassVar[str] = "the request is less than a millionth of the asset's deposits"
+
+
+class WithdrawNotRequested(AccountRuleError):
+    """the user waits for no withdrawal of this asset."""
+
+    CODE: ClassVar[int] = 6143
+    RULE: ClassVar[str] = "the user waits for no withdrawal of this asset"
+
+
+class WithdrawNotFirst(AccountRuleError):
+    """another request is paid first."""
+
+    CODE: ClassVar[int] = 6144
+    RULE: ClassVar[str] = "another request is paid first"
+
+
+class DestinationOfAnother(AccountRuleError):
+    """the token account does not belong to the user's owner."""
+
+    CODE: ClassVar[int] = 6145
+    RULE: ClassVar[str] = "the token account does not belong to the user's owner"
+
+
+class LaneOfSubAccount(AccountRuleError):
+    """the open lane serves sub-account 0 of an authority."""
+
+    CODE: ClassVar[int] = 6146
+    RULE: ClassVar[str] = "the open lane serves sub-account 0 of an authority"
+
+
 class OrderCountOutOfRange(OrderError):
     """an instruction places 1 to 8 orders."""
 
@@ -1256,6 +1347,19 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6131: DelegateInvalid,
     6132: DelegateExpiryPassed,
     6133: TransferToAnotherAuthority,
+    6134: StakeTooSmall,
+    6135: StakeSharesExceeded,
+    6136: UnstakeNotRequested,
+    6137: UnstakeNotDue,
+    6138: UnstakeLapsed,
+    6139: InsuranceDepleted,
+    6140: InsuranceHeldBack,
+    6141: WithdrawPending,
+    6142: WithdrawTooSmall,
+    6143: WithdrawNotRequested,
+    6144: WithdrawNotFirst,
+    6145: DestinationOfAnother,
+    6146: LaneOfSubAccount,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
     6202: OrderSizeTooLarge,

@@ -52,6 +52,7 @@ class BankruptcyResolved(Wire):
         ('bankruptcies_open', 'u32'),
         ('insurance_balance_atoms', 'u64'),
         ('insurance_tranche_atoms', 'u64'),
+        ('insurance_held_back_atoms', 'u64'),
         ('total_atoms', 'u64'),
         ('debt_atoms', 'u64'),
         ('ended', 'bool'),
@@ -95,6 +96,8 @@ class BankruptcyResolved(Wire):
     #: Of the insurance fund, after.
     insurance_balance_atoms: int
     insurance_tranche_atoms: int
+    #: Held back from stakers by open bankruptcies, for 48 h at most.
+    insurance_held_back_atoms: int
     #: Quote asset after: positive balances and debts of all users.
     total_atoms: int
     debt_atoms: int
@@ -489,12 +492,43 @@ class InsuranceFunded(Wire):
         ('amount_atoms', 'u64'),
         ('balance_atoms', 'u64'),
         ('tranche_atoms', 'u64'),
+        ('protocol_shares', 'u64'),
     )
     sequence: int
     funder: Pubkey
     amount_atoms: int
     balance_atoms: int
     tranche_atoms: int
+    #: Shares of the exchange itself, after; without a staker they are counted when one comes.
+    protocol_shares: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsuranceStaked(Wire):
+    """Sequence of the insurance fund. Everything but `amount_atoms` and `shares` is after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0c55e3b819d32d67')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('authority', 'pubkey'),
+        ('amount_atoms', 'u64'),
+        ('shares', 'u64'),
+        ('stake_shares', 'u64'),
+        ('all_shares', 'u64'),
+        ('protocol_shares', 'u64'),
+        ('balance_atoms', 'u64'),
+    )
+    sequence: int
+    authority: Pubkey
+    amount_atoms: int
+    shares: int
+    stake_shares: int
+    #: Of all stakers.
+    all_shares: int
+    protocol_shares: int
+    balance_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1157,6 +1191,64 @@ class Transferred(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnstakeClaimed(Wire):
+    """Sequence of the insurance fund. Everything but `paid_atoms` and `shares` is after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('71aaa67325929f3c')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('authority', 'pubkey'),
+        ('paid_atoms', 'u64'),
+        ('shares', 'u64'),
+        ('stake_shares', 'u64'),
+        ('requested_shares', 'u64'),
+        ('all_shares', 'u64'),
+        ('unstaking_shares', 'u64'),
+        ('balance_atoms', 'u64'),
+        ('to', 'pubkey'),
+    )
+    sequence: int
+    authority: Pubkey
+    paid_atoms: int
+    #: Shares that are gone.
+    shares: int
+    stake_shares: int
+    requested_shares: int
+    #: Of all stakers.
+    all_shares: int
+    unstaking_shares: int
+    balance_atoms: int
+    to: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnstakeRequested(Wire):
+    """Sequence of the insurance fund. `shares` 0: a request was taken back."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('15fdb15581ce2a98')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('authority', 'pubkey'),
+        ('shares', 'u64'),
+        ('atoms', 'u64'),
+        ('claimable_ms', 'i64'),
+        ('unstaking_shares', 'u64'),
+    )
+    sequence: int
+    authority: Pubkey
+    shares: int
+    #: What they are worth now, which is the most that will be paid.
+    atoms: int
+    claimable_ms: int
+    #: Of all stakers, after.
+    unstaking_shares: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserClosed(Wire):
     """Sequence of the user, its last."""
 
@@ -1194,6 +1286,62 @@ class UserCreated(Wire):
     authority: Pubkey
     sub_id: int
     created_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawClaimed(Wire):
+    """Sequence of the user. The first request of the queue was paid, whole when `left_atoms` is 0. Totals are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('4d825926efacae55')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('collateral_index', 'u16'),
+        ('amount_atoms', 'u64'),
+        ('left_atoms', 'u64'),
+        ('ticket', 'u64'),
+        ('queued_atoms', 'u64'),
+        ('total_atoms', 'u64'),
+        ('to', 'pubkey'),
+    )
+    sequence: int
+    user: Pubkey
+    collateral_index: int
+    amount_atoms: int
+    left_atoms: int
+    ticket: int
+    queued_atoms: int
+    total_atoms: int
+    to: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawRequested(Wire):
+    """Sequence of the user. An amount left the balance and waits in the asset's queue. Balance and totals are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('7210f0ce5d809727')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('collateral_index', 'u16'),
+        ('amount_atoms', 'u64'),
+        ('balance_atoms', 'i64'),
+        ('ticket', 'u64'),
+        ('queued_atoms', 'u64'),
+        ('total_atoms', 'u64'),
+    )
+    sequence: int
+    user: Pubkey
+    collateral_index: int
+    amount_atoms: int
+    balance_atoms: int
+    ticket: int
+    queued_atoms: int
+    total_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1241,6 +1389,7 @@ ALL: tuple[type[Wire], ...] = (
     GateDisabled,
     GateEnabled,
     InsuranceFunded,
+    InsuranceStaked,
     LimitsSet,
     LiquidationMatched,
     MarkUpdated,
@@ -1262,7 +1411,11 @@ ALL: tuple[type[Wire], ...] = (
     SeasonAdvanced,
     SuccessorNamed,
     Transferred,
+    UnstakeClaimed,
+    UnstakeRequested,
     UserClosed,
     UserCreated,
+    WithdrawClaimed,
+    WithdrawRequested,
     Withdrawn,
 )

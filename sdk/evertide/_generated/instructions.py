@@ -35,37 +35,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
         ),
     ),
-    'advance_season': InstructionLayout(
-        name='advance_season',
-        summary="Takes a market or an asset listed after opening one step further, once a day: its limit doubles. Anyone.",
-        discriminator=bytes.fromhex('8e6116943e42f678'),
-        accounts=(
-            AccountSlot('exchange', False, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
-    'apply_ramp': InstructionLayout(
-        name='apply_ramp',
-        summary="Moves a parameter along its ramp of 24 h to where it is now. Anyone.",
-        discriminator=bytes.fromhex('538589e449711b34'),
-        accounts=(
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
     'assert_health': InstructionLayout(
         name='assert_health',
         summary="Fails unless equity exceeds the requirement by so much; kind 0 initial, 1 maintenance.",
@@ -104,21 +73,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('sequence', 'u64'),
         ),
     ),
-    'cancel_change': InstructionLayout(
-        name='cancel_change',
-        summary="Cancels a change that waits, or stops a ramp where it is. The guardian or its proposer.",
-        discriminator=bytes.fromhex('641e049403f4f3a8'),
-        accounts=(
-            AccountSlot('signer', False, True, False),
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('instructions', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
     'cancel_orders': InstructionLayout(
         name='cancel_orders',
         summary="Cancels orders by id, client id, market, side, or all.",
@@ -147,6 +101,43 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('role', 'u8'),
+        ),
+    ),
+    'claim_unstake': InstructionLayout(
+        name='claim_unstake',
+        summary="Pays a due unstake request: what the shares are worth now, at most what they were worth when it was made.",
+        discriminator=bytes.fromhex('ac7175b2dff5f776'),
+        accounts=(
+            AccountSlot('authority', True, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('stake', True, False, False),
+            AccountSlot('quote', False, False, False),
+            AccountSlot('quote_vault', True, False, False),
+            AccountSlot('destination_token', True, False, False),
+            AccountSlot('token_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'claim_withdraw': InstructionLayout(
+        name='claim_withdraw',
+        summary="Pays the first request of an asset's queue as far as the floor allows. Anyone.",
+        discriminator=bytes.fromhex('e8599a7510ccb6e0'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('vault', True, False, False),
+            AccountSlot('destination_token', True, False, False),
+            AccountSlot('mint', False, False, False),
+            AccountSlot('token_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'close_user': InstructionLayout(
@@ -217,25 +208,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('amount_atoms', 'u64'),
-        ),
-    ),
-    'execute_change': InstructionLayout(
-        name='execute_change',
-        summary="Lets a change take effect, or begin its ramp, from 72 h after its proposal and for 7 days. Anyone.",
-        discriminator=bytes.fromhex('683588ee52dec82a'),
-        accounts=(
-            AccountSlot('signer', False, True, False),
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('quote', False, False, True),
-            AccountSlot('instructions', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
         ),
     ),
     'fund_insurance': InstructionLayout(
@@ -410,7 +382,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_collateral': InstructionLayout(
         name='list_collateral',
-        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.",
+        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before opening.",
         discriminator=bytes.fromhex('9be82fab7cce851b'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -419,7 +391,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('collateral', True, False, False),
             AccountSlot('mint', False, False, False),
             AccountSlot('vault', True, False, False),
-            AccountSlot('change', True, False, True),
             AccountSlot('token_program', False, False, False),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
@@ -432,7 +403,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_market': InstructionLayout(
         name='list_market',
-        summary="Lists a market inside the solvency envelope. Root; after opening as a change allows whose key is sha256 of the terms, and from 1 % of its open interest limit.",
+        summary="Lists a market inside the solvency envelope. Root, before opening.",
         discriminator=bytes.fromhex('a15d0335be714320'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -441,7 +412,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('market', True, False, False),
             AccountSlot('backstop', True, False, False),
             AccountSlot('backstop_orders', True, False, False),
-            AccountSlot('change', True, False, True),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
             AccountSlot('event_authority', False, False, False),
@@ -554,26 +524,35 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('kind_args', ("vec", KindArgs)),
         ),
     ),
-    'propose_change': InstructionLayout(
-        name='propose_change',
-        summary="Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.",
-        discriminator=bytes.fromhex('a7d312de5dd74a9f'),
+    'request_unstake': InstructionLayout(
+        name='request_unstake',
+        summary="Asks shares of the insurance fund out, in the place of an earlier request; 0 takes it back. Due after 13 days.",
+        discriminator=bytes.fromhex('2c9a6efda0ca3622'),
         accounts=(
-            AccountSlot('signer', True, True, False),
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('system_program', False, False, False),
-            AccountSlot('instructions', False, False, False),
+            AccountSlot('authority', False, True, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('stake', True, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
         args=(
-            ('field', 'u32'),
-            ('value', 'i64'),
-            ('key', ("bytes", 32)),
+            ('shares', 'u64'),
+        ),
+    ),
+    'request_withdraw': InstructionLayout(
+        name='request_withdraw',
+        summary="Takes an amount out of the balance into the asset's queue, which pays in order when the floor allows.",
+        discriminator=bytes.fromhex('895fbb60fa8a1fb6'),
+        accounts=(
+            AccountSlot('authority', False, True, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('amount_atoms', 'u64'),
         ),
     ),
     'resolve_bankruptcy': InstructionLayout(
@@ -658,6 +637,27 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'stake_insurance': InstructionLayout(
+        name='stake_insurance',
+        summary="Stakes quote in the insurance fund for shares of it. Anyone.",
+        discriminator=bytes.fromhex('b1028d02d7a0ae77'),
+        accounts=(
+            AccountSlot('authority', True, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('stake', True, False, False),
+            AccountSlot('quote', False, False, False),
+            AccountSlot('quote_vault', True, False, False),
+            AccountSlot('source_token', True, False, False),
+            AccountSlot('token_program', False, False, False),
+            AccountSlot('system_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('amount_atoms', 'u64'),
         ),
     ),
     'touch_position': InstructionLayout(

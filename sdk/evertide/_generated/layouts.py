@@ -189,9 +189,9 @@ TWAP_TERMS: np.dtype[Any] = np.dtype(
 
 COLLATERAL: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "decimals", "vault_bump", "index", "status", "padding", "mint", "vault", "terms", "total_atoms", "debt_atoms", "debt_index_q48", "debt_accrued_ms", "interest_atoms", "average_atoms", "average_ms", "lane_day", "season_step", "lane_used_atoms", "season_ms", "dust_atoms", "sequence", "season_cap_atoms", "reserved"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "u1", "u1", ("u1", (32,)), ("u1", (32,)), COLLATERAL_TERMS, "<u8", "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<u4", "<u4", "<u8", "<i8", "<u8", "<u8", "<u8", ("<u8", (11,))],
-        "offsets": [0, 8, 9, 10, 11, 12, 14, 15, 16, 48, 80, 200, 208, 216, 224, 232, 240, 248, 256, 260, 264, 272, 280, 288, 296, 304],
+        "names": ["discriminator", "version", "bump", "decimals", "vault_bump", "index", "status", "padding", "mint", "vault", "terms", "total_atoms", "debt_atoms", "debt_index_q48", "debt_accrued_ms", "interest_atoms", "average_atoms", "average_ms", "lane_day", "padding1", "lane_used_atoms", "season_ms", "dust_atoms", "sequence", "reserved", "queued_atoms", "queue_head", "queue_tail", "reserved1"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "u1", "u1", ("u1", (32,)), ("u1", (32,)), COLLATERAL_TERMS, "<u8", "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<u4", "<u4", "<u8", "<i8", "<u8", "<u8", ("<u8", (4,)), "<u8", "<u8", "<u8", ("<u8", (5,))],
+        "offsets": [0, 8, 9, 10, 11, 12, 14, 15, 16, 48, 80, 200, 208, 216, 224, 232, 240, 248, 256, 260, 264, 272, 280, 288, 296, 328, 336, 344, 352],
         "itemsize": 392,
     }
 )
@@ -209,9 +209,9 @@ EXCHANGE: np.dtype[Any] = np.dtype(
 
 INSURANCE: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "padding", "balance_atoms", "tranche_atoms", "shares", "unstaking_shares", "held_back_atoms", "held_back_until_ms", "paid_atoms", "funded_atoms", "sequence", "reserved"],
-        "formats": [("u1", (8,)), "u1", "u1", ("u1", (6,)), "<u8", "<u8", "<u8", "<u8", "<u8", "<i8", "<u8", "<u8", "<u8", ("<u8", (8,))],
-        "offsets": [0, 8, 9, 10, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88],
+        "names": ["discriminator", "version", "bump", "padding", "balance_atoms", "tranche_atoms", "shares", "unstaking_shares", "held_back_atoms", "held_back_until_ms", "paid_atoms", "funded_atoms", "sequence", "protocol_shares", "reserved"],
+        "formats": [("u1", (8,)), "u1", "u1", ("u1", (6,)), "<u8", "<u8", "<u8", "<u8", "<u8", "<i8", "<u8", "<u8", "<u8", "<u8", ("<u8", (7,))],
+        "offsets": [0, 8, 9, 10, 16, 24, 32, 40, 48, 56, 64, 72, 80, 88, 96],
         "itemsize": 152,
     }
 )
@@ -249,7 +249,7 @@ ORDERS: np.dtype[Any] = np.dtype(
 
 PARAM_CHANGE: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "class", "status", "field", "target", "proposer", "old_value", "new_value", "earliest_ms", "expiry_ms", "number", "words"],
+        "names": ["discriminator", "version", "bump", "direction", "status", "field", "target", "proposer", "old_value", "new_value", "earliest_ms", "expiry_ms", "number", "reserved"],
         "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u4", ("u1", (32,)), ("u1", (32,)), "<i8", "<i8", "<i8", "<i8", "<u8", ("<u8", (4,))],
         "offsets": [0, 8, 9, 10, 11, 12, 16, 48, 80, 88, 96, 104, 112, 120],
         "itemsize": 152,
@@ -269,9 +269,9 @@ RISK_CACHE: np.dtype[Any] = np.dtype(
 
 USER: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "sub_id", "flags", "authority", "delegate", "referrer", "delegate_permissions", "padding", "delegate_expiry_ms", "quote_atoms", "debt_index_q48", "debt_since_ms", "orders_epoch", "sequence", "created_ms", "liquidation_start_ms", "liquidation_freed_atoms", "volume_30d_atoms", "volume_updated_ms", "rewards_atoms", "lane_day", "user_ratio_bps", "position_count", "collateral_count", "lane_used_atoms", "last_active_ms", "notional_cap_atoms", "reserved", "collaterals", "positions"],
-        "formats": [("u1", (8,)), "u1", "u1", "<u2", "<u4", ("u1", (32,)), ("u1", (32,)), ("u1", (32,)), "<u4", "<u4", "<i8", "<i8", "<u8", "<i8", "<u8", "<u8", "<i8", "<i8", "<u8", "<u8", "<i8", "<u8", "<u4", "<u2", "u1", "u1", "<u8", "<i8", "<u8", ("<u8", (5,)), (COLLATERAL_SLOT, (8,)), (POSITION, (12,))],
-        "offsets": [0, 8, 9, 10, 12, 16, 48, 80, 112, 116, 120, 128, 136, 144, 152, 160, 168, 176, 184, 192, 200, 208, 216, 220, 222, 223, 224, 232, 240, 248, 288, 416],
+        "names": ["discriminator", "version", "bump", "sub_id", "flags", "authority", "delegate", "referrer", "delegate_permissions", "padding", "delegate_expiry_ms", "quote_atoms", "debt_index_q48", "debt_since_ms", "orders_epoch", "sequence", "created_ms", "liquidation_start_ms", "liquidation_freed_atoms", "volume_30d_atoms", "volume_updated_ms", "rewards_atoms", "lane_day", "user_ratio_bps", "position_count", "collateral_count", "lane_used_atoms", "last_active_ms", "notional_cap_atoms", "held_back_atoms", "held_back_until_ms", "withdraw_ticket", "withdraw_atoms", "withdraw_index", "padding1", "collaterals", "positions"],
+        "formats": [("u1", (8,)), "u1", "u1", "<u2", "<u4", ("u1", (32,)), ("u1", (32,)), ("u1", (32,)), "<u4", "<u4", "<i8", "<i8", "<u8", "<i8", "<u8", "<u8", "<i8", "<i8", "<u8", "<u8", "<i8", "<u8", "<u4", "<u2", "u1", "u1", "<u8", "<i8", "<u8", "<u8", "<i8", "<u8", "<u8", "<u2", ("u1", (6,)), (COLLATERAL_SLOT, (8,)), (POSITION, (12,))],
+        "offsets": [0, 8, 9, 10, 12, 16, 48, 80, 112, 116, 120, 128, 136, 144, 152, 160, 168, 176, 184, 192, 200, 208, 216, 220, 222, 223, 224, 232, 240, 248, 256, 264, 272, 280, 282, 288, 416],
         "itemsize": 1664,
     }
 )

@@ -23,6 +23,7 @@ from evertide import (
     RiskCache,
     User,
     WhatIf,
+    constants,
     ladder,
     liquidation_view,
     max_liquidatable,
@@ -170,6 +171,24 @@ def test_each_rung_by_hand(usd: int, rung: LadderRung) -> None:
     assert found.maintenance_atoms == 900_000 * usd * 125 // 10_000
     assert found.shortage_atoms == max(0, found.maintenance_atoms + 900_000 * usd // 50 - found.equity_atoms)
     assert found.rung is rung
+
+
+@pytest.mark.parametrize("usd", [25_000, 100_000])
+def test_a_wild_print_counts_at_its_twap(usd: int) -> None:
+    user = user_with(1_000, 50_000, 600, sol=5)
+    calm = cache_at(50_000)
+    wild = replace(calm.markets[0], mark_price_q32=q32(usd), validity=constants.TOO_VOLATILE)
+    token = replace(calm.collaterals[1], price_q48=1, validity=constants.NOT_POSITIVE)
+    cache = replace(
+        calm,
+        markets=(wild, *calm.markets[1:]),
+        collaterals=(calm.collaterals[0], token, *calm.collaterals[2:]),
+    )
+    assert ladder(user, cache, now_ms=NOW_MS) == ladder(user, calm, now_ms=NOW_MS)
+    judged, before = (valuation(user, rows, MarginKind.MAINTENANCE, now_ms=NOW_MS) for rows in (cache, calm))
+    assert judged == before
+    strict = valuation(user, cache, MarginKind.INITIAL, now_ms=NOW_MS)
+    assert strict.equity_atoms < valuation(user, calm, MarginKind.INITIAL, now_ms=NOW_MS).equity_atoms
 
 
 def test_what_is_open_rises_with_time_and_fees_stay_within_equity() -> None:

@@ -160,16 +160,30 @@ pub fn rung(position: &Position, row: &MarketRow) -> (Rung, MarginTiers) {
     let index = SideIndex { a, j: row.j[side].get(), j_previous: row.j_previous[side].get(), epoch };
     let result = fold_cached(&snapshot(position), &index).expect("every stored position folds against its row");
     let (size_lots, cash) = with_dropped(position, &result, row.mark_price_q32);
-    let notional = notional_up(size_lots, row.mark_price_q32);
+    let price = sober_mark_q32(row);
+    let notional = notional_up(size_lots, price);
     let ratio = ladder_ratio(size_ratio(&tiers, notional), 5_000).expect("a ratio").get();
     let part = Rung {
         size_lots,
-        worth: value_down(size_lots, row.mark_price_q32) + i128::from(cash),
+        worth: value_down(size_lots, price) + i128::from(cash),
         notional,
         maintenance: ceil(notional * i128::from(ratio), 10_000),
         maintenance_bps: ratio,
     };
     (part, tiers)
+}
+
+/// Not positive, or too far from its TWAP: a print that no account is judged by.
+const WILD_PRINT: u8 = 1 | 2;
+
+/// Price at which the way down values a position.
+pub fn sober_mark_q32(row: &MarketRow) -> u64 {
+    let wild = row.validity & WILD_PRINT != 0 && row.twap_price_q32 != 0;
+    if wild {
+        row.twap_price_q32
+    } else {
+        row.mark_price_q32
+    }
 }
 
 pub fn size_ratio(tiers: &MarginTiers, notional: i128) -> Bps {
@@ -219,11 +233,13 @@ pub fn standing(world: &World, user: &User) -> Standing {
 
 /// Price at which a collateral counts for maintenance and is sold in liquidation.
 pub fn collateral_price_q48(row: &CollateralRow, now_ms: i64) -> u64 {
+    let wild = row.validity & WILD_PRINT != 0 && row.twap_q48 != 0;
+    let price = if wild { row.twap_q48 } else { row.price_q48 };
     if now_ms - row.publish_time_ms < STALE_MS {
-        return row.price_q48;
+        return price;
     }
     let stale = stale_price(CollateralPriceQ48::new(row.twap_q48).expect("a price")).expect("nine tenths of it");
-    row.price_q48.min(stale.get())
+    price.min(stale.get())
 }
 
 fn collateral_worth(row: &CollateralRow, amount_atoms: u64, now_ms: i64) -> i128 {

@@ -7,7 +7,6 @@ use serde_json::Value;
 
 use super::{
     book::{phase_end_ms, Quote},
-    is_backstop,
     ladder::folded,
     Machine,
 };

@@ -39,6 +39,8 @@ const FILES: &[(&str, &[&str])] = &[
     ("bankruptcies", &["resolve_bankruptcy", "collect_fees", "settle_pnl"]),
     ("epochs", &["touch_position", "accrue_market"]),
     ("balances", &["set_delegate", "transfer", "assert_position"]),
+    ("queue", &["request_withdraw", "claim_withdraw"]),
+    ("stakes", &["stake_insurance", "request_unstake", "claim_unstake"]),
     ("guards", &["set_limits", "assert_health", "assert_sequence", "view_health", "view_market"]),
 ];
 

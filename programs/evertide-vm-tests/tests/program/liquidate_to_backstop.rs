@@ -3,7 +3,7 @@
 
 use evertide_vm_tests::{
     exchange::{insurance, market},
-    state::{Insurance, Market},
+    state::{Insurance, Market, Position, User},
     terms::{PRICES, USD},
     tests,
     way_down::backstop,
@@ -20,6 +20,7 @@ tests!(
     takes_a_short_whole,
     fees_stay_within_the_equity,
     takes_what_insurance_could_carry,
+    lots_of_the_other_side_take_no_room,
     a_day_limits_what_insurance_carries,
     its_own_equity_widens_its_room,
     deleverages_what_does_not_fit,
@@ -85,6 +86,24 @@ fn takes_what_insurance_could_carry() {
     // What it holds now counts, and its own equity, the fee of 1 %: $44.96 carry 494 in all.
     let event = down.world.told(&call, "PositionLiquidated");
     assert_eq!(number(&event, "size_lots"), 494 - 329);
+}
+
+/// 500 lots that it holds on the other side are closed first: with $30 it ends with the same 329 lots.
+fn lots_of_the_other_side_take_no_room() {
+    let mut down = held(LOTS);
+    beside_the_tranche(&mut down.world, 30);
+    let (lots, cash) = (500, 500 * 4_550_000);
+    down.world.edit::<User>(down.bob.user, |user| {
+        user.positions[0].basis_lots += lots;
+        user.positions[0].cash_atoms -= cash;
+    });
+    let part = Position { basis_lots: -lots, cash_atoms: cash, ..down.world.position(&down.bob, 0).expect("a short") };
+    down.world.edit::<User>(backstop(0).user, |user| (user.positions[0], user.position_count) = (part, 1));
+    down.world.edit::<Market>(market(0), |state| state.position_count[1] += 1);
+    down.begin(45_500);
+    let event = down.world.told(&down.world.liquidate_to_backstop(0, &down.alice), "PositionLiquidated");
+    assert_eq!(number(&event, "size_lots"), 329 + 500);
+    assert_eq!(number(&event, "liquidator_position_lots_after"), 329);
 }
 
 /// The market's limit for a day, of which a part is used.

@@ -40,6 +40,7 @@ mod open_exchange;
 mod parameters;
 mod pauses;
 mod place_orders;
+mod queue;
 mod refusal_names;
 mod refusals;
 mod resolve_bankruptcy;
@@ -49,9 +50,11 @@ mod seasons;
 mod security;
 mod set_market_status;
 mod specimens;
+mod stakes;
 mod successors;
 mod update_mark;
 mod update_oracle;
+mod wild_prints;
 mod withdraw;
 
 fn all() -> Vec<Case> {
@@ -82,6 +85,9 @@ fn all() -> Vec<Case> {
         insurance::tests(),
         guards::tests(),
         balances::tests(),
+        queue::tests(),
+        stakes::tests(),
+        wild_prints::tests(),
         liquidate_orders::tests(),
         liquidate_position::tests(),
         liquidate_to_backstop::tests(),

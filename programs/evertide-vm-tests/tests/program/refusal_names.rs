@@ -92,6 +92,7 @@ pub const IDENTITY: &[&str] = &[
     "WrongMint",
     "WrongTokenMint",
     "WrongVault",
+    "DestinationOfAnother",
     "TransferToAnotherAuthority",
 ];
 
@@ -106,6 +107,7 @@ pub const STATE: &[&str] = &[
     "SequenceAssertionFailed",
     "TakerNotLive",
     "UserSolvent",
+    "WithdrawNotRequested",
 ];
 
 /// Refused as a repetition, or before that as an account of another type.

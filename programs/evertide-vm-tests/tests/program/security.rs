@@ -90,8 +90,12 @@ pub fn others() -> Vec<(&'static str, Address)> {
 pub const MEANT: &[(&str, &str, &str)] = &[
     // Anyone pays into anybody's account.
     ("deposit", "user", "user of bob"),
+    // The owner says which asset moves.
+    ("transfer", "collateral", "collateral 1"),
+    ("request_withdraw", "collateral", "collateral 1"),
     // The owner says where its tokens go.
     ("withdraw", "destination_token", "usdc of bob"),
+    ("claim_unstake", "destination_token", "usdc of bob"),
     // Anyone cranks any market and any position.
     ("accrue_market", "market", "market 1"),
     ("update_oracle", "market", "market 1"),

@@ -51,7 +51,20 @@ pub fn specimens() -> Vec<Specimen> {
     let sequence = world.user(&alice).sequence;
     let mut paired = world.clone();
     let second = paired.sub_account(&alice, 1);
+    paired.ok(&paired.deposit(&alice, 1, SOL));
+    let mut waiting = world.clone();
+    waiting.ok(&waiting.request_withdraw(&alice, 0, USD));
+    let mut staked = world.clone();
+    staked.ok(&staked.stake_insurance(&alice, 10 * USD));
+    let mut leaving = staked.clone();
+    leaving.ok(&leaving.request_unstake(&alice, 5 * USD));
+    leaving.advance(13 * 86_400);
     let calls = vec![
+        (paired.clone(), paired.request_withdraw(&alice, 0, USD)),
+        (waiting.clone(), waiting.claim_withdraw(&alice, 0)),
+        (world.clone(), world.stake_insurance(&alice, USD)),
+        (staked.clone(), staked.request_unstake(&alice, USD)),
+        (leaving.clone(), leaving.claim_unstake(&alice)),
         (world.clone(), world.set_delegate(&alice, bob.authority, 1, 0)),
         (paired.clone(), paired.transfer(&alice, &second, 0, USD)),
         (world.clone(), world.assert_position(alice.user, 0, -2_000, 2_000)),

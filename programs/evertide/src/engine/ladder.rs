@@ -9,16 +9,16 @@ use evertide_math::margin::{
     CANCEL_FRACTION_BPS,
 };
 use evertide_math::notional::{notional_ceil, position_value};
-use evertide_math::{Atoms, Bps, Lots, PriceQ32};
+use evertide_math::{Atoms, Bps, Lots};
 
-use super::margin::{collateral_total, folded, margin_terms, market_row, Freshness};
+use super::margin::{collateral_total, folded, margin_terms, market_row, sober_mark, Freshness};
 use crate::error::{EvertideError, OrRefuse};
 use crate::state::{Bankruptcy, Position, RiskCache, User, POSITIONS_MAX};
 
 /// What one position adds; all in atoms but the ratio.
 #[derive(Clone, Copy, Default, Debug, PartialEq, Eq)]
 pub struct Rung {
-    /// Value at mark with its cash.
+    /// Value at mark with its cash; at the mark's TWAP while the market's print is a wild one.
     pub worth: i64,
     pub notional: i64,
     pub cancel: i64,
@@ -127,7 +127,7 @@ impl Rung {
         require!(row.mark_price_q32 != 0, EvertideError::MarketNotPriced);
         let (size_lots, cash_atoms) = folded(position, row)?;
         let size = Lots::new(size_lots).or_refuse()?;
-        let mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
+        let mark = sober_mark(row)?;
         let worth = position_value(size, Atoms::new(cash_atoms).or_refuse()?, mark).or_refuse()?;
         let notional = notional_ceil(size, mark).or_refuse()?;
         let tiers = margin_terms(row, 0)?.tiers;

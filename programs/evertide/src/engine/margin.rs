@@ -14,7 +14,7 @@ use evertide_math::margin::{
     kind_ratio, requirement, weighted_value, MarginKind, MarginTerms, MarginTiers, PositionInput, Tier,
 };
 use evertide_math::notional::{notional_ceil, position_value, worse_price};
-use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX};
+use evertide_math::oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX, NOT_POSITIVE, TOO_VOLATILE};
 use evertide_math::orders::{reach_with_orders, OpenOrders};
 use evertide_math::{Atoms, AtomsPerLotTick, Bps, CollateralPriceQ48, Lots, PriceQ32, Ticks};
 
@@ -26,6 +26,8 @@ use crate::state::{CollateralRow, CollateralSlot, MarketRow, Position, RiskCache
 pub const ROW_AGE_MAX_MS: i64 = 10_000;
 /// From this age of its price on, a collateral counts at its last TWAP less 10 % where freshness is not demanded, ms.
 pub const COLLATERAL_STALE_MS: i64 = 60_000;
+/// Validity failures of a print that no account is judged by: where freshness is not demanded, its TWAP stands for it.
+pub const WILD_PRINT: u8 = NOT_POSITIVE | TOO_VOLATILE;
 /// Atoms of 1,000 dollars.
 const ATOMS_PER_THOUSAND_USD: u64 = 1_000_000_000;
 
@@ -106,6 +108,14 @@ pub fn market_row(cache: &RiskCache, market_index: u16) -> Result<&MarketRow> {
     cache.markets.get(usize::from(market_index)).ok_or_else(|| EvertideError::MarketNotPriced.into())
 }
 
+/// The price at which the way down values a position: the mark, or its TWAP while the market's print is a wild one. What
+/// one feed says for a moment must not decide over the positions in other markets.
+#[inline(always)]
+pub fn sober_mark(row: &MarketRow) -> Result<PriceQ32> {
+    let wild = row.validity & WILD_PRINT != 0 && row.twap_price_q32 != 0;
+    PriceQ32::new(if wild { row.twap_price_q32 } else { row.mark_price_q32 }).or_refuse()
+}
+
 /// The side of a market, 0 long and 1 short, that a signed size is on.
 #[inline(always)]
 pub fn side_of(size_lots: i64) -> usize {
@@ -174,7 +184,8 @@ pub fn collateral_part(row: &CollateralRow, amount_atoms: u64, kind: MarginKind,
     if freshness.required {
         require_fresh(row.updated_ms, row.validity, freshness.now_ms)?;
     }
-    let price = CollateralPriceQ48::new(row.price_q48).or_refuse()?;
+    let wild = !kind.is_strict() && row.validity & WILD_PRINT != 0 && row.twap_q48 != 0;
+    let price = CollateralPriceQ48::new(if wild { row.twap_q48 } else { row.price_q48 }).or_refuse()?;
     let price = if kind.is_strict() {
         price_less_confidence(price, CollateralPriceQ48::new(row.confidence_q48).or_refuse()?).or_refuse()?
     } else if freshness.now_ms.saturating_sub(row.publish_time_ms) >= COLLATERAL_STALE_MS {
@@ -217,7 +228,7 @@ fn add_position(
     require!(row.mark_price_q32 != 0, EvertideError::MarketNotPriced);
     let (size_lots, cash_atoms) = folded(position, row)?;
     let size = Lots::new(size_lots).or_refuse()?;
-    let mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
+    let mark = if kind.is_strict() { PriceQ32::new(row.mark_price_q32).or_refuse()? } else { sober_mark(row)? };
     let price = if kind.is_strict() && row.twap_price_q32 != 0 {
         worse_price(size, mark, PriceQ32::new(row.twap_price_q32).or_refuse()?)
     } else {

@@ -30,5 +30,6 @@ pub mod session;
 pub mod session_fill;
 pub mod session_liquidation;
 pub mod settle;
+pub mod stake;
 pub mod transfer;
 pub mod withdrawal;

@@ -60,7 +60,8 @@ pub fn plan(
 fn debt_room(exchange: &Exchange, cache: &RiskCache, user: &User, quote: &Collateral, now: Now) -> Result<Atoms> {
     let freshness = Freshness { now_ms: now.ms, required: true };
     let weighted = collateral_total(user, cache, MarginKind::Withdrawal, freshness).unwrap_or(0);
-    let vault = Atoms::from_unsigned(quote.total_atoms.saturating_sub(quote.debt_atoms)).or_refuse()?;
+    let held = quote.total_atoms.saturating_sub(quote.queued_atoms);
+    let vault = Atoms::from_unsigned(held.saturating_sub(quote.debt_atoms)).or_refuse()?;
     let limits = DebtLimits {
         weighted_collateral: Atoms::new(weighted.max(0)).or_refuse()?,
         user_debt: Atoms::new(user.quote_atoms.min(0)).or_refuse()?.negate(),

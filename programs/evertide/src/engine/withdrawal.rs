@@ -56,7 +56,8 @@ fn check_margin(user: &User, cache: &RiskCache, now: Now) -> Result<()> {
     valuation.require_met(EvertideError::InitialMarginTooLow)
 }
 
-/// Returns what the open lane carries, token atoms: the part of the amount that lies below the floor.
+/// Returns what the open lane carries, token atoms: the part of the amount that lies below the floor. What waits in the
+/// queue counts as gone already: nobody passes it but through the lane.
 pub fn check_floor(
     exchange: &Exchange,
     cache: &RiskCache,
@@ -66,12 +67,15 @@ pub fn check_floor(
     now: Now,
 ) -> Result<u64> {
     let floor = floor_atoms(collateral, exchange.terms.withdrawal_floor_bps)?;
-    if collateral.total_atoms >= floor {
+    let free = collateral.total_atoms.saturating_sub(collateral.queued_atoms);
+    if free >= floor {
         return Ok(0);
     }
-    let below = floor.saturating_sub(collateral.total_atoms).min(amount_atoms);
+    let below = floor.saturating_sub(free).min(amount_atoms);
     let refused = EvertideError::WithdrawalFloorReached;
     require!(!is_closed(exchange, Gate::OpenLane, now.ms), EvertideError::GateClosed);
+    // One lane an authority, however many sub-accounts it opens.
+    require_cmp!(user.sub_id, ==, 0, EvertideError::LaneOfSubAccount);
     require_cmp!(now.ms.saturating_sub(user.created_ms), >=, DAY_MS, refused);
     let today = now.day();
     if collateral.lane_day != today {

@@ -28,3 +28,74 @@ pub struct Transferred {
     /// Quote asset only: debts of all users.
     pub debt_atoms: u64,
 }
+
+/// Sequence of the user. An amount left the balance and waits in the asset's queue. Balance and totals are after.
+#[event]
+pub struct WithdrawRequested {
+    pub sequence: u64,
+    pub user: Address,
+    pub collateral_index: u16,
+    pub amount_atoms: u64,
+    pub balance_atoms: i64,
+    pub ticket: u64,
+    pub queued_atoms: u64,
+    pub total_atoms: u64,
+}
+
+/// Sequence of the user. The first request of the queue was paid, whole when `left_atoms` is 0. Totals are after.
+#[event]
+pub struct WithdrawClaimed {
+    pub sequence: u64,
+    pub user: Address,
+    pub collateral_index: u16,
+    pub amount_atoms: u64,
+    pub left_atoms: u64,
+    pub ticket: u64,
+    pub queued_atoms: u64,
+    pub total_atoms: u64,
+    pub to: Address,
+}
+
+/// Sequence of the insurance fund. Everything but `amount_atoms` and `shares` is after.
+#[event]
+pub struct InsuranceStaked {
+    pub sequence: u64,
+    pub authority: Address,
+    pub amount_atoms: u64,
+    pub shares: u64,
+    pub stake_shares: u64,
+    /// Of all stakers.
+    pub all_shares: u64,
+    pub protocol_shares: u64,
+    pub balance_atoms: u64,
+}
+
+/// Sequence of the insurance fund. `shares` 0: a request was taken back.
+#[event]
+pub struct UnstakeRequested {
+    pub sequence: u64,
+    pub authority: Address,
+    pub shares: u64,
+    /// What they are worth now, which is the most that will be paid.
+    pub atoms: u64,
+    pub claimable_ms: i64,
+    /// Of all stakers, after.
+    pub unstaking_shares: u64,
+}
+
+/// Sequence of the insurance fund. Everything but `paid_atoms` and `shares` is after.
+#[event]
+pub struct UnstakeClaimed {
+    pub sequence: u64,
+    pub authority: Address,
+    pub paid_atoms: u64,
+    /// Shares that are gone.
+    pub shares: u64,
+    pub stake_shares: u64,
+    pub requested_shares: u64,
+    /// Of all stakers.
+    pub all_shares: u64,
+    pub unstaking_shares: u64,
+    pub balance_atoms: u64,
+    pub to: Address,
+}

@@ -154,6 +154,8 @@ pub struct BankruptcyResolved {
     /// Of the insurance fund, after.
     pub insurance_balance_atoms: u64,
     pub insurance_tranche_atoms: u64,
+    /// Held back from stakers by open bankruptcies, for 48 h at most.
+    pub insurance_held_back_atoms: u64,
     /// Quote asset after: positive balances and debts of all users.
     pub total_atoms: u64,
     pub debt_atoms: u64,

@@ -176,7 +176,10 @@ fn collateral() -> Layout {
             dust_atoms: u64,
             sequence: u64,
             season_cap_atoms: u64,
-            reserved: [u64; 11],
+            queued_atoms: u64,
+            queue_head: u64,
+            queue_tail: u64,
+            reserved: [u64; 8],
         }
     )
 }
@@ -213,7 +216,12 @@ fn user() -> Layout {
             lane_used_atoms: u64,
             last_active_ms: i64,
             notional_cap_atoms: u64,
-            reserved: [u64; 5],
+            held_back_atoms: u64,
+            held_back_until_ms: i64,
+            withdraw_ticket: u64,
+            withdraw_atoms: u64,
+            withdraw_index: u16,
+            padding1: [u8; 6],
             collaterals: [CollateralSlot; USER_COLLATERALS_MAX],
             positions: [Position; POSITIONS_MAX],
         }
@@ -255,7 +263,8 @@ fn insurance() -> Layout {
             paid_atoms: u64,
             funded_atoms: u64,
             sequence: u64,
-            reserved: [u64; 8],
+            protocol_shares: u64,
+            reserved: [u64; 7],
         }
     )
 }

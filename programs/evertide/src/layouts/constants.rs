@@ -5,11 +5,12 @@ use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, orac
 use super::Constant;
 use crate::engine::{
     bankruptcy::BankruptcyStep, change, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote,
-    season,
+    season, stake,
 };
 use crate::guards::{bounds, clock, gate, timelock, Gate};
 use crate::instructions::{
-    admin::list_collateral, guard::assert_health, trader::deposit, trader::set_limits, way_down::liquidate_collateral,
+    admin::list_collateral, guard::assert_health, trader::deposit, trader::request_withdraw, trader::set_limits,
+    way_down::liquidate_collateral,
 };
 use crate::state::*;
 
@@ -131,6 +132,7 @@ fn oracles() -> Vec<Constant> {
         VALIDITY_STALE_FOR_MARGIN = oracle::STALE_FOR_MARGIN, "Validity bit: too old to value accounts.";
         VALIDITY_FEW_SAMPLES = oracle::FEW_SAMPLES, "Validity bit: too few samples.";
         VALIDITY_STALE_FOR_FILLS = oracle::STALE_FOR_FILLS, "Validity bit: too old to fill orders.";
+        VALIDITY_WILD_PRINT = valuation::WILD_PRINT, "Bits of a print that no account is judged by: its TWAP stands for it.";
         ORACLE_ACTION_FILL = oracle::OracleAction::Fill, "Row of the matrix of refusals.";
         ORACLE_ACTION_MARGIN = oracle::OracleAction::Margin, "Row of the matrix of refusals.";
         ORACLE_ACTION_PEGGED_ORDER = oracle::OracleAction::PeggedOrder, "Row of the matrix of refusals.";
@@ -173,6 +175,13 @@ fn limits() -> Vec<Constant> {
         INITIAL_RATIO_MIN_BPS = bounds::INITIAL_RATIO_MIN_BPS, "Least initial margin ratio of a market, bps.";
         USER_RATIO_MAX_BPS = set_limits::USER_RATIO_MAX_BPS, "Greatest ratio of a user's own limits, bps.";
         TIME_LOCK_MIN_S = timelock::TIME_LOCK_MIN_S, "Least time lock of the upgrade authority, s.";
+        STAKE_MIN_ATOMS = stake::STAKE_MIN_ATOMS, "Least stake in the insurance fund, atoms.";
+        UNSTAKE_MS = stake::UNSTAKE_MS, "Time from asking for a stake to claiming it, ms.";
+        UNSTAKE_WINDOW_MS = stake::UNSTAKE_WINDOW_MS, "Time in which a due request may be claimed, ms.";
+        HOLD_BACK_MS = stake::HOLD_BACK_MS, "Longest time that open bankruptcies hold their amount back, ms.";
+        STAKE_VIRTUAL_SHARES = stake::VIRTUAL_SHARES, "Shares of the fund that nobody holds and that count.";
+        STAKE_VIRTUAL_ATOMS = stake::VIRTUAL_ATOMS, "Atoms that count for them.";
+        WITHDRAW_REQUEST_MIN_PART = request_withdraw::REQUEST_MIN_PART, "Least request: deposits divided by this.";
         PAUSE_MS = gate::PAUSE_MS, "Longest pause, ms.";
         DAY_MS = clock::DAY_MS, "A day, ms.";
         HOUR_MS = clock::HOUR_MS, "An hour, ms.";

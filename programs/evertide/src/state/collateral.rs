@@ -40,7 +40,8 @@ pub struct Collateral {
     /// Token account owned by this account's own PDA signer.
     pub vault: Address,
     pub terms: CollateralTerms,
-    /// Deposits of all users, token atoms. For the quote asset: sum of positive quote balances.
+    /// Deposits of all users, token atoms: for the quote asset the sum of positive quote balances; what waits in the queue
+    /// of withdrawals is among them.
     pub total_atoms: u64,
     /// Quote asset only: sum of users' debts, atoms.
     pub debt_atoms: u64,
@@ -68,5 +69,11 @@ pub struct Collateral {
     pub sequence: u64,
     /// Seasoning: cap of all deposits, token atoms, beside the one of the terms.
     pub season_cap_atoms: u64,
-    pub reserved: [u64; 11],
+    /// Of the deposits, waiting in the queue of withdrawals, token atoms.
+    pub queued_atoms: u64,
+    /// Ticket of the request that is paid first.
+    pub queue_head: u64,
+    /// Ticket that the next request gets.
+    pub queue_tail: u64,
+    pub reserved: [u64; 8],
 }

@@ -12,7 +12,7 @@ pub struct Insurance {
     pub balance_atoms: u64,
     /// Of which the exchange-wide tranche, atoms.
     pub tranche_atoms: u64,
-    /// Total shares of stakers.
+    /// Total shares of stakers, those asked to leave included.
     pub shares: u64,
     /// Shares asked to leave.
     pub unstaking_shares: u64,
@@ -26,7 +26,9 @@ pub struct Insurance {
     pub funded_atoms: u64,
     /// Next sequence number of the fund's events.
     pub sequence: u64,
-    pub reserved: [u64; 8],
+    /// Shares of the exchange itself: for what the fund was given, beside the tranche.
+    pub protocol_shares: u64,
+    pub reserved: [u64; 7],
 }
 
 /// Seeds: `stake, authority`.

@@ -146,7 +146,17 @@ pub struct User {
     pub last_active_ms: i64,
     /// User's own cap on total notional, atoms; 0 = none.
     pub notional_cap_atoms: u64,
-    pub reserved: [u64; 5],
+    /// Deficit of this account that the insurance fund holds back from stakers while its bankruptcy is open, atoms.
+    pub held_back_atoms: u64,
+    /// `Insurance::held_back_until_ms` when it began: another one there, and it holds nothing back any more.
+    pub held_back_until_ms: i64,
+    /// Place in the queue of withdrawals of the asset; meaningless while nothing waits.
+    pub withdraw_ticket: u64,
+    /// Waiting in that queue, token atoms, out of the balance already; 0 = nothing.
+    pub withdraw_atoms: u64,
+    /// Collateral index of what waits.
+    pub withdraw_index: u16,
+    pub padding1: [u8; 6],
     pub collaterals: [CollateralSlot; USER_COLLATERALS_MAX],
     pub positions: [Position; POSITIONS_MAX],
 }

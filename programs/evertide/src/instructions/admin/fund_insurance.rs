@@ -5,6 +5,7 @@ use anchor_lang::prelude::*;
 use anchor_spl::token::{TokenAccount, TokenCpiExt};
 
 use crate::engine::quote::require_quote;
+use crate::engine::stake::give;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::InsuranceFunded;
 use crate::require_cmp;
@@ -51,8 +52,10 @@ pub fn fund_insurance(ctx: &mut Context<FundInsurance>, amount_atoms: u64, tranc
     )?;
     let received = accounts.quote_vault.amount().checked_sub(before).or_refuse()?;
     let insurance = &mut accounts.insurance;
-    insurance.balance_atoms = insurance.balance_atoms.checked_add(received).or_refuse()?;
-    insurance.tranche_atoms = insurance.tranche_atoms.checked_add(tranche_atoms.min(received)).or_refuse()?;
+    let tranche = tranche_atoms.min(received);
+    give(insurance, received.saturating_sub(tranche))?;
+    insurance.balance_atoms = insurance.balance_atoms.checked_add(tranche).or_refuse()?;
+    insurance.tranche_atoms = insurance.tranche_atoms.checked_add(tranche).or_refuse()?;
     insurance.funded_atoms = insurance.funded_atoms.checked_add(received).or_refuse()?;
     let sequence = insurance.sequence;
     insurance.sequence = sequence.checked_add(1).or_refuse()?;
@@ -62,6 +65,7 @@ pub fn fund_insurance(ctx: &mut Context<FundInsurance>, amount_atoms: u64, tranc
         amount_atoms: received,
         balance_atoms: accounts.insurance.balance_atoms,
         tranche_atoms: accounts.insurance.tranche_atoms,
+        protocol_shares: accounts.insurance.protocol_shares,
     };
     emit_cpi!(event);
     Ok(())

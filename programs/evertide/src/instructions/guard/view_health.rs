@@ -62,8 +62,9 @@ pub fn view_health(ctx: &mut Context<ViewHealth>) -> Result<HealthView> {
 
 fn price_of(position: &Position, user: &User, cache: &RiskCache, excess_atoms: i64) -> Result<u64> {
     let row = margin::market_row(cache, position.market_plus_one.wrapping_sub(1))?;
+    let mark = margin::sober_mark(row)?;
     if excess_atoms < 0 {
-        return Ok(row.mark_price_q32);
+        return Ok(mark.get());
     }
     let (size_lots, _) = margin::folded(position, row)?;
     if size_lots == 0 {
@@ -71,7 +72,6 @@ fn price_of(position: &Position, user: &User, cache: &RiskCache, excess_atoms: i
         return Ok(0);
     }
     let size = Lots::new(size_lots).or_refuse()?;
-    let mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
     let terms = margin::margin_terms(row, user.user_ratio_bps.max(position.user_ratio_bps))?;
     let ratio = terms.ratio(MarginKind::Maintenance, notional_ceil(size, mark).or_refuse()?).or_refuse()?;
     let excess = Atoms::new(excess_atoms).or_refuse()?;

@@ -28,6 +28,7 @@ fn validate(accounts: &CloseUser) -> Result<()> {
         && user.collateral_count == 0
         && user.position_count == 0
         && user.liquidation_start_ms == 0
+        && user.withdraw_atoms == 0
         && orders.order_count == 0;
     require!(empty, EvertideError::UserNotEmpty);
     Ok(())

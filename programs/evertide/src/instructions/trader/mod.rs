@@ -1,22 +1,26 @@
 //! What the owner of a sub-account does.
 
 pub mod cancel_orders;
+pub mod claim_withdraw;
 pub mod close_user;
 pub mod create_user;
 pub mod deposit;
 pub mod modify_order;
 pub mod place_orders;
+pub mod request_withdraw;
 pub mod set_delegate;
 pub mod set_limits;
 pub mod transfer;
 pub mod withdraw;
 
 pub use cancel_orders::*;
+pub use claim_withdraw::*;
 pub use close_user::*;
 pub use create_user::*;
 pub use deposit::*;
 pub use modify_order::*;
 pub use place_orders::*;
+pub use request_withdraw::*;
 pub use set_delegate::*;
 pub use set_limits::*;
 pub use transfer::*;

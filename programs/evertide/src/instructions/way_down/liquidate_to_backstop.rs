@@ -63,7 +63,8 @@ pub fn require_backstop(market: &Account<Market>, backstop: &User) -> Result<()>
     Ok(())
 }
 
-/// Lots that the backstop can take: one stress move of all it then holds stays within its equity and the insurance.
+/// Lots that the backstop can take: one stress move of all it then holds stays within its equity and the insurance. Lots
+/// that it holds on the other side are closed first and take no room.
 fn room_lots(
     accounts: &LiquidateToBackstop,
     side: usize,
@@ -85,7 +86,10 @@ fn room_lots(
     let one = Lots::from_order(1).or_refuse()?;
     let a_lot = notional_ceil(one, mark).or_refuse()?.ratio_ceil(stress).or_refuse()?.max(Atoms::new(1).or_refuse()?);
     let most = budget.checked_div(a_lot.magnitude()).or_refuse()?.min(market.terms.position_max_lots);
-    Ok(most.saturating_sub(held_lots.unsigned_abs()).min(lots))
+    let own = held_lots.unsigned_abs();
+    let same_side = held_lots == 0 || side_of(held_lots) == side;
+    let room = if same_side { most.saturating_sub(own) } else { most.saturating_add(own) };
+    Ok(room.min(lots))
 }
 
 fn transfer(accounts: &mut LiquidateToBackstop, now: Now) -> Result<(Moved, u64)> {

@@ -9,6 +9,7 @@ use crate::engine::liquidation::{end_if_healthy, require_liquidatable, row_mark}
 use crate::engine::position::{add_cash, count_dust, find, fold_position, release_if_empty, slot_for};
 use crate::engine::quote::{accrue_interest, change_balance, require_quote};
 use crate::engine::row::write_market_row;
+use crate::engine::stake::{hold_back, release};
 use crate::engine::transfer::close_dropped_now;
 use crate::engine::{funding, mark};
 use crate::error::{EvertideError, OrRefuse};
@@ -92,6 +93,7 @@ fn act(accounts: &mut ResolveBankruptcy, now: Now) -> Result<Outcome> {
     };
     if let (true, true, Some(slot)) = (ladder.equity >= 0, open, held) {
         set_open(market, &mut user.positions[slot], Bankruptcy::None)?;
+        release(&mut accounts.insurance, user, 0)?;
         outcome.ended = end_if_healthy(user, &ladder);
         release_if_empty(user, slot)?;
         return Ok(outcome);
@@ -105,6 +107,7 @@ fn act(accounts: &mut ResolveBankruptcy, now: Now) -> Result<Outcome> {
         let position = &mut user.positions[slot];
         require!(is_at_stake(position), EvertideError::BankruptcyMarketWrong);
         set_open(market, position, Bankruptcy::Open)?;
+        hold_back(&mut accounts.insurance, user, outcome.deficit_atoms, now)?;
         outcome.step = BankruptcyStep::Opened;
         return Ok(outcome);
     }
@@ -142,6 +145,7 @@ fn resolve(
     outcome.cash_atoms = user.positions[slot].cash_atoms;
     release_if_empty(user, slot)?;
     let after = Ladder::of(user, cache, now.ms)?;
+    release(&mut accounts.insurance, user, after.equity.min(0).unsigned_abs())?;
     outcome.ended = end_if_healthy(user, &after);
     Ok(())
 }
@@ -198,6 +202,7 @@ fn event(accounts: &mut ResolveBankruptcy, outcome: &Outcome, now: Now) -> Resul
         bankruptcies_open: market.bankruptcies_open,
         insurance_balance_atoms: accounts.insurance.balance_atoms,
         insurance_tranche_atoms: accounts.insurance.tranche_atoms,
+        insurance_held_back_atoms: accounts.insurance.held_back_atoms,
         total_atoms: accounts.quote.total_atoms,
         debt_atoms: accounts.quote.debt_atoms,
         ended: outcome.ended,
