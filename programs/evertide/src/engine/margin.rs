@@ -179,20 +179,27 @@ fn add_collateral(
     Ok(())
 }
 
+/// The price of an asset where freshness is not demanded: the last print, or its TWAP while that is a wild one. A dead feed
+/// must neither shield its holder nor be worth more than it last was.
+fn way_down_price(row: &CollateralRow, now_ms: i64) -> Result<CollateralPriceQ48> {
+    let wild = row.validity & WILD_PRINT != 0 && row.twap_q48 != 0;
+    let price = CollateralPriceQ48::new(if wild { row.twap_q48 } else { row.price_q48 }).or_refuse()?;
+    if now_ms.saturating_sub(row.publish_time_ms) < COLLATERAL_STALE_MS {
+        return Ok(price);
+    }
+    Ok(price.min(stale_price(CollateralPriceQ48::new(row.twap_q48).or_refuse()?).or_refuse()?))
+}
+
 /// Weighted value in atoms of an amount of one collateral.
 pub fn collateral_part(row: &CollateralRow, amount_atoms: u64, kind: MarginKind, freshness: Freshness) -> Result<i64> {
     if freshness.required {
         require_fresh(row.updated_ms, row.validity, freshness.now_ms)?;
     }
-    let wild = !kind.is_strict() && row.validity & WILD_PRINT != 0 && row.twap_q48 != 0;
-    let price = CollateralPriceQ48::new(if wild { row.twap_q48 } else { row.price_q48 }).or_refuse()?;
     let price = if kind.is_strict() {
+        let price = CollateralPriceQ48::new(row.price_q48).or_refuse()?;
         price_less_confidence(price, CollateralPriceQ48::new(row.confidence_q48).or_refuse()?).or_refuse()?
-    } else if freshness.now_ms.saturating_sub(row.publish_time_ms) >= COLLATERAL_STALE_MS {
-        // A dead feed must neither shield its holder nor be worth more than it last was.
-        price.min(stale_price(CollateralPriceQ48::new(row.twap_q48).or_refuse()?).or_refuse()?)
     } else {
-        price
+        way_down_price(row, freshness.now_ms)?
     };
     let worth = collateral_value(amount_atoms, price).or_refuse()?;
     let full = if kind.is_strict() { row.weight_initial_bps } else { row.weight_maintenance_bps };
@@ -228,8 +235,11 @@ fn add_position(
     require!(row.mark_price_q32 != 0, EvertideError::MarketNotPriced);
     let (size_lots, cash_atoms) = folded(position, row)?;
     let size = Lots::new(size_lots).or_refuse()?;
-    let mark = if kind.is_strict() { PriceQ32::new(row.mark_price_q32).or_refuse()? } else { sober_mark(row)? };
-    let price = if kind.is_strict() && row.twap_price_q32 != 0 {
+    let mut mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
+    let price = if !kind.is_strict() {
+        mark = sober_mark(row)?;
+        mark
+    } else if row.twap_price_q32 != 0 {
         worse_price(size, mark, PriceQ32::new(row.twap_price_q32).or_refuse()?)
     } else {
         mark
