@@ -36,16 +36,16 @@ class Collateral(Wire):
         ('average_atoms', 'u64'),
         ('average_ms', 'i64'),
         ('lane_day', 'u32'),
-        ('padding1', 'u32'),
+        ('season_step', 'u32'),
         ('lane_used_atoms', 'u64'),
         ('season_ms', 'i64'),
         ('dust_atoms', 'u64'),
         ('sequence', 'u64'),
-        ('reserved', ("array", 'u64', 4)),
+        ('season_cap_atoms', 'u64'),
         ('queued_atoms', 'u64'),
         ('queue_head', 'u64'),
         ('queue_tail', 'u64'),
-        ('reserved1', ("array", 'u64', 5)),
+        ('reserved', ("array", 'u64', 8)),
     )
     version: int
     bump: int
@@ -77,7 +77,8 @@ class Collateral(Wire):
     average_ms: int
     #: Day number of the shared open lane's use.
     lane_day: int
-    padding1: int = field(default=0, repr=False)
+    #: Seasoning: step reached. 0: listed after opening and not begun; the weights are whole at `SEASON_STEPS + 1`.
+    season_step: int
     #: Used of the shared open lane on that day, token atoms.
     lane_used_atoms: int
     #: Seasoning: start of the current cap step, unix ms.
@@ -86,14 +87,15 @@ class Collateral(Wire):
     dust_atoms: int
     #: Next sequence number of this asset's events.
     sequence: int
-    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Seasoning: cap of all deposits, token atoms, beside the one of the terms.
+    season_cap_atoms: int
     #: Of the deposits, waiting in the queue of withdrawals, token atoms.
     queued_atoms: int
     #: Ticket of the request that is paid first.
     queue_head: int
     #: Ticket that the next request gets.
     queue_tail: int
-    reserved1: tuple[int, ...] = field(default=(0,) * 5, repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 8, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -484,6 +486,52 @@ class Orders(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ParamChange(Wire):
+    """Seeds: `change, n (u64 LE)`. Written by propose_change, cancel_change, execute_change, apply_ramp, and the
+    listing that it allows.
+    """
+
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8980588c0fc9f20d')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('version', 'u8'),
+        ('bump', 'u8'),
+        ('class_', 'u8'),
+        ('status', 'u8'),
+        ('field', 'u32'),
+        ('target', 'pubkey'),
+        ('proposer', 'pubkey'),
+        ('old_value', 'i64'),
+        ('new_value', 'i64'),
+        ('earliest_ms', 'i64'),
+        ('expiry_ms', 'i64'),
+        ('number', 'u64'),
+        ('words', ("array", 'u64', 4)),
+    )
+    version: int
+    bump: int
+    #: `ChangeClass`.
+    class_: int
+    #: `ChangeStatus`.
+    status: int
+    #: Number of the field.
+    field: int
+    #: The account that holds the field.
+    target: Pubkey
+    proposer: Pubkey
+    #: Value at the proposal; of a 32-byte field its first 8 bytes, little-endian.
+    old_value: int
+    #: Value proposed; 0 for a 32-byte field.
+    new_value: int
+    #: From when anyone executes it, unix ms.
+    earliest_ms: int
+    #: From when nobody does, unix ms.
+    expiry_ms: int
+    number: int
+    #: A 32-byte field: the value proposed. A ramp: its start in unix ms, and the value that it applied last.
+    words: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RiskCache(Wire):
     """Seeds: `risk`. Written by update_oracle, update_mark, accrue_market, accrue_debt and resolve_bankruptcy."""
 
@@ -631,6 +679,7 @@ ALL: tuple[type[Wire], ...] = (
     InsuranceStake,
     Market,
     Orders,
+    ParamChange,
     RiskCache,
     User,
 )

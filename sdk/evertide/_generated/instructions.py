@@ -35,6 +35,37 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
         ),
     ),
+    'advance_season': InstructionLayout(
+        name='advance_season',
+        summary="Takes a market or an asset listed after opening one step further, once a day: its limit doubles. Anyone.",
+        discriminator=bytes.fromhex('8e6116943e42f678'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'apply_ramp': InstructionLayout(
+        name='apply_ramp',
+        summary="Moves a parameter along its ramp of 24 h to where it is now. Anyone.",
+        discriminator=bytes.fromhex('538589e449711b34'),
+        accounts=(
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'assert_health': InstructionLayout(
         name='assert_health',
         summary="Fails unless equity exceeds the requirement by so much; kind 0 initial, 1 maintenance.",
@@ -71,6 +102,21 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('sequence', 'u64'),
+        ),
+    ),
+    'cancel_change': InstructionLayout(
+        name='cancel_change',
+        summary="Cancels a change that waits, or stops a ramp where it is. The guardian or its proposer.",
+        discriminator=bytes.fromhex('641e049403f4f3a8'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'cancel_orders': InstructionLayout(
@@ -208,6 +254,25 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('amount_atoms', 'u64'),
+        ),
+    ),
+    'execute_change': InstructionLayout(
+        name='execute_change',
+        summary="Lets a change take effect, or begin its ramp, from 72 h after its proposal and for 7 days. Anyone.",
+        discriminator=bytes.fromhex('683588ee52dec82a'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('quote', False, False, True),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'fund_insurance': InstructionLayout(
@@ -382,7 +447,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_collateral': InstructionLayout(
         name='list_collateral',
-        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before opening.",
+        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.",
         discriminator=bytes.fromhex('9be82fab7cce851b'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -391,6 +456,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('collateral', True, False, False),
             AccountSlot('mint', False, False, False),
             AccountSlot('vault', True, False, False),
+            AccountSlot('change', True, False, True),
             AccountSlot('token_program', False, False, False),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
@@ -403,7 +469,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_market': InstructionLayout(
         name='list_market',
-        summary="Lists a market inside the solvency envelope. Root, before opening.",
+        summary="Lists a market inside the solvency envelope. Root; after opening as a change allows whose key is sha256 of the terms, and from 1 % of its open interest limit.",
         discriminator=bytes.fromhex('a15d0335be714320'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -412,6 +478,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('market', True, False, False),
             AccountSlot('backstop', True, False, False),
             AccountSlot('backstop_orders', True, False, False),
+            AccountSlot('change', True, False, True),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
             AccountSlot('event_authority', False, False, False),
@@ -522,6 +589,28 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
             ('orders', ("vec", OrderArgs)),
             ('kind_args', ("vec", KindArgs)),
+        ),
+    ),
+    'propose_change': InstructionLayout(
+        name='propose_change',
+        summary="Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.",
+        discriminator=bytes.fromhex('a7d312de5dd74a9f'),
+        accounts=(
+            AccountSlot('signer', True, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('system_program', False, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('field', 'u32'),
+            ('value', 'i64'),
+            ('key', ("bytes", 32)),
         ),
     ),
     'request_unstake': InstructionLayout(

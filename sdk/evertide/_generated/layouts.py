@@ -189,9 +189,9 @@ TWAP_TERMS: np.dtype[Any] = np.dtype(
 
 COLLATERAL: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "decimals", "vault_bump", "index", "status", "padding", "mint", "vault", "terms", "total_atoms", "debt_atoms", "debt_index_q48", "debt_accrued_ms", "interest_atoms", "average_atoms", "average_ms", "lane_day", "padding1", "lane_used_atoms", "season_ms", "dust_atoms", "sequence", "reserved", "queued_atoms", "queue_head", "queue_tail", "reserved1"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "u1", "u1", ("u1", (32,)), ("u1", (32,)), COLLATERAL_TERMS, "<u8", "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<u4", "<u4", "<u8", "<i8", "<u8", "<u8", ("<u8", (4,)), "<u8", "<u8", "<u8", ("<u8", (5,))],
-        "offsets": [0, 8, 9, 10, 11, 12, 14, 15, 16, 48, 80, 200, 208, 216, 224, 232, 240, 248, 256, 260, 264, 272, 280, 288, 296, 328, 336, 344, 352],
+        "names": ["discriminator", "version", "bump", "decimals", "vault_bump", "index", "status", "padding", "mint", "vault", "terms", "total_atoms", "debt_atoms", "debt_index_q48", "debt_accrued_ms", "interest_atoms", "average_atoms", "average_ms", "lane_day", "season_step", "lane_used_atoms", "season_ms", "dust_atoms", "sequence", "season_cap_atoms", "queued_atoms", "queue_head", "queue_tail", "reserved"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "u1", "u1", ("u1", (32,)), ("u1", (32,)), COLLATERAL_TERMS, "<u8", "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<u4", "<u4", "<u8", "<i8", "<u8", "<u8", "<u8", "<u8", "<u8", "<u8", ("<u8", (8,))],
+        "offsets": [0, 8, 9, 10, 11, 12, 14, 15, 16, 48, 80, 200, 208, 216, 224, 232, 240, 248, 256, 260, 264, 272, 280, 288, 296, 304, 312, 320, 328],
         "itemsize": 392,
     }
 )
@@ -249,7 +249,7 @@ ORDERS: np.dtype[Any] = np.dtype(
 
 PARAM_CHANGE: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "direction", "status", "field", "target", "proposer", "old_value", "new_value", "earliest_ms", "expiry_ms", "number", "reserved"],
+        "names": ["discriminator", "version", "bump", "class", "status", "field", "target", "proposer", "old_value", "new_value", "earliest_ms", "expiry_ms", "number", "words"],
         "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u4", ("u1", (32,)), ("u1", (32,)), "<i8", "<i8", "<i8", "<i8", "<u8", ("<u8", (4,))],
         "offsets": [0, 8, 9, 10, 11, 12, 16, 48, 80, 88, 96, 104, 112, 120],
         "itemsize": 152,
