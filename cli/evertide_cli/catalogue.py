@@ -44,4 +44,9 @@ COMMAND_OF: dict[str, str] = {
     "assert_position": "guard assert-position",
     "assert_sequence": "guard assert-sequence",
     "view_market": "market show",
+    "propose_change": "admin propose-change",
+    "cancel_change": "admin cancel-change",
+    "execute_change": "admin execute-change",
+    "apply_ramp": "admin apply-ramp",
+    "advance_season": "admin advance-season",
 }

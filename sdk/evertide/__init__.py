@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from . import events as events
     from . import instructions as instructions
     from . import sync as sync
+    from ._changes import ChangeView as ChangeView
+    from ._changes import UnknownParameter as UnknownParameter
+    from ._changes import change_key as change_key
+    from ._changes import change_view as change_view
+    from ._changes import listing_key as listing_key
+    from ._changes import parameter as parameter
+    from ._changes import parameter_of as parameter_of
+    from ._changes import proposed_value as proposed_value
     from ._client import EvertideClient as EvertideClient
     from ._client_keeper import settled_atoms as settled_atoms
     from ._client_trader import Placed as Placed
@@ -34,6 +42,8 @@ if TYPE_CHECKING:
     from ._feed import follow as follow
     from ._generated import constants as constants
     from ._generated.accounts import *  # noqa: F403
+    from ._generated.constants import ChangeClass as ChangeClass
+    from ._generated.constants import ChangeStatus as ChangeStatus
     from ._generated.constants import Gate as Gate
     from ._generated.constants import MarketStatus as MarketStatus
     from ._generated.constants import OracleKind as OracleKind
@@ -43,6 +53,8 @@ if TYPE_CHECKING:
     from ._generated.constants import SkipReason as SkipReason
     from ._generated.constants import TimeInForce as TimeInForce
     from ._generated.constants import TriggerSource as TriggerSource
+    from ._generated.parameters import PARAMETERS as PARAMETERS
+    from ._generated.parameters import Parameter as Parameter
     from ._generated.types import *  # noqa: F403
     from ._ladder import Ladder as Ladder
     from ._ladder import LadderRung as LadderRung
@@ -81,6 +93,7 @@ if TYPE_CHECKING:
     from ._pda import TOKEN_PROGRAM_ID as TOKEN_PROGRAM_ID
     from ._pda import associated_token_address as associated_token_address
     from ._pda import backstop_address as backstop_address
+    from ._pda import change_address as change_address
     from ._pda import collateral_address as collateral_address
     from ._pda import event_authority_address as event_authority_address
     from ._pda import exchange_address as exchange_address
@@ -134,10 +147,14 @@ if TYPE_CHECKING:
     from ._what_if import Health as Health
     from ._what_if import WhatIf as WhatIf
     from ._what_if import max_liquidatable as max_liquidatable
+    from .instructions._changes import ChangeTarget as ChangeTarget
 
 __version__ = "0.1.0"
 
 _NAMES = {
+    "instructions._changes": "ChangeTarget",
+    "_generated.parameters": "PARAMETERS Parameter",
+    "_changes": "ChangeView UnknownParameter change_key change_view listing_key parameter parameter_of proposed_value",
     "_order_terms": "OrderTerms order_terms",
     "_order_groups": "bracket one_cancels_other scale",
     "_client": "EvertideClient",
@@ -152,7 +169,7 @@ _NAMES = {
     "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live "
     "new_client_order_id placement rests",
     "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
-    "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address collateral_address "
+    "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address change_address collateral_address "
     "event_authority_address exchange_address insurance_address market_address orders_address program_data_address "
     "risk_cache_address to_address user_address vault_address",
     "_permissions": "Permission",

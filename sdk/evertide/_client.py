@@ -18,6 +18,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from . import _lookup_tables as tables
+from ._client_changes import ChangeWrites
 from ._client_keeper import KeeperWrites
 from ._client_liquidation import LiquidationWrites
 from ._client_money import MoneyWrites
@@ -32,7 +33,7 @@ from ._sender import Sender
 from ._unsigned import UnsignedTransaction, export_unsigned
 
 
-class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites):
+class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites, ChangeWrites):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

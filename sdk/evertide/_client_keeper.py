@@ -43,18 +43,24 @@ class KeeperWrites(Writing):
         )
         return await self.send([step], signers=keys)
 
-    async def list_collateral(self, mint: Pubkey, terms: CollateralTerms, *, root: Keypair | None = None) -> Confirmed:
-        """List the next deposit asset."""
+    async def list_collateral(
+        self, mint: Pubkey, terms: CollateralTerms, *, change: int | None = None, root: Keypair | None = None
+    ) -> Confirmed:
+        """List the next deposit asset; after opening with the number of the change that allows it."""
         who, keys = self._who(root)
         index = (await self.exchange()).collateral_count
-        step = build.list_collateral(root=who, index=index, mint=mint, terms=terms, program_id=self.program_id)
+        step = build.list_collateral(
+            root=who, index=index, mint=mint, terms=terms, change=change, program_id=self.program_id
+        )
         return await self.send([step], signers=keys)
 
-    async def list_market(self, terms: MarketTerms, *, root: Keypair | None = None) -> Confirmed:
-        """List the next market."""
+    async def list_market(
+        self, terms: MarketTerms, *, change: int | None = None, root: Keypair | None = None
+    ) -> Confirmed:
+        """List the next market; after opening with the number of the change that allows it."""
         who, keys = self._who(root)
         index = (await self.exchange()).market_count
-        step = build.list_market(root=who, index=index, terms=terms, program_id=self.program_id)
+        step = build.list_market(root=who, index=index, terms=terms, change=change, program_id=self.program_id)
         return await self.send([step], signers=keys)
 
     async def open_exchange(self, *, timelock: Pubkey | None = None, root: Keypair | None = None) -> Confirmed:

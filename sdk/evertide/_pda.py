@@ -76,6 +76,20 @@ def vault_address(index: int, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
     return _find((constants.SEED_VAULT, _u16("collateral_index", index)), program_id)[0]
 
 
+def stake_address(authority: Pubkey, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
+    """The `InsuranceStake` of an authority."""
+    return _find((constants.SEED_STAKE, bytes(authority)), program_id)[0]
+
+
+def change_address(number: int, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
+    """The `ParamChange` of a number (u64)."""
+    if isinstance(number, bool) or not isinstance(number, int):
+        raise FloatRefused("number", number)
+    if not 0 <= number < 1 << 64:
+        raise UnitOutOfRange("number", number, 0 if number < 0 else (1 << 64) - 1, above=number >= 0)
+    return _find((constants.SEED_CHANGE, number.to_bytes(8, "little")), program_id)[0]
+
+
 def user_address(authority: Pubkey, sub_id: int = 0, program_id: Pubkey = PROGRAM_ID) -> Pubkey:
     """The `User` sub-account `sub_id` (u16) of an authority."""
     return _find((constants.SEED_USER, bytes(authority), _u16("sub_id", sub_id)), program_id)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,6 +10,8 @@ from sdk_world import World
 from solders.keypair import Keypair
 
 from evertide import (
+    ChangeClass,
+    ChangeStatus,
     Confirmed,
     Gate,
     MarketStatus,
@@ -18,11 +21,14 @@ from evertide import (
     TimeInForce,
     constants,
     gate_views,
+    listing_key,
     pause_view,
     role_views,
     user_address,
 )
 from evertide.errors import (
+    ChangeNotPending,
+    ChangeNotYours,
     DelegateMayNot,
     GateClosed,
     InsufficientBalance,
@@ -31,9 +37,11 @@ from evertide.errors import (
     PauseNotOver,
     PositionAssertionFailed,
     RoleForbids,
+    SeasonNotDue,
     StatusNeedsTimelock,
     TimelockNotOver,
 )
+from evertide_cli.terms import MARKETS, market_terms
 
 
 class Seen:
@@ -95,6 +103,65 @@ async def roles_and_their_clocks(world: World, name: str) -> set[str]:
     assert tightened.status == MarketStatus.REDUCE_ONLY == (await client.market(1)).status
     with pytest.raises(StatusNeedsTimelock):
         await client.set_market_status(1, MarketStatus.HALTED, signer=key)
+    return seen.names
+
+
+async def changes_and_their_times(world: World, name: str) -> set[str]:
+    """What only stops risk is instant, the rest waits 72 h, what lowers health ramps; a market is listed later."""
+    client, seen = world.client, Seen()
+    stranger = (await world.trader(name))[0]
+    await world.publish()
+    before = (await client.market(0)).terms
+    limit, ratio = before.open_interest_max_lots, before.tier_ratio_bps[3]
+    instant = seen.add(await client.propose_change("open_interest_max_lots", limit - 1, market=0))
+    assert instant.class_ == ChangeClass.INSTANT
+    assert (await client.market(0)).terms.open_interest_max_lots == limit - 1
+    delayed = seen.add(await client.propose_change("open_interest_max_lots", limit, market=0))
+    rising = seen.add(await client.propose_change("tier_ratio_bps.3", ratio + 100, market=0))
+    assert (delayed.class_, rising.class_) == (ChangeClass.DELAYED, ChangeClass.RAMPED)
+    unwanted = seen.add(await client.propose_change("band_bps", 300, market=0))
+    terms = market_terms(MARKETS[1], world.oracle.pubkey())
+    listing = seen.add(await client.propose_change("list_market", listing_key(terms)))
+    with pytest.raises(RoleForbids):
+        await client.propose_change("band_bps", 200, market=0, signer=stranger)
+    with pytest.raises(TimelockNotOver):
+        await client.execute_change(delayed.number)
+    with pytest.raises(ChangeNotYours):
+        await client.cancel_change(unwanted.number, signer=stranger)
+    cancelled = seen.add(await client.cancel_change(unwanted.number))
+    assert (cancelled.number, cancelled.by) == (unwanted.number, world.root.pubkey())
+
+    world.net.cheats.travel_to(listing.earliest_ms + 2_000)
+    await world.publish()
+    done = seen.add(await client.execute_change(delayed.number, signer=stranger))
+    assert done.value == limit == (await client.market(0)).terms.open_interest_max_lots
+    with pytest.raises(ChangeNotPending):
+        await client.execute_change(unwanted.number)
+    begun = seen.add(await client.execute_change(rising.number))
+    assert (begun.status, begun.value) == (ChangeStatus.RAMPING, ratio)
+    assert await client.listing_change(terms) == listing.number
+    await client.list_market(terms, change=listing.number)
+    index = (await client.exchange()).market_count - 1
+    world.prices["market", index] = Decimal(3_000)
+    states = {view.change.number: view.status for view in await client.changes()}
+    assert states[rising.number] == ChangeStatus.RAMPING
+    assert states[listing.number] == ChangeStatus.EXECUTED
+
+    # Half a day later the ramp is half way, a day later the market's limit doubles.
+    world.net.cheats.travel_to(await client.chain_time_ms() + 43_200_000)
+    await world.publish()
+    moved = seen.add(await client.apply_ramp(rising.number))
+    assert ratio < moved.value < ratio + 100
+    with pytest.raises(SeasonNotDue):
+        await client.advance_season(market=index)
+    world.net.cheats.travel_to(await client.chain_time_ms() + 43_260_000)
+    await world.publish()
+    ended = seen.add(await client.apply_ramp(rising.number))
+    assert (ended.status, ended.value) == (ChangeStatus.EXECUTED, ratio + 100)
+    assert (await client.market(0)).terms.tier_ratio_bps[3] == ratio + 100
+    season = seen.add(await client.advance_season(market=index))
+    assert (season.step, season.index) == (1, index)
+    del world.prices["market", index]
     return seen.names
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from sdk_stories import delegates_and_transfers, roles_and_their_clocks
+from sdk_stories import (
+    changes_and_their_times,
+    delegates_and_transfers,
+    roles_and_their_clocks,
+)
 from sdk_way_down import WAY_DOWN_EVENTS, way_down
 from sdk_world import World
 from solders.keypair import Keypair
@@ -131,6 +135,17 @@ async def test_every_step_of_the_way_down_lands(world: World) -> None:
 
 async def test_delegates_and_transfers(world: World) -> None:
     assert await delegates_and_transfers(world, "mover") == {"DelegateSet", "Transferred"}
+
+
+async def test_changes_and_their_times(world: World) -> None:
+    assert await changes_and_their_times(world, "stranger") == {
+        "ChangeProposed",
+        "ChangeCancelled",
+        "ChangeExecuted",
+        "MarketAccrued",
+        "RampApplied",
+        "SeasonAdvanced",
+    }
 
 
 async def test_roles_and_their_clocks(world: World) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from evertide_cli.app import group, settings_of
-from evertide_cli.commands import admin_roles
+from evertide_cli.commands import admin_changes, admin_roles
 from evertide_cli.errors import UsageProblem
 from evertide_cli.output import show
 from evertide_cli.session import Session, address, run
@@ -18,6 +18,7 @@ from evertide_cli.terms import MARKETS, collateral_terms, exchange_terms, market
 
 app = group("The exchange itself: listing, opening, roles, insurance, fees.")
 admin_roles.register(app)
+admin_changes.register(app)
 
 TERMS = typer.Option(..., "--terms", help="TOML file; `admin example-terms` writes one.")
 
@@ -79,17 +80,20 @@ def initialize_exchange(
 def list_collateral(
     context: typer.Context, mint: str = typer.Argument(help="Mint (base58)."), terms: Path = TERMS
 ) -> None:
-    """List a deposit asset; the first is the quote asset."""
+    """List a deposit asset; the first is the quote asset. After opening as a proposed change allows."""
 
     async def body(session: Session) -> None:
         from evertide import Role, instructions
 
-        index = (await session.exchange()).collateral_count
+        exchange, wanted = await session.exchange(), read_terms(terms, "CollateralTerms")
+        index = exchange.collateral_count
+        where = address(mint, "MINT")
         step = instructions.list_collateral(
             root=await session.holder(Role.ROOT),
             index=index,
-            mint=address(mint, "MINT"),
-            terms=read_terms(terms, "CollateralTerms"),
+            mint=where,
+            terms=wanted,
+            change=await session.client.listing_change(wanted, where) if exchange.opened else None,
         )
         await session.submit("list_collateral", [step], index=index, mint=mint)
 
@@ -98,14 +102,18 @@ def list_collateral(
 
 @app.command("list-market")
 def list_market(context: typer.Context, terms: Path = TERMS) -> None:
-    """List a market."""
+    """List a market. After opening as a proposed change allows: `admin propose-listing`."""
 
     async def body(session: Session) -> None:
         from evertide import Role, instructions
 
-        index = (await session.exchange()).market_count
+        exchange, wanted = await session.exchange(), read_terms(terms, "MarketTerms")
+        index = exchange.market_count
         step = instructions.list_market(
-            root=await session.holder(Role.ROOT), index=index, terms=read_terms(terms, "MarketTerms")
+            root=await session.holder(Role.ROOT),
+            index=index,
+            terms=wanted,
+            change=await session.client.listing_change(wanted) if exchange.opened else None,
         )
         await session.submit("list_market", [step], index=index)
 

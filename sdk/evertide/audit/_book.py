@@ -10,12 +10,14 @@ from typing import Any
 from solders.pubkey import Pubkey
 
 from evertide._generated import constants
-from evertide._generated.constants import Gate, MarketStatus, OrderKind, TimeInForce
+from evertide._generated.constants import ChangeStatus, Gate, MarketStatus, OrderKind, TimeInForce
+from evertide._generated.parameters import PARAMETERS
 from evertide._generated.types import PlacedOrder
-from evertide._pda import PROGRAM_ID, orders_address
+from evertide._pda import PROGRAM_ID, market_address, orders_address
 from evertide.math import order_hash
 
 _IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
+_PARAMETER_NAMES = {entry.number: entry.name for entry in PARAMETERS if entry.target == "market"}
 _POST_ONLY = (TimeInForce.POST_ONLY, TimeInForce.POST_ONLY_SLIDE)
 
 
@@ -198,6 +200,18 @@ def _status(book: ReplayedBook, event: Any) -> None:
         book.status = event.status
 
 
+def _changed(book: ReplayedBook, event: Any) -> None:
+    """A parameter of the market took another value, at once or after its time."""
+    if event.target != market_address(book.market_index, book.program_id) or event.status != ChangeStatus.EXECUTED:
+        return
+    value = event.new_value if hasattr(event, "new_value") else event.value
+    name = _PARAMETER_NAMES.get(event.field)
+    if name == "status":
+        book.status = value
+    elif name == "band_bps":
+        book.band_bps = value
+
+
 def _gates(book: ReplayedBook, event: Any) -> None:
     book.gate_closed = bool(event.gates_closed >> int(Gate.MATCH_ORDERS) & 1)
 
@@ -208,6 +222,8 @@ def _paused(book: ReplayedBook, event: Any) -> None:
 
 _HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
     "BankruptcyResolved": _bankruptcy,
+    "ChangeExecuted": _changed,
+    "ChangeProposed": _changed,
     "ExchangePaused": _paused,
     "GateDisabled": _gates,
     "GateEnabled": _gates,

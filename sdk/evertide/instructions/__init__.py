@@ -7,6 +7,7 @@ deployment of the same program. Raises `UsageError` (`UnitError` for numbers) be
 from __future__ import annotations
 
 from ._admin import collect_fees, fund_insurance, initialize_exchange, list_collateral, list_market, open_exchange
+from ._changes import EXCHANGE, ChangeTarget, advance_season, apply_ramp, cancel_change, execute_change, propose_change
 from ._guard import assert_health, assert_position, assert_sequence, view_health, view_market
 from ._keeper import (
     accrue_debt,
@@ -49,19 +50,25 @@ from ._trader import (
 )
 
 __all__ = [
+    "EXCHANGE",
     "NO_LIMIT",
     "WHOLE_ACCOUNT",
+    "ChangeTarget",
     "accrue_debt",
     "accrue_market",
+    "advance_season",
+    "apply_ramp",
     "assert_health",
     "assert_position",
     "assert_sequence",
+    "cancel_change",
     "cancel_orders",
     "claim_role",
     "close_user",
     "collect_fees",
     "create_user",
     "deposit",
+    "execute_change",
     "fund_insurance",
     "gate_disable",
     "gate_enable",
@@ -80,6 +87,7 @@ __all__ = [
     "open_exchange",
     "pause",
     "place_orders",
+    "propose_change",
     "resolve_bankruptcy",
     "set_delegate",
     "set_limits",

@@ -12,6 +12,7 @@ from evertide._generated.types import CollateralTerms, ExchangeTerms, MarketTerm
 from evertide._pda import (
     PROGRAM_ID,
     backstop_address,
+    change_address,
     collateral_address,
     exchange_address,
     insurance_address,
@@ -44,30 +45,46 @@ def initialize_exchange(
 
 
 def list_collateral(
-    *, root: Pubkey, index: int, mint: Pubkey, terms: CollateralTerms, program_id: Pubkey = PROGRAM_ID
+    *,
+    root: Pubkey,
+    index: int,
+    mint: Pubkey,
+    terms: CollateralTerms,
+    change: int | None = None,
+    program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
-    """List a deposit asset. `index` must be the number listed so far; the first, index 0, is the quote asset."""
-    accounts = {
+    """List a deposit asset. `index` must be the number listed so far; the first, index 0, is the quote asset.
+
+    After opening `change` is the number of the due change that allows it (`listing_key` of mint and terms).
+    """
+    accounts: dict[str, Pubkey | None] = {
         "root": root,
         "exchange": exchange_address(program_id),
         "risk_cache": risk_cache_address(program_id),
         "collateral": collateral_address(index, program_id),
         "mint": mint,
         "vault": vault_address(index, program_id),
+        "change": None if change is None else change_address(change, program_id),
     }
     return assemble("list_collateral", program_id, accounts, {"terms": terms})
 
 
-def list_market(*, root: Pubkey, index: int, terms: MarketTerms, program_id: Pubkey = PROGRAM_ID) -> Instruction:
-    """List a perpetual and create its backstop account. `index` must be the number listed so far."""
+def list_market(
+    *, root: Pubkey, index: int, terms: MarketTerms, change: int | None = None, program_id: Pubkey = PROGRAM_ID
+) -> Instruction:
+    """List a perpetual and create its backstop account. `index` must be the number listed so far.
+
+    After opening `change` is the number of the due change that allows it (`listing_key` of the terms).
+    """
     backstop = backstop_address(index, program_id)
-    accounts = {
+    accounts: dict[str, Pubkey | None] = {
         "root": root,
         "exchange": exchange_address(program_id),
         "risk_cache": risk_cache_address(program_id),
         "market": market_address(index, program_id),
         "backstop": backstop,
         "backstop_orders": orders_address(backstop, program_id),
+        "change": None if change is None else change_address(change, program_id),
     }
     return assemble("list_market", program_id, accounts, {"terms": terms})
 

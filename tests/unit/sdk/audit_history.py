@@ -31,6 +31,8 @@ def blank(cls: type[Any], **given: Any) -> Any:
             values[name] = Pubkey.default()
         elif kind == "bool":
             values[name] = False
+        elif isinstance(kind, tuple) and kind[0] == "bytes":
+            values[name] = bytes(kind[1])
         elif isinstance(kind, tuple):
             values[name] = (0,) * kind[2] if kind[0] == "array" else ()
         elif isinstance(kind, type):

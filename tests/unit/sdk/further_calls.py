@@ -6,6 +6,8 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
+from evertide import ChangeTarget
+
 KEY, USER, OTHER, TOKEN, MINT = (Pubkey(bytes([n]) * 32) for n in range(1, 6))
 
 CALLS: dict[str, dict[str, Any]] = {
@@ -18,6 +20,18 @@ CALLS: dict[str, dict[str, Any]] = {
     "lift_pause": {"signer": KEY},
     "name_successor": {"signer": KEY, "role": 2, "successor": OTHER},
     "claim_role": {"signer": KEY, "role": 3},
+    "propose_change": {
+        "signer": KEY,
+        "number": 3,
+        "field": 139,
+        "value": -5,
+        "key": bytes(range(32)),
+        "target": ChangeTarget(market_index=2),
+    },
+    "cancel_change": {"signer": KEY, "number": 3},
+    "execute_change": {"signer": KEY, "number": 3, "target": ChangeTarget(collateral_index=1), "quote": True},
+    "apply_ramp": {"number": 3, "target": ChangeTarget(market_index=2)},
+    "advance_season": {"target": ChangeTarget(collateral_index=1)},
     "assert_position": {"user": USER, "market_index": 2, "least_lots": -5, "most_lots": 6},
 }
 
@@ -29,5 +43,6 @@ ARGS: dict[str, list[Any]] = {
     "gate_enable": [3],
     "name_successor": [2, OTHER],
     "claim_role": [3],
+    "propose_change": [139, -5, bytes(range(32))],
     "assert_position": [2, -5, 6],
 }

@@ -24,11 +24,25 @@ from audit_history import (
     three_asks,
 )
 
-from evertide import Gate, MarketStatus, OrderKind, SelfTradeRule, SkipReason, TimeInForce, constants, orders_address
+from evertide import (
+    ChangeStatus,
+    Gate,
+    MarketStatus,
+    OrderKind,
+    SelfTradeRule,
+    SkipReason,
+    TimeInForce,
+    constants,
+    market_address,
+    orders_address,
+    parameter,
+)
 from evertide.audit import audit_matching
 from evertide.audit._matching import rolled_hash
 from evertide.events import (
     BankruptcyResolved,
+    ChangeExecuted,
+    ChangeProposed,
     ExchangePaused,
     GateDisabled,
     GateEnabled,
@@ -206,6 +220,10 @@ def test_reduce_only_makers_count_as_far_as_their_positions_reach() -> None:
             (MarketStatusSet, {"market_index": MARKET, "status": int(MarketStatus.REDUCE_ONLY)}),
             (MarketStatusSet, {"market_index": MARKET, "status": int(MarketStatus.ACTIVE)}),
         ),
+        (
+            (ChangeExecuted, {"target": market_address(MARKET), "field": 147, "status": 1, "value": 2}),
+            (ChangeExecuted, {"target": market_address(MARKET), "field": 147, "status": 1, "value": 0}),
+        ),
         ((GateDisabled, {"gates_closed": 1 << Gate.MATCH_ORDERS}), (GateEnabled, {"gates_closed": 0})),
         ((ExchangePaused, {"end_ms": 20 * 400 + 1}), (PauseLifted, {"end_ms": 20 * 400})),
     ],
@@ -220,6 +238,20 @@ def test_where_only_reductions_fill_no_maker_that_increases_is_missed(begin: Any
         history.taker(10)
         history.match([(ALICE, 1, 1_001, 10)])
         assert len(history.audit().skipped) == skipped
+
+
+@pytest.mark.parametrize(("band_bps", "found"), [(400, ["band"]), (100, None), (1_000, [])])
+def test_the_band_is_followed_and_leaves_a_doubt_between_half_and_twice(band_bps: int, found: list[str] | None) -> None:
+    history = History()
+    three_asks(history)
+    # 3 % from the index.
+    history.place(OWNER, placed(1, 970, 10, slot=9), slot=11)
+    field = parameter("band_bps", "market").number
+    known = {"target": market_address(MARKET), "field": field, "status": int(ChangeStatus.EXECUTED)}
+    history.add(blank(ChangeProposed, **known, new_value=band_bps))
+    history.taker(10)
+    history.match([(BOB, 1, 1_000, 10)])
+    assert [list(order.doubts) for order in history.audit().skipped] == ([] if found is None else [found])
 
 
 def test_what_changed_in_the_slot_of_the_match_is_in_doubt() -> None:
