@@ -38,7 +38,15 @@ from ._hints import SignatureHints
 from ._outcome import Confirmed, Failed, Outcome, SendOptions, Simulation
 from ._pda import PROGRAM_ID
 from ._rpc import Blockhash, RpcClient, commitment_rank
-from ._transaction import BUDGET_INSTRUCTION_UNITS, COMPUTE_UNITS_MAX, budget, message, signed_wire, unsigned_wire
+from ._transaction import (
+    BUDGET_INSTRUCTION_UNITS,
+    COMPUTE_UNITS_MAX,
+    budget,
+    message,
+    signed_wire,
+    unsigned_wire,
+    with_budget,
+)
 
 # JSON-RPC codes with which a node refuses a transaction for good.
 _REFUSED = {-32602, -32003, -32013}
@@ -98,7 +106,7 @@ class Sender:
         """Run the transaction on the node without signatures and without effect. Raises a `TransportError`."""
         limit = budget(COMPUTE_UNITS_MAX, 0)
         zero_hash = "11111111111111111111111111111111"
-        compiled = message(payer or self._payer().pubkey(), [*instructions, *limit], zero_hash, lookup_tables)
+        compiled = message(payer or self._payer().pubkey(), with_budget(instructions, limit), zero_hash, lookup_tables)
         value = await self.rpc.simulate(unsigned_wire(compiled), commitment=commitment)
         logs = tuple(value.get("logs") or ())
         error = None
@@ -171,10 +179,8 @@ class Sender:
         commitment = options.commitment or self.rpc.commitment
         blockhash = await self.rpc.get_latest_blockhash(commitment=commitment)
         while True:
-            # Behind the caller's, so that an instruction's number is the caller's own: errors tell it, and
-            # `place_signed_orders` names the Ed25519 program's instruction by it.
-            tail = budget(limit, price)
-            compiled = message(keys[0].pubkey(), [*instructions, *tail], blockhash.blockhash, lookup_tables)
+            steps = with_budget(instructions, budget(limit, price))
+            compiled = message(keys[0].pubkey(), steps, blockhash.blockhash, lookup_tables)
             wire, signature = signed_wire(compiled, keys)
             if signature not in self._used:
                 break

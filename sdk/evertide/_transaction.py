@@ -17,6 +17,7 @@ from solders.transaction import VersionedTransaction
 from ._errors import SignerMissing, TransactionTooLarge
 
 PACKET_BYTES_MAX = 1232
+ED25519_PROGRAM_ID = Pubkey.from_string("Ed25519SigVerify111111111111111111111111111")
 COMPUTE_UNITS_MAX = 1_400_000
 # What one compute-budget instruction itself consumes.
 BUDGET_INSTRUCTION_UNITS = 150
@@ -30,6 +31,16 @@ def budget(compute_limit: int | None, priority_fee_micro_lamports: int) -> list[
     if priority_fee_micro_lamports > 0:
         found.append(set_compute_unit_price(priority_fee_micro_lamports))
     return found
+
+
+def with_budget(instructions: Sequence[Instruction], found: Sequence[Instruction]) -> list[Instruction]:
+    """The caller's instructions and the compute budget: in front, since an instruction behind a view clears its answer.
+
+    Behind where a signature is verified: other instructions name that one by its number, which is the caller's own.
+    """
+    if any(step.program_id == ED25519_PROGRAM_ID for step in instructions):
+        return [*instructions, *found]
+    return [*found, *instructions]
 
 
 def message(

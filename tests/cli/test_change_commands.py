@@ -94,7 +94,7 @@ def test_a_change_waits_and_anyone_executes_it(console: Console, tmp_path: Path)
         ("admin propose-listing collateral --terms none.toml", "--mint"),
         ("admin propose-listing market --terms none.toml", "cannot read terms file"),
         ("admin advance-season", "name --market or --asset"),
-        ("admin execute-change -1", "number"),
+        ("admin execute-change x", "number"),
     ],
 )
 def test_words_that_cannot_be_meant(console: Console, words: str, rule: str) -> None:

@@ -16,6 +16,7 @@ from solders.transaction import VersionedTransaction
 
 from evertide import Confirmed, Failed, RpcClient, Sender, SendOptions
 from evertide._pda import PROGRAM_ID
+from evertide._transaction import ED25519_PROGRAM_ID
 from evertide.errors import (
     ComputeExceeded,
     InitialMarginTooLow,
@@ -65,10 +66,18 @@ async def test_a_transaction_is_simulated_sent_and_confirmed(node: FakeNode, sen
         "getRecentPrioritizationFees",
         "getLatestBlockhash",
     ]
-    own, *tail = [bytes(step.data) for step in VersionedTransaction.from_bytes(node.sent[0]).message.instructions]
-    # The caller's instruction keeps its number. 1,000 simulated, 20 % more, and two budget instructions of 150.
+    limit, *_, own = [bytes(step.data) for step in VersionedTransaction.from_bytes(node.sent[0]).message.instructions]
+    # 1,000 simulated, 20 % more, and two budget instructions of 150.
+    assert limit == set_compute_unit_limit(1_500).data
     assert own == work().data
-    assert tail[0] == set_compute_unit_limit(1_500).data
+
+
+async def test_the_number_of_a_verified_signature_is_the_callers_own(node: FakeNode, sender: Sender) -> None:
+    verified = Instruction(ED25519_PROGRAM_ID, b"\0\0", [])
+    await sender.send([work(), verified, work(b"y")])
+    sent = [bytes(step.data) for step in VersionedTransaction.from_bytes(node.sent[0]).message.instructions]
+    assert sent[:3] == [work().data, b"\0\0", work(b"y").data]
+    assert len(sent) == 4
 
 
 async def test_preflight_and_blockhash_have_the_same_commitment(node: FakeNode, sender: Sender) -> None:
@@ -262,10 +271,10 @@ async def test_the_priority_fee_is_the_upper_quartile_under_its_cap(node: FakeNo
     paid = [{"slot": slot, "prioritizationFee": fee} for slot, fee in enumerate([1, 2, 3, 4, 5, 6, 7, 1_000_000])]
     node.on["getRecentPrioritizationFees"] = lambda _: paid
     await sender.send([work()])
-    price = VersionedTransaction.from_bytes(node.sent[0]).message.instructions[2].data
+    price = VersionedTransaction.from_bytes(node.sent[0]).message.instructions[1].data
     assert int.from_bytes(price[1:], "little") == 7
     await sender.send([work(b"y")], options=SendOptions(priority_fee_micro_lamports=10**9, poll_first_ms=1))
-    price = VersionedTransaction.from_bytes(node.sent[1]).message.instructions[2].data
+    price = VersionedTransaction.from_bytes(node.sent[1]).message.instructions[1].data
     assert int.from_bytes(price[1:], "little") == SendOptions().priority_fee_cap_micro_lamports
     assert node.count("getRecentPrioritizationFees") == 1
 
