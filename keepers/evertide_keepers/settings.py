@@ -51,7 +51,7 @@ class MatcherSettings:
     row_age_ms: int = 5_000
     """Rows older than this are renewed before a match."""
     keeper_user: str | None = None
-    """The `User` that earns the keeper's share."""
+    """The `User` that earns the keeper's share: of the keypair, or of an owner that made it a delegate for that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class LiquidatorSettings:
     """The `User` that takes positions over; the keeper's key must be its owner or delegate. It is the keeper's alone:
     its positions are sold again. None: no own capital."""
     keeper_user: str | None = None
-    """The `User` that earns the keeper's share of a closing against orders."""
+    """The `User` that earns the keeper's share of a closing against orders: as for the matcher."""
     minimum_profit_atoms: int = 500_000
     """Least profit of a takeover: the fee less what selling again costs."""
     market_notional_max_atoms: int = 50_000_000_000

@@ -42,7 +42,8 @@ def _of_the_way_down(roles: Cast) -> dict[str, Any]:
     return {
         "liquidator": LiquidatorSettings(
             liquidator_user=liquidator_user,
-            keeper_user=str(user_address(roles.keeper.pubkey())),
+            # Rewards go to an account of the key that signs.
+            keeper_user=liquidator_user,
             market_notional_max_atoms=LIQUIDATOR_MARKET_ATOMS,
             total_notional_max_atoms=LIQUIDATOR_TOTAL_ATOMS,
         ),

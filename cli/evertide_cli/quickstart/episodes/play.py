@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import pause
+from . import parameters, pause
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evertide_cli.quickstart.sights import Actor
     from evertide_cli.quickstart.staff import Staff
 
-EPISODES = (pause.play,)
+EPISODES = (parameters.play, pause.play)
 
 
 async def perform(
@@ -41,4 +41,5 @@ async def perform(
     )
     for episode in EPISODES:
         await episode(stage)
+    await stage.clear()
     return stage.checks

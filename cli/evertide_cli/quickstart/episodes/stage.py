@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +17,9 @@ from evertide_cli.terms import MARKETS
 
 if TYPE_CHECKING:
     from solders.instruction import Instruction
+    from solders.keypair import Keypair
 
-    from evertide import KindArgs, OrderArgs, ProgramError
+    from evertide import KindArgs, OrderArgs
     from evertide_cli.quickstart.chain import Chain
     from evertide_cli.quickstart.collector import Collector
     from evertide_cli.quickstart.market_setup import Cast
@@ -36,6 +39,9 @@ QUOTE_TENTH_BPS = 30
 QUOTE_ATOMS = 40_000 * USDC
 MATCH_ROUNDS_MAX = 6
 CALM_MS = 10_000
+# Players buy and sell up to this far through the index.
+THROUGH_BPS = 50
+RENEW_AFTER_MS = 2_000
 
 
 def players() -> tuple[Trader, ...]:
@@ -73,7 +79,12 @@ class Stage:
 
     async def wait(self, time_ms: int) -> None:
         """Let chain time pass and renew prices."""
-        await self.chain.travel_to(await self.chain.now_ms() + time_ms)
+        await self.until(await self.chain.now_ms() + time_ms)
+
+    async def until(self, unix_ms: int) -> None:
+        """Let chain time pass up to a moment, unless it is over, and renew prices."""
+        if await self.chain.now_ms() < unix_ms:
+            await self.chain.travel_to(unix_ms)
         await self.publish()
 
     async def move(self, symbol: str, price_micro: int) -> None:
@@ -94,18 +105,65 @@ class Stage:
             Wish(sight.market_index, ask, lots, sight.ticks_at(offset, up=ask), time_in_force="POST_ONLY")
             for ask, offset in ((False, -QUOTE_TENTH_BPS), (True, QUOTE_TENTH_BPS))
         )
-        steps = [CancelMarket(sight.market_index), Place(wishes)]
-        if not await self.orders(DEALER):
-            steps = steps[1:]
-        made = sights.to_instructions(dealer, steps, next(self.client_ids) * len(wishes))
+        shown = any(int(order["market_index"]) == sight.market_index for order in await self.orders(DEALER))
+        back = (CancelMarket(sight.market_index),) if shown else ()
+        made = sights.to_instructions(dealer, (*back, Place(wishes)), next(self.client_ids) * len(wishes))
         await self.chain.send(dealer.key, *made)
 
-    def order(self, symbol: str, *, ask: bool, lots: int, **fields: Any) -> OrderArgs:
-        """An order of a player, at once against the book unless `fields` say otherwise."""
-        import dataclasses
+    async def clear(self) -> None:
+        """The dealer leaves the book: quotes that stay behind would hold it crossed once the market moves on."""
+        from evertide import by_all, instructions
 
-        wish = Wish(self.sight(symbol).market_index, ask, lots, market=True, max_slippage_bps=100)
+        dealer = self.cast[DEALER]
+        if await self.orders(DEALER):
+            step = instructions.cancel_orders(signer=dealer.key.pubkey(), user=dealer.user, selector=by_all())
+            await self.chain.send(dealer.key, step)
+
+    def order(self, symbol: str, *, ask: bool, lots: int, **fields: Any) -> OrderArgs:
+        """A limit order of a player through the dealer's quotes, unless `fields` say otherwise.
+
+        It may wait for its match longer than a market order, which is dead after 3 s of these short slots.
+        """
+        price = self.ticks(symbol, -THROUGH_BPS if ask else THROUGH_BPS)
+        wish = Wish(self.sight(symbol).market_index, ask, lots, price)
         return dataclasses.replace(sights.order_args(wish, next(self.client_ids)), **fields)
+
+    def at_index(self, trigger_ticks: int, *, trail_bps: int = 0) -> KindArgs:
+        """What a conditional order by the index has beyond a plain one."""
+        from evertide import KindArgs, TriggerSource
+
+        return KindArgs(
+            not_before_ms=0,
+            trigger_ticks=trigger_ticks,
+            trigger_source=int(TriggerSource.INDEX),
+            trail_bps=trail_bps,
+            peg_offset_ticks=0,
+            display_lots=0,
+            slice_count=0,
+            slice_interval_s=0,
+        )
+
+    def at_market(self) -> dict[str, int]:
+        """Fields of an order without a price of its own."""
+        from evertide import TimeInForce
+
+        return {"price_ticks": 0, "max_slippage_bps": BPS // 100, "time_in_force": TimeInForce.IMMEDIATE_OR_CANCEL}
+
+    def price(self, from_micro: int, bps: int) -> int:
+        """A price so many bps away, rounded down, micro-USD."""
+        return from_micro * (BPS + bps) // BPS
+
+    def ticks(self, symbol: str, bps: int) -> int:
+        """Whole ticks so many bps from the present price, rounded down."""
+        return self.price(self.prices[symbol], bps) // self.sight(symbol).tick_size_atoms
+
+    def usd(self, symbol: str, ticks: int) -> str:
+        """A price in ticks for people."""
+        return f"${Decimal(ticks * self.sight(symbol).tick_size_atoms) / USDC:,.2f}"
+
+    async def wake(self) -> int:
+        """One step of the trigger keeper; confirmed actions."""
+        return sum((await self.staff.step("trigger")).values())
 
     async def place(self, name: str, orders: Sequence[OrderArgs], kind_args: Sequence[KindArgs] = ()) -> None:
         """A player places orders together."""
@@ -119,12 +177,23 @@ class Stage:
 
     async def refused(self, name: str, *steps: Instruction) -> str:
         """Name of the error with which the program refuses a player's transaction; empty when it does not."""
-        outcome = await self.chain.attempt(self.cast[name].key, steps)
-        error: ProgramError | None = getattr(outcome, "error", None)
+        return await self.refused_by(self.cast[name].key, *steps)
+
+    async def refused_by(self, payer: Keypair, *steps: Instruction) -> str:
+        """The same for a transaction of any key."""
+        outcome = await self.chain.attempt(payer, steps)
+        error = getattr(outcome, "error", None)
         return "" if error is None else type(error).__name__
 
+    async def lamports(self, name: str) -> int:
+        """What a player's key holds."""
+        info = await self.chain.client.rpc.get_account(self.cast[name].key.pubkey())
+        return 0 if info is None else info.lamports
+
     async def trade(self) -> int:
-        """Match until nothing crosses; confirmed matches."""
+        """Match until nothing crosses, with prices young enough for fills; confirmed matches."""
+        if await self.chain.now_ms() - self.staff.published_ms >= RENEW_AFTER_MS:
+            await self.staff.publish(self.prices)
         return await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
 
     async def buy(self, name: str, symbol: str, notional_atoms: int) -> int:
@@ -134,6 +203,13 @@ class Stage:
         await self.place(name, [self.order(symbol, ask=False, lots=lots)])
         await self.trade()
         return await self.lots(name, symbol)
+
+    async def close(self, name: str, symbol: str) -> None:
+        """A player sells what it holds to the dealer."""
+        await self.quote(symbol)
+        lots = await self.lots(name, symbol)
+        await self.place(name, [self.order(symbol, ask=lots > 0, lots=abs(lots), reduce_only=True)])
+        await self.trade()
 
     async def orders(self, name: str) -> list[Any]:
         """A player's occupied order slots."""
