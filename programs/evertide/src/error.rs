@@ -291,6 +291,8 @@ pub enum EvertideError {
     QuoteHasNoOracle = 414,
     #[msg("the oracle's validity does not allow this action")]
     OracleValidityForbids = 415,
+    #[msg("a new reading is older than the age from which its rules call it stale")]
+    OracleTooOld = 416,
 
     // 65xx: matching.
     #[msg("the taker order cannot take now")]

@@ -946,6 +946,13 @@ class OracleValidityForbids(OracleError):
     RULE: ClassVar[str] = "the oracle's validity does not allow this action"
 
 
+class OracleTooOld(OracleError):
+    """a new reading is older than the age from which its rules call it stale."""
+
+    CODE: ClassVar[int] = 6416
+    RULE: ClassVar[str] = "a new reading is older than the age from which its rules call it stale"
+
+
 class TakerNotLive(MatchingError):
     """the taker order cannot take now."""
 
@@ -1410,6 +1417,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6413: LotWorthTooMuch,
     6414: QuoteHasNoOracle,
     6415: OracleValidityForbids,
+    6416: OracleTooOld,
     6500: TakerNotLive,
     6501: NothingFilled,
     6502: MakerCountOutOfRange,

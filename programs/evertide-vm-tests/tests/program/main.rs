@@ -9,6 +9,7 @@ use evertide_vm_tests::runner::{filters, run, Case};
 mod accruals;
 mod attacks;
 mod attacks_keys;
+mod attacks_net;
 mod attacks_way_down;
 mod balances;
 mod bankruptcies;
@@ -21,12 +22,16 @@ mod compute_page;
 mod coverage;
 mod create_user;
 mod deposit;
+mod disasters_backstop;
+mod disasters_profit;
+mod disasters_restart;
 mod downfall;
 mod epochs;
 mod gates;
 mod guards;
 mod initialize_exchange;
 mod insurance;
+mod ledger;
 mod liquidate_collateral;
 mod liquidate_orders;
 mod liquidate_position;
@@ -101,9 +106,13 @@ fn all() -> Vec<Case> {
         compute_margin::tests(),
         security::tests(),
         refusals::tests(),
+        disasters_profit::tests(),
+        disasters_restart::tests(),
+        disasters_backstop::tests(),
         attacks::tests(),
         attacks_keys::tests(),
         attacks_way_down::tests(),
+        attacks_net::tests(),
     ]
     .concat()
 }

@@ -99,6 +99,7 @@ pub const IDENTITY: &[&str] = &[
 /// Errors of what anyone may run for any account, where this account is not in a state for it.
 pub const STATE: &[&str] = &[
     "EvidenceInvalid",
+    // Of an asset of which the account holds nothing; token accounts that are swapped in hold plenty.
     "InsufficientBalance",
     "LiquidationNotStarted",
     "NothingToCure",

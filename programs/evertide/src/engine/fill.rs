@@ -6,8 +6,9 @@ use evertide_math::margin::MarginKind;
 use evertide_math::pnl::{apply_fill, Filled, Holding};
 use evertide_math::{Atoms, AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
 
-use super::margin::{self, side_of, Freshness};
-use super::position::{add_cash, set_size};
+use super::margin::{self, demand_beyond_row, market_row, side_of, Freshness};
+use super::position::{add_cash, find, set_size};
+use super::row::scaled_ratio_bps;
 use super::season::open_interest_limit;
 use crate::error::{EvertideError, OrRefuse};
 use crate::require_cmp;
@@ -100,7 +101,8 @@ pub struct Exposure {
 /// Whether a user stands where a fill may leave it.
 ///
 /// Increasing: initial margin for the taker, half way to maintenance for a maker, on fresh rows. Reducing: maintenance,
-/// or a price no worse than the index less the liquidation fee with equity not below zero.
+/// or a price no worse than the index less the liquidation fee with equity not below zero. Open interest counts as it is in
+/// the market now: many accounts that open within the age of one row must not all be judged by what it was before them.
 pub fn margin_holds(
     user: &User,
     cache: &RiskCache,
@@ -112,9 +114,23 @@ pub fn margin_holds(
     let kind = if exposure.increases { increase_kind } else { MarginKind::Maintenance };
     let freshness = Freshness { now_ms, required: exposure.increases };
     let valuation = margin::value(user, cache, kind, freshness)?;
-    let met = valuation.equity_atoms >= valuation.requirement_atoms;
+    let beyond_row = if exposure.increases { beyond_row(user, cache, market, kind)? } else { 0 };
+    let requirement_atoms = valuation.requirement_atoms.checked_add(beyond_row).or_refuse()?;
+    let met = valuation.equity_atoms >= requirement_atoms;
     let holds = met || (!exposure.increases && valuation.equity_atoms >= 0 && is_fair(market, exposure)?);
-    Ok(MarginOutcome { holds, equity_atoms: valuation.equity_atoms, requirement_atoms: valuation.requirement_atoms })
+    Ok(MarginOutcome { holds, equity_atoms: valuation.equity_atoms, requirement_atoms })
+}
+
+/// What the market's open interest demands of a user beyond its cached row.
+fn beyond_row(user: &User, cache: &RiskCache, market: &Market, kind: MarginKind) -> Result<i64> {
+    let row = market_row(cache, market.index)?;
+    let now_bps = scaled_ratio_bps(market)?;
+    match find(user, market.index) {
+        Some(slot) if now_bps > row.open_interest_ratio_bps => {
+            demand_beyond_row(user, &user.positions[slot], row, kind, now_bps)
+        }
+        _ => Ok(0),
+    }
 }
 
 /// The verdict, with both numbers compared.

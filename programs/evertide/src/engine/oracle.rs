@@ -40,11 +40,18 @@ struct Priced {
 
 /// Refuses a publish time that goes back or lies in the future. A reading of a feed account may be repeated, to
 /// refresh a row; a local price may not.
+///
+/// A new reading must not be stale when it arrives: after a silence anyone could else bring the price of any moment of it,
+/// and have others liquidated on that.
 pub fn require_forward(rules: &OracleRules, reading: &Reading, last_ms: i64, now_ms: i64) -> Result<()> {
     let least = if rules.kind == OracleKind::Local as u8 { last_ms.checked_add(1).or_refuse()? } else { last_ms };
     require_cmp!(reading.publish_time_ms, >=, least, EvertideError::OracleNotNewer);
     let latest = now_ms.checked_add(FUTURE_MAX_MS).or_refuse()?;
     require_cmp!(reading.publish_time_ms, <=, latest, EvertideError::OracleFromFuture);
+    if reading.publish_time_ms > last_ms {
+        let age_ms = now_ms.saturating_sub(reading.publish_time_ms);
+        require_cmp!(age_ms, <=, i64::from(rules.stale_margin_ms), EvertideError::OracleTooOld);
+    }
     require!(reading.mantissa > 0, EvertideError::OraclePriceNotPositive);
     Ok(())
 }

@@ -96,7 +96,7 @@ pub fn clamped_mark(market: &Market) -> Result<u64> {
 }
 
 /// Initial ratio that the market's open interest demands: the larger side at index, rounded up.
-fn scaled_ratio_bps(market: &Market) -> Result<u16> {
+pub fn scaled_ratio_bps(market: &Market) -> Result<u16> {
     let lots = market.open_interest_lots[0].max(market.open_interest_lots[1]);
     let notional = mul_shift_ceil(lots, market.index_price_q32, PRICE_BITS).or_refuse()?;
     let notional = Atoms::from_unsigned(notional).or_refuse()?;
