@@ -11,6 +11,7 @@ mod attacks;
 mod attacks_keys;
 mod attacks_net;
 mod attacks_way_down;
+mod bad_input;
 mod balances;
 mod bankruptcies;
 mod cancel_orders;
@@ -113,6 +114,7 @@ fn all() -> Vec<Case> {
         attacks_keys::tests(),
         attacks_way_down::tests(),
         attacks_net::tests(),
+        bad_input::tests(),
     ]
     .concat()
 }
