@@ -24,6 +24,7 @@ mod coverage;
 mod create_user;
 mod deposit;
 mod disasters_backstop;
+mod disasters_collateral;
 mod disasters_profit;
 mod disasters_restart;
 mod downfall;
@@ -108,6 +109,7 @@ fn all() -> Vec<Case> {
         security::tests(),
         refusals::tests(),
         disasters_profit::tests(),
+        disasters_collateral::tests(),
         disasters_restart::tests(),
         disasters_backstop::tests(),
         attacks::tests(),
