@@ -3,6 +3,7 @@
 // An overflow in a test is a panic, which is what a test wants.
 #![allow(clippy::arithmetic_side_effects)]
 
+mod changes;
 mod common;
 mod funding;
 mod margin;
