@@ -5,7 +5,7 @@ use solana_address::Address;
 use crate::{
     args::encoded,
     call::{derived, Call},
-    exchange::{collateral, exchange, insurance, risk_cache, vault},
+    exchange::{collateral, exchange, insurance, market, risk_cache, vault},
     state::InsuranceStake,
     traders::Trader,
     world::World,
@@ -78,6 +78,28 @@ impl World {
                 ("destination_token", trader.tokens[0]),
             ],
         )
+    }
+
+    pub fn settle_market(&self, index: u16) -> Call {
+        Call::new("settle_market", &[], &[("risk_cache", risk_cache()), ("market", market(index))])
+    }
+
+    /// check_invariants of a market and an asset, by the owner of `keeper_user`, who earns the bounty.
+    pub fn check_invariants(&self, index: u16, asset: u16, keeper_user: Option<&Trader>) -> Call {
+        let mut accounts = vec![
+            ("keeper", keeper_user.map_or(self.keeper, |keeper| keeper.authority)),
+            ("risk_cache", risk_cache()),
+            ("market", market(index)),
+            ("collateral", collateral(asset)),
+            ("vault", vault(asset)),
+            ("insurance", insurance()),
+        ];
+        accounts.extend(keeper_user.map(|keeper| ("keeper_user", keeper.user)));
+        Call::new("check_invariants", &[], &accounts)
+    }
+
+    pub fn extend_account(&self, payer: Address, account: Address) -> Call {
+        Call::new("extend_account", &[], &[("payer", payer), ("account", account)])
     }
 
     pub fn stake(&self, trader: &Trader) -> InsuranceStake {

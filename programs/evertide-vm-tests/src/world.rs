@@ -131,6 +131,13 @@ impl World {
         });
     }
 
+    /// Leaves an account this many lamports.
+    pub fn edit_lamports(&mut self, address: Address, lamports: u64) {
+        let mut account = self.vm.get_account(&address).unwrap_or_else(|| panic!("no account {address}"));
+        account.lamports = lamports;
+        self.set(address, account);
+    }
+
     /// Reads a typed account.
     pub fn read<T: bytemuck::Pod>(&self, address: &Address) -> T {
         let account = self.vm.accounts_db().get_account_ref(address).unwrap_or_else(|| panic!("no account {address}"));

@@ -97,7 +97,6 @@ pub enum EvertideError {
     RampUnmoved = 39,
     #[msg("interest or funding must be accrued up to now before this change")]
     NotAccrued = 40,
-
     // 61xx: accounts, tokens and balances.
     #[msg("the orders account does not belong to the user account")]
     OrdersOfAnotherUser = 100,
@@ -185,7 +184,12 @@ pub enum EvertideError {
     DestinationOfAnother = 145,
     #[msg("the open lane serves sub-account 0 of an authority")]
     LaneOfSubAccount = 146,
-
+    #[msg("the market's status is not settling")]
+    MarketNotSettling = 147,
+    #[msg("positions of the market wait to be folded, or a bankruptcy to be resolved")]
+    MarketStillHeld = 148,
+    #[msg("the account has the present layout already")]
+    AccountUpToDate = 149,
     // 62xx: orders.
     #[msg("an instruction places 1 to 8 orders")]
     OrderCountOutOfRange = 200,
@@ -231,7 +235,6 @@ pub enum EvertideError {
     ModifyChangesMarketOrSide = 220,
     #[msg("the order would make the position larger than the market allows")]
     PositionLimitExceeded = 221,
-
     // 63xx: margin.
     #[msg("equity is below the initial margin requirement")]
     InitialMarginTooLow = 300,
@@ -257,7 +260,8 @@ pub enum EvertideError {
     MarketNotPriced = 311,
     #[msg("the asserted bounds of the position do not hold")]
     PositionAssertionFailed = 312,
-
+    #[msg("open interest of the whole exchange would exceed its cap")]
+    ExchangeNotionalExceeded = 313,
     // 64xx: oracle.
     #[msg("the oracle account is not the one of the rules")]
     OracleAccountWrong = 400,
@@ -315,7 +319,6 @@ pub enum EvertideError {
     EvidenceInvalid = 508,
     #[msg("the evidence does not reach the impact notional in priority order")]
     EvidenceInsufficient = 509,
-
     // 66xx: market.
     #[msg("the market terms lie outside their compile-time bounds")]
     MarketTermsOutOfBounds = 600,
@@ -349,7 +352,6 @@ pub enum EvertideError {
         "a season goes on only while the market is active and owes nothing, or the asset is priced and takes deposits"
     )]
     SeasonUnsound = 615,
-
     // 67xx: settling, funding and collecting.
     #[msg("there is nothing to collect that the pool can pay")]
     NothingToCollect = 700,
@@ -357,7 +359,6 @@ pub enum EvertideError {
     PositionNotFound = 701,
     #[msg("the position is already folded")]
     NothingToFold = 702,
-
     // 68xx: liquidation and bankruptcy.
     #[msg("equity is not below the margin from which this step is allowed")]
     AccountHealthy = 800,
@@ -391,7 +392,6 @@ pub enum EvertideError {
     HealthNotImproved = 814,
     #[msg("the bankrupt account still holds collateral to be sold first")]
     CollateralRemains = 815,
-
     // 69xx: arithmetic.
     #[msg("a result does not fit its unit")]
     Overflow = 900,

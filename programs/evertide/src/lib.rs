@@ -128,6 +128,22 @@ pub mod evertide {
         instructions::collect_fees(ctx)
     }
 
+    /// Closes every position of a settling market at the mark's 1 h TWAP; once all are folded, closes the market. Anyone.
+    pub fn settle_market(ctx: &mut Context<SettleMarket>) -> Result<()> {
+        instructions::settle_market(ctx)
+    }
+
+    /// Compares the totals of a market, an asset and the insurance fund. True: all is well. False: the market is
+    /// reduce-only from now on, and who found it is paid. Anyone.
+    pub fn check_invariants(ctx: &mut Context<CheckInvariants>) -> Result<bool> {
+        instructions::check_invariants(ctx)
+    }
+
+    /// Grows an account of an older layout to the present one. Anyone.
+    pub fn extend_account(ctx: &mut Context<ExtendAccount>) -> Result<()> {
+        instructions::extend_account(ctx)
+    }
+
     /// Creates the sub-account `sub_id` of the signer and its orders.
     pub fn create_user(ctx: &mut Context<CreateUser>, sub_id: u16) -> Result<()> {
         instructions::create_user(ctx, sub_id)

@@ -8,7 +8,7 @@ use evertide_vm_tests::{
     exchange::{collateral, market, Target},
     feeds::{feed_account, PythUpdate, PYTH_RECEIVER, SWITCHBOARD},
     hits::record_units,
-    state::{Collateral, Market, OracleKind, OracleRules, Orders, User},
+    state::{Collateral, Market, MarketStatus, OracleKind, OracleRules, Orders, User},
     terms::{exchange_terms, market_terms, quote_terms, sol_terms, PRICES, SOL, USD},
     tests,
     traders::{limit, post_only, Trader},
@@ -325,6 +325,18 @@ fn accruals() {
     let call = world.settle_pnl(0, bob.user);
     note(&mut world, "1 position, a profit", &call);
     world.advance(30 * 86_400);
+    let call = world.check_invariants(0, 0, None);
+    note(&mut world, "typical", &call);
+    let mut ending = world.clone();
+    ending.edit::<Market>(market(0), |state| state.status = MarketStatus::Settling as u8);
+    let call = ending.settle_market(0);
+    note(&mut ending, "worst: after 30 days without any", &call);
+    ending.forge(alice.orders, |data| {
+        data[8] = 0;
+        data.truncate(3_000);
+    });
+    let call = ending.extend_account(bob.authority, alice.orders);
+    note(&mut ending, "a user's orders", &call);
     let call = world.accrue_market(0);
     note(&mut world, "worst: after 30 days without any", &call);
     let call = world.accrue_debt();

@@ -41,6 +41,8 @@ const FILES: &[(&str, &[&str])] = &[
     ("balances", &["set_delegate", "transfer", "assert_position"]),
     ("queue", &["request_withdraw", "claim_withdraw"]),
     ("stakes", &["stake_insurance", "request_unstake", "claim_unstake"]),
+    ("settling", &["settle_market"]),
+    ("invariant_checks", &["check_invariants", "extend_account"]),
     ("guards", &["set_limits", "assert_health", "assert_sequence", "view_health", "view_market"]),
 ];
 

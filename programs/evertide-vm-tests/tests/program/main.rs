@@ -34,6 +34,7 @@ mod guards;
 mod initialize_exchange;
 mod insurance;
 mod ledger;
+mod invariant_checks;
 mod liquidate_collateral;
 mod liquidate_orders;
 mod liquidate_position;
@@ -55,6 +56,7 @@ mod roles;
 mod schema;
 mod seasons;
 mod security;
+mod settling;
 mod set_market_status;
 mod specimens;
 mod stakes;
@@ -95,6 +97,8 @@ fn all() -> Vec<Case> {
         queue::tests(),
         stakes::tests(),
         wild_prints::tests(),
+        settling::tests(),
+        invariant_checks::tests(),
         liquidate_orders::tests(),
         liquidate_position::tests(),
         liquidate_to_backstop::tests(),

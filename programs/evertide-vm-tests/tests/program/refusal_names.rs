@@ -108,6 +108,8 @@ pub const STATE: &[&str] = &[
     "SequenceAssertionFailed",
     "TakerNotLive",
     "UserSolvent",
+    "AccountUpToDate",
+    "MarketNotSettling",
     "WithdrawNotRequested",
 ];
 

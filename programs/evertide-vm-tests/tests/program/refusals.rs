@@ -230,7 +230,9 @@ fn v04_a_forged_discriminator() {
         };
         let mut attacks = Vec::new();
         for row in owned_rows(specimen).into_iter().filter(own) {
-            for (done, forge) in FORGERIES {
+            // Cut short is what extend_account is for.
+            let extends = specimen.call.name == "extend_account";
+            for (done, forge) in FORGERIES.into_iter().filter(|(done, _)| !extends || *done != "cut short") {
                 let mut attack = Attack::new(specimen, row, done);
                 let address = meta(&attack.call, row).pubkey;
                 attack.world.forge(address, forge);

@@ -49,25 +49,7 @@ pub fn specimens() -> Vec<Specimen> {
     let maker = world.orders(&bob).next_order_id - 1;
     let bid = taker - 1;
     let sequence = world.user(&alice).sequence;
-    let mut paired = world.clone();
-    let second = paired.sub_account(&alice, 1);
-    paired.ok(&paired.deposit(&alice, 1, SOL));
-    let mut waiting = world.clone();
-    waiting.ok(&waiting.request_withdraw(&alice, 0, USD));
-    let mut staked = world.clone();
-    staked.ok(&staked.stake_insurance(&alice, 10 * USD));
-    let mut leaving = staked.clone();
-    leaving.ok(&leaving.request_unstake(&alice, 5 * USD));
-    leaving.advance(13 * 86_400);
     let calls = vec![
-        (paired.clone(), paired.request_withdraw(&alice, 0, USD)),
-        (waiting.clone(), waiting.claim_withdraw(&alice, 0)),
-        (world.clone(), world.stake_insurance(&alice, USD)),
-        (staked.clone(), staked.request_unstake(&alice, USD)),
-        (leaving.clone(), leaving.claim_unstake(&alice)),
-        (world.clone(), world.set_delegate(&alice, bob.authority, 1, 0)),
-        (paired.clone(), paired.transfer(&alice, &second, 0, USD)),
-        (world.clone(), world.assert_position(alice.user, 0, -2_000, 2_000)),
         (fresh.clone(), fresh.create_user(&carol)),
         (empty.clone(), empty.close_user(&carol)),
         (world.clone(), world.set_limits(&alice, 500, 0, u16::MAX, 0)),
@@ -91,7 +73,7 @@ pub fn specimens() -> Vec<Specimen> {
         (world.clone(), world.view_health(alice.user)),
         (world.clone(), world.view_market(0)),
     ];
-    all.extend(calls.into_iter().map(|(world, call)| Specimen { world, call }));
+    all.extend(calls.into_iter().chain(balances(&world, &alice, &bob)).map(|(world, call)| Specimen { world, call }));
     all.extend(falls());
     all.extend(roles());
     all
@@ -136,6 +118,40 @@ fn roles() -> Vec<Specimen> {
         (named.clone(), named.claim_role(heir, 1)),
     ];
     calls.into_iter().map(|(world, call)| Specimen { world, call }).collect()
+}
+
+/// Delegates, balances, the queue, stakes, and what ends or mends a market.
+fn balances(world: &World, alice: &Trader, bob: &Trader) -> Vec<(World, Call)> {
+    let mut paired = world.clone();
+    let second = paired.sub_account(alice, 1);
+    paired.ok(&paired.deposit(alice, 1, SOL));
+    let mut waiting = world.clone();
+    waiting.ok(&waiting.request_withdraw(alice, 0, USD));
+    let mut staked = world.clone();
+    staked.ok(&staked.stake_insurance(alice, 10 * USD));
+    let mut leaving = staked.clone();
+    leaving.ok(&leaving.request_unstake(alice, 5 * USD));
+    leaving.advance(13 * 86_400);
+    let mut ending = world.clone();
+    ending.edit::<Market>(market(0), |state| state.status = MarketStatus::Settling as u8);
+    let mut older = world.clone();
+    older.forge(alice.orders, |data| {
+        data[8] = 0;
+        data.truncate(3_000);
+    });
+    vec![
+        (ending.clone(), ending.settle_market(0)),
+        (world.clone(), world.check_invariants(0, 0, None)),
+        (older.clone(), older.extend_account(bob.authority, alice.orders)),
+        (paired.clone(), paired.request_withdraw(alice, 0, USD)),
+        (waiting.clone(), waiting.claim_withdraw(alice, 0)),
+        (world.clone(), world.stake_insurance(alice, USD)),
+        (staked.clone(), staked.request_unstake(alice, USD)),
+        (leaving.clone(), leaving.claim_unstake(alice)),
+        (world.clone(), world.set_delegate(alice, bob.authority, 1, 0)),
+        (paired.clone(), paired.transfer(alice, &second, 0, USD)),
+        (world.clone(), world.assert_position(alice.user, 0, -2_000, 2_000)),
+    ]
 }
 
 /// The six instructions of the way down.

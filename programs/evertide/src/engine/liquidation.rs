@@ -39,6 +39,14 @@ pub fn require_liquidatable(market: &Market, now: Now) -> Result<()> {
     Ok(())
 }
 
+/// As [`require_liquidatable`] for resolving a bankruptcy, which needs no price any more once the market is settled.
+pub fn require_resolvable(market: &Market, now: Now) -> Result<()> {
+    if market.settlement_price_q32 != 0 {
+        return Ok(());
+    }
+    require_liquidatable(market, now)
+}
+
 /// Refuses unless the signer trades for a liquidator of another authority that is not in liquidation itself, and asks for
 /// more than nothing.
 pub fn require_liquidator(user: &User, liquidator: &User, signer: &Address, most: u64, now: Now) -> Result<()> {

@@ -110,7 +110,7 @@ pub fn market_row(cache: &RiskCache, market_index: u16) -> Result<&MarketRow> {
 
 /// The price at which the way down values a position: the mark, or its TWAP while the market's print is a wild one. What
 /// one feed says for a moment must not decide over the positions in other markets.
-#[inline(always)]
+#[inline(never)]
 pub fn sober_mark(row: &MarketRow) -> Result<PriceQ32> {
     let wild = row.validity & WILD_PRINT != 0 && row.twap_price_q32 != 0;
     PriceQ32::new(if wild { row.twap_price_q32 } else { row.mark_price_q32 }).or_refuse()
@@ -181,6 +181,7 @@ fn add_collateral(
 
 /// The price of an asset where freshness is not demanded: the last print, or its TWAP while that is a wild one. A dead feed
 /// must neither shield its holder nor be worth more than it last was.
+#[inline(never)]
 fn way_down_price(row: &CollateralRow, now_ms: i64) -> Result<CollateralPriceQ48> {
     let wild = row.validity & WILD_PRINT != 0 && row.twap_q48 != 0;
     let price = CollateralPriceQ48::new(if wild { row.twap_q48 } else { row.price_q48 }).or_refuse()?;
@@ -235,11 +236,9 @@ fn add_position(
     require!(row.mark_price_q32 != 0, EvertideError::MarketNotPriced);
     let (size_lots, cash_atoms) = folded(position, row)?;
     let size = Lots::new(size_lots).or_refuse()?;
-    let mut mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
-    let price = if !kind.is_strict() {
-        mark = sober_mark(row)?;
-        mark
-    } else if row.twap_price_q32 != 0 {
+    let strict = kind.is_strict();
+    let mark = if strict { PriceQ32::new(row.mark_price_q32).or_refuse()? } else { sober_mark(row)? };
+    let price = if strict && row.twap_price_q32 != 0 {
         worse_price(size, mark, PriceQ32::new(row.twap_price_q32).or_refuse()?)
     } else {
         mark

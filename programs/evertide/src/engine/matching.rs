@@ -57,6 +57,8 @@ pub enum SkipReason {
     ReduceOnlyMarket = 14,
     /// Its user is being liquidated.
     InLiquidation = 15,
+    /// Open interest of the whole exchange would pass its cap.
+    ExchangeNotionalLimit = 16,
 }
 
 /// What holds for every fill of one instruction.
@@ -282,6 +284,7 @@ pub fn nothing_filled(reason: Option<SkipReason>) -> EvertideError {
     match reason {
         Some(SkipReason::OutsideBand) => EvertideError::PriceOutsideBand,
         Some(SkipReason::OpenInterestLimit) => EvertideError::OpenInterestLimitExceeded,
+        Some(SkipReason::ExchangeNotionalLimit) => EvertideError::ExchangeNotionalExceeded,
         Some(SkipReason::PositionLimit) => EvertideError::PositionLimitExceeded,
         _ => EvertideError::NothingFilled,
     }

@@ -6,6 +6,7 @@ use evertide_math::notional::position_value;
 use evertide_math::pnl::Filled;
 use evertide_math::{Atoms, Bps, Lots, Side, Ticks};
 
+use super::exposure::exceeds_exchange_cap;
 use super::fees::{self, fill_fees, FeeTerms, FillFees};
 use super::fill::{self, margin_holds, preview, Exposure, FillTerms, OpenInterest};
 use super::load::Pair;
@@ -128,7 +129,11 @@ impl Session<'_> {
                 return Ok(Some(SkipReason::OpenInterestLimit));
             }
         }
-        Ok(interest.exceeds_limit(self.market).then_some(SkipReason::OpenInterestLimit))
+        if interest.exceeds_limit(self.market) {
+            return Ok(Some(SkipReason::OpenInterestLimit));
+        }
+        let capped = exceeds_exchange_cap(self.exchange, self.cache, self.market, interest.lots)?;
+        Ok(capped.then_some(SkipReason::ExchangeNotionalLimit))
     }
 
     /// Whether a position grew on a side that only drains.

@@ -99,3 +99,54 @@ pub struct UnstakeClaimed {
     pub balance_atoms: u64,
     pub to: Address,
 }
+
+/// Sequence of the market. Everything is after; with a status of closed nobody holds anything in it.
+#[event]
+pub struct MarketSettled {
+    pub sequence: u64,
+    pub market_index: u16,
+    pub status: u8,
+    /// At which every position was closed, quote atoms per lot, 32 fractional bits.
+    pub price_q32: u64,
+    pub open_interest_lots: [u64; 2],
+    pub a: [u64; 2],
+    pub j_long_low: u64,
+    pub j_long_high: i64,
+    pub j_short_low: u64,
+    pub j_short_high: i64,
+    pub epoch: [u32; 2],
+    pub pending_fees_atoms: u64,
+    pub pending_insurance_atoms: u64,
+    pub deficit_atoms: u64,
+    pub dust_atoms: i64,
+    pub time_ms: i64,
+}
+
+/// Sequence of the market, which is reduce-only from now on. Statuses and fees are after.
+#[event]
+pub struct InvariantBroken {
+    pub sequence: u64,
+    pub market_index: u16,
+    /// `engine::invariants::Invariant`.
+    pub invariant: u8,
+    /// The two numbers that it compares.
+    pub found: u64,
+    pub bound: u64,
+    pub status: u8,
+    pub collateral_index: u16,
+    pub collateral_status: u8,
+    pub keeper: Address,
+    pub bounty_atoms: u64,
+    pub pending_fees_atoms: u64,
+    pub pending_insurance_atoms: u64,
+}
+
+/// Of no sequence: an account grew to the present layout.
+#[event]
+pub struct AccountExtended {
+    pub account: Address,
+    pub from_version: u8,
+    pub version: u8,
+    pub from_bytes: u64,
+    pub bytes: u64,
+}

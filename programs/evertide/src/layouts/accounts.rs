@@ -60,6 +60,8 @@ fn exchange() -> Layout {
     )
 }
 
+// Fields that belong together share a line.
+#[rustfmt::skip]
 fn market() -> Layout {
     layout!(
         Some(Market::DISCRIMINATOR),
@@ -121,12 +123,10 @@ fn market() -> Layout {
             hourly_mark_q32: [u64; 24],
             sequence: u64,
             event_hash: u64,
-            season_step: u32,
-            padding2: u32,
-            season_ms: i64,
+            season_step: u32, counted_thousand_usd: u32, season_ms: i64,
             claims_atoms: i64,
             dropped_q16: [u64; 2],
-            reserved: [u64; 13],
+            reserved: [u64; 4], settlement_price_q32: u64, reserved1: [u64; 8],
         }
     )
 }
@@ -141,7 +141,8 @@ fn risk_cache() -> Layout {
             market_count: u16,
             collateral_count: u16,
             padding1: [u8; 4],
-            reserved: [u64; 5],
+            open_interest_thousand_usd: u64,
+            reserved: [u64; 4],
             markets: [MarketRow; MARKETS_MAX],
             collaterals: [CollateralRow; COLLATERALS_MAX],
         }

@@ -4,13 +4,13 @@ use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, orac
 
 use super::Constant;
 use crate::engine::{
-    bankruptcy::BankruptcyStep, change, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote,
-    season, stake,
+    bankruptcy::BankruptcyStep, change, invariants::Invariant, liquidation::LiquidationRung, margin as valuation,
+    oracle as prices, quote, season, stake,
 };
 use crate::guards::{bounds, clock, gate, timelock, Gate};
 use crate::instructions::{
-    admin::list_collateral, guard::assert_health, trader::deposit, trader::request_withdraw, trader::set_limits,
-    way_down::liquidate_collateral,
+    admin::list_collateral, guard::assert_health, keeper::check_invariants, trader::deposit, trader::request_withdraw,
+    trader::set_limits, way_down::liquidate_collateral,
 };
 use crate::state::*;
 
@@ -82,6 +82,15 @@ fn kinds() -> Vec<Constant> {
         PERMISSION_TRANSFER = permissions::TRANSFER, "Same: moves balances between sub-accounts of the authority.";
         DEBT_GRACE_MS = liquidate_collateral::DEBT_GRACE_MS, "Grace of a debt before collateral is sold, ms.";
         DEBT_DISCOUNT_RISE_MS = liquidate_collateral::DEBT_DISCOUNT_RISE_MS, "Rise of the discount after it, ms.";
+        INVARIANT_OPEN_INTEREST = Invariant::OpenInterest, "InvariantBroken.invariant: the sides differ.";
+        INVARIANT_FRACTIONS = Invariant::Fractions, "Same: more fractions dropped than open, or a size factor grew.";
+        INVARIANT_BOOKS = Invariant::Books, "Same: pool and deficit do not cover claims and fees.";
+        INVARIANT_FEES = Invariant::Fees, "Same: the fund's part of the fees exceeds them.";
+        INVARIANT_LATCH = Invariant::Latch, "Same: the latch does not follow the open bankruptcies.";
+        INVARIANT_VAULT = Invariant::Vault, "Same: the vault holds less than is owed out of it.";
+        INVARIANT_QUEUE = Invariant::Queue, "Same: more waits than was deposited.";
+        INVARIANT_TRANCHE = Invariant::Tranche, "Same: the tranche exceeds the fund.";
+        INVARIANT_BOUNTY_ATOMS = check_invariants::BOUNTY_ATOMS, "Most that a broken invariant pays, atoms.";
         HEALTH_INITIAL = assert_health::HEALTH_INITIAL, "Kind of assert_health: initial margin.";
         HEALTH_MAINTENANCE = assert_health::HEALTH_MAINTENANCE, "Kind of assert_health: maintenance margin.";
     }

@@ -245,14 +245,18 @@ pub struct Market {
     pub event_hash: u64,
     /// Seasoning: step reached; the open interest limit is 1 % of its target at 0, all of it at `SEASON_STEPS`.
     pub season_step: u32,
-    pub padding2: u32,
+    /// Open interest that the risk cache counts of this market, thousands of dollars.
+    pub counted_thousand_usd: u32,
     /// Start of that step, unix ms.
     pub season_ms: i64,
     /// Sum of all positions' `cash_atoms` as stored: `pool + deficit = claims + pending fees + dust` when nothing is open.
     pub claims_atoms: i64,
     /// Fractions of lots that folding dropped per side and that are still open on the other, 16 fractional bits.
     pub dropped_q16: [u64; 2],
-    pub reserved: [u64; 13],
+    pub reserved: [u64; 4],
+    /// Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
+    pub settlement_price_q32: u64,
+    pub reserved1: [u64; 8],
 }
 
 const _: () = assert!(core::mem::size_of::<OracleRules>() == 96);

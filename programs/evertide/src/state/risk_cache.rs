@@ -97,7 +97,9 @@ pub struct RiskCache {
     /// Number of listed collaterals, the quote asset included.
     pub collateral_count: u16,
     pub padding1: [u8; 4],
-    pub reserved: [u64; 5],
+    /// Open interest of all markets at index as last accrued, thousands of dollars, each rounded up.
+    pub open_interest_thousand_usd: u64,
+    pub reserved: [u64; 4],
     pub markets: [MarketRow; MARKETS_MAX],
     pub collaterals: [CollateralRow; COLLATERALS_MAX],
 }

@@ -18,6 +18,7 @@ pub mod open_exchange;
 pub mod pause;
 pub mod propose_change;
 pub mod set_market_status;
+pub mod settle_market;
 
 pub use advance_season::*;
 pub use apply_ramp::*;
@@ -37,3 +38,4 @@ pub use open_exchange::*;
 pub use pause::*;
 pub use propose_change::*;
 pub use set_market_status::*;
+pub use settle_market::*;

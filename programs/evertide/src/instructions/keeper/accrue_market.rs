@@ -3,6 +3,7 @@
 use anchor_lang::prelude::*;
 
 use crate::engine::epoch::reset_sides;
+use crate::engine::exposure::count_open_interest;
 use crate::engine::position::count_dust;
 use crate::engine::row::write_market_row;
 use crate::engine::transfer::close_dropped_now;
@@ -40,6 +41,7 @@ pub fn accrue_market(ctx: &mut Context<AccrueMarket>) -> Result<()> {
     reset_sides(market)?;
     count_dust(market)?;
     write_market_row(market, &mut accounts.risk_cache, now)?;
+    count_open_interest(market, &mut accounts.risk_cache)?;
     let sequence = market.sequence;
     market.sequence = sequence.checked_add(1).or_refuse()?;
     let event = MarketAccrued {

@@ -2,6 +2,7 @@
 
 pub mod accrue_debt;
 pub mod accrue_market;
+pub mod check_invariants;
 pub mod match_orders;
 pub mod settle_pnl;
 pub mod touch_position;
@@ -10,6 +11,7 @@ pub mod update_oracle;
 
 pub use accrue_debt::*;
 pub use accrue_market::*;
+pub use check_invariants::*;
 pub use match_orders::*;
 pub use settle_pnl::*;
 pub use touch_position::*;

@@ -5,7 +5,7 @@ use anchor_lang::prelude::*;
 use crate::engine::bankruptcy::{bear, set_open, share_of, BankruptcyStep, Paid};
 use crate::engine::epoch::reset_sides;
 use crate::engine::ladder::{Ladder, Rung};
-use crate::engine::liquidation::{end_if_healthy, require_liquidatable, row_mark};
+use crate::engine::liquidation::{end_if_healthy, require_resolvable, row_mark};
 use crate::engine::position::{add_cash, count_dust, find, fold_position, release_if_empty, slot_for};
 use crate::engine::quote::{accrue_interest, change_balance, require_quote};
 use crate::engine::row::write_market_row;
@@ -51,7 +51,7 @@ pub fn resolve_bankruptcy(ctx: &mut Context<ResolveBankruptcy>) -> Result<()> {
     let accounts = &mut ctx.accounts;
     // risk_cache, insurance: the only ones there are. market: one that bears a part. user: any below zero.
     require_quote(&accounts.quote)?;
-    require_liquidatable(&accounts.market, now)?;
+    require_resolvable(&accounts.market, now)?;
     renew(&mut accounts.market, &mut accounts.risk_cache, now)?;
     let outcome = act(accounts, now)?;
     reset_sides(&mut accounts.market)?;
