@@ -229,9 +229,9 @@ INSURANCE_STAKE: np.dtype[Any] = np.dtype(
 
 MARKET: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "status", "latch", "index", "padding", "terms", "atoms_per_lot_tick", "open_interest_lots", "stale_lots", "a", "j", "j_previous", "epoch", "position_count", "stale_count", "dust_lots", "index_price_q32", "confidence_q32", "publish_time_ms", "index_twap_q32", "breaker_price_q32", "breaker_start_ms", "cooldown_until_ms", "volatility_e9", "validity", "padding1", "mark_price_q32", "mark_twap_q32", "mark_twap_hour_q32", "basis_ema_q32", "mark_ms", "evidence", "last_fill_ticks", "last_fill_ms", "matchable_since_slot", "premium_sum", "premium_ms", "premium_e9", "funding_rate_e9", "funding_hour_ms", "accrued_ms", "funding_remainder", "funding_total", "pool_atoms", "pending_fees_atoms", "pending_insurance_atoms", "dust_atoms", "insurance_used_atoms", "insurance_day", "bankruptcies_open", "deficit_atoms", "volume_atoms", "fill_count", "hourly_mark_q32", "sequence", "event_hash", "season_step", "padding2", "season_ms", "claims_atoms", "dropped_q16", "reserved"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "<u2", MARKET_TERMS, "<u8", ("<u8", (2,)), ("<u8", (2,)), ("<u8", (2,)), (WIDE, (2,)), (WIDE, (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u8", (2,)), "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<i8", "<u8", "u1", ("u1", (7,)), "<u8", "<u8", "<u8", "<i8", "<i8", (EVIDENCE, (2,)), "<u8", "<i8", "<u8", WIDE, "<i8", "<i8", "<i8", "<i8", "<i8", WIDE, WIDE, "<u8", "<u8", "<u8", "<i8", "<u8", "<u4", "<u4", "<u8", "<u8", "<u8", ("<u8", (24,)), "<u8", "<u8", "<u4", "<u4", "<i8", "<i8", ("<u8", (2,)), ("<u8", (13,))],
-        "offsets": [0, 8, 9, 10, 11, 12, 14, 16, 248, 256, 272, 288, 304, 336, 368, 376, 384, 392, 408, 416, 424, 432, 440, 448, 456, 464, 472, 473, 480, 488, 496, 504, 512, 520, 648, 656, 664, 672, 688, 696, 704, 712, 720, 728, 744, 760, 768, 776, 784, 792, 800, 804, 808, 816, 824, 832, 1024, 1032, 1040, 1044, 1048, 1056, 1064, 1080],
+        "names": ["discriminator", "version", "bump", "status", "latch", "index", "padding", "terms", "atoms_per_lot_tick", "open_interest_lots", "stale_lots", "a", "j", "j_previous", "epoch", "position_count", "stale_count", "dust_lots", "index_price_q32", "confidence_q32", "publish_time_ms", "index_twap_q32", "breaker_price_q32", "breaker_start_ms", "cooldown_until_ms", "volatility_e9", "validity", "padding1", "mark_price_q32", "mark_twap_q32", "mark_twap_hour_q32", "basis_ema_q32", "mark_ms", "evidence", "last_fill_ticks", "last_fill_ms", "matchable_since_slot", "premium_sum", "premium_ms", "premium_e9", "funding_rate_e9", "funding_hour_ms", "accrued_ms", "funding_remainder", "funding_total", "pool_atoms", "pending_fees_atoms", "pending_insurance_atoms", "dust_atoms", "insurance_used_atoms", "insurance_day", "bankruptcies_open", "deficit_atoms", "volume_atoms", "fill_count", "hourly_mark_q32", "sequence", "event_hash", "season_step", "counted_thousand_usd", "season_ms", "claims_atoms", "dropped_q16", "reserved", "settlement_price_q32", "reserved1"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "<u2", MARKET_TERMS, "<u8", ("<u8", (2,)), ("<u8", (2,)), ("<u8", (2,)), (WIDE, (2,)), (WIDE, (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u8", (2,)), "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<i8", "<u8", "u1", ("u1", (7,)), "<u8", "<u8", "<u8", "<i8", "<i8", (EVIDENCE, (2,)), "<u8", "<i8", "<u8", WIDE, "<i8", "<i8", "<i8", "<i8", "<i8", WIDE, WIDE, "<u8", "<u8", "<u8", "<i8", "<u8", "<u4", "<u4", "<u8", "<u8", "<u8", ("<u8", (24,)), "<u8", "<u8", "<u4", "<u4", "<i8", "<i8", ("<u8", (2,)), ("<u8", (4,)), "<u8", ("<u8", (8,))],
+        "offsets": [0, 8, 9, 10, 11, 12, 14, 16, 248, 256, 272, 288, 304, 336, 368, 376, 384, 392, 408, 416, 424, 432, 440, 448, 456, 464, 472, 473, 480, 488, 496, 504, 512, 520, 648, 656, 664, 672, 688, 696, 704, 712, 720, 728, 744, 760, 768, 776, 784, 792, 800, 804, 808, 816, 824, 832, 1024, 1032, 1040, 1044, 1048, 1056, 1064, 1080, 1112, 1120],
         "itemsize": 1184,
     }
 )
@@ -259,9 +259,9 @@ PARAM_CHANGE: np.dtype[Any] = np.dtype(
 
 RISK_CACHE: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "padding", "market_count", "collateral_count", "padding1", "reserved", "markets", "collaterals"],
-        "formats": [("u1", (8,)), "u1", "u1", ("u1", (6,)), "<u2", "<u2", ("u1", (4,)), ("<u8", (5,)), (MARKET_ROW, (48,)), (COLLATERAL_ROW, (16,))],
-        "offsets": [0, 8, 9, 10, 16, 18, 20, 24, 64, 8128],
+        "names": ["discriminator", "version", "bump", "padding", "market_count", "collateral_count", "padding1", "open_interest_thousand_usd", "reserved", "markets", "collaterals"],
+        "formats": [("u1", (8,)), "u1", "u1", ("u1", (6,)), "<u2", "<u2", ("u1", (4,)), "<u8", ("<u8", (4,)), (MARKET_ROW, (48,)), (COLLATERAL_ROW, (16,))],
+        "offsets": [0, 8, 9, 10, 16, 18, 20, 24, 32, 64, 8128],
         "itemsize": 9152,
     }
 )

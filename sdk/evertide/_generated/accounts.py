@@ -321,11 +321,13 @@ class Market(Wire):
         ('sequence', 'u64'),
         ('event_hash', 'u64'),
         ('season_step', 'u32'),
-        ('padding2', 'u32'),
+        ('counted_thousand_usd', 'u32'),
         ('season_ms', 'i64'),
         ('claims_atoms', 'i64'),
         ('dropped_q16', ("array", 'u64', 2)),
-        ('reserved', ("array", 'u64', 13)),
+        ('reserved', ("array", 'u64', 4)),
+        ('settlement_price_q32', 'u64'),
+        ('reserved1', ("array", 'u64', 8)),
     )
     version: int
     bump: int
@@ -438,14 +440,18 @@ class Market(Wire):
     event_hash: int
     #: Seasoning: step reached; the open interest limit is 1 % of its target at 0, all of it at `SEASON_STEPS`.
     season_step: int
-    padding2: int = field(default=0, repr=False)
+    #: Open interest that the risk cache counts of this market, thousands of dollars.
+    counted_thousand_usd: int
     #: Start of that step, unix ms.
     season_ms: int
     #: Sum of all positions' `cash_atoms` as stored: `pool + deficit = claims + pending fees + dust` when nothing is open.
     claims_atoms: int
     #: Fractions of lots that folding dropped per side and that are still open on the other, 16 fractional bits.
     dropped_q16: tuple[int, ...]
-    reserved: tuple[int, ...] = field(default=(0,) * 13, repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
+    settlement_price_q32: int
+    reserved1: tuple[int, ...] = field(default=(0,) * 8, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -543,7 +549,8 @@ class RiskCache(Wire):
         ('market_count', 'u16'),
         ('collateral_count', 'u16'),
         ('padding1', ("bytes", 4)),
-        ('reserved', ("array", 'u64', 5)),
+        ('open_interest_thousand_usd', 'u64'),
+        ('reserved', ("array", 'u64', 4)),
         ('markets', ("array", MarketRow, 48)),
         ('collaterals', ("array", CollateralRow, 16)),
     )
@@ -557,7 +564,9 @@ class RiskCache(Wire):
     #: Number of listed collaterals, the quote asset included.
     collateral_count: int
     padding1: bytes = field(default=bytes(4), repr=False)
-    reserved: tuple[int, ...] = field(default=(0,) * 5, repr=False)
+    #: Open interest of all markets at index as last accrued, thousands of dollars, each rounded up.
+    open_interest_thousand_usd: int
+    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
     markets: tuple[MarketRow, ...]
     collaterals: tuple[CollateralRow, ...]
 

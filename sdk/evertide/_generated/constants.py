@@ -9,6 +9,8 @@ PROGRAM_ID = "33482aS1pZC5YetQmAV25wGs6FXmgwXtxLJ5MCqSrjfF"
 """Address that the program declares."""
 ALL_VALIDITY_BITS = 63
 """Every validity bit."""
+ATOMS_AN_EVENT = 32
+"""Roundings of an atom that one event of a market can leave: nine parties fold, each is charged or paid."""
 ATOMS_PER_THOUSAND_USD = 1_000_000_000
 """Atoms of 1,000 dollars."""
 ATOMS_PER_USD = 1_000_000
@@ -23,6 +25,8 @@ BAND_SCALE_LIMIT = 2
 """The band is never narrower than base / 2 nor wider than base * 2."""
 BASIS_WINDOW_MS = 150_000
 """Window of the average of (book mid - index), in milliseconds."""
+BOUNTY_ATOMS = 100_000_000
+"""Most that is paid for a broken invariant, atoms: $100, out of the market's fees."""
 BPS_ONE = 10_000
 """Basis points of a whole."""
 BPS_ONE_WIDE = 10_000
@@ -60,6 +64,8 @@ COLLATERAL_WEIGHT_MAX_BPS = 9_800
 """Greatest weight of a collateral asset."""
 CONFIDENCE_MAX_BPS = 1_000
 """Greatest confidence that rules may accept."""
+COUNTED_ATOMS = 1_000_000_000
+"""Atoms of 1,000 dollars: the unit in which open interest is counted, rounded up."""
 DAY_MS = 86_400_000
 """Milliseconds of a day: lanes and averages count days."""
 DEBT_CAP_MAX_BPS = 1_000
@@ -89,7 +95,7 @@ DEPLETED_PART = 1_000
 DISCOUNT_MAX_BPS = 300
 """Greatest discount of liquidate_collateral."""
 DISCRIMINATOR_BYTES = 8
-"""Bytes of an account before its struct: the discriminator."""
+"""Bytes of the discriminator; the version byte follows it."""
 DRAIN_ONLY_BELOW = 16_777_216
 """A side with `A` below this only drains: no new position opens on it until its next epoch."""
 DROPPED_BITS = 16
@@ -119,6 +125,8 @@ FIRST_STEP_BPS = 2_000
 """Part of the shortage that may be liquidated at once."""
 FLAG_ISOLATED_ONLY = 1
 """Bit of `MarketRow::flags`: positions live in a sub-account of their own."""
+FRACTION_BITS = 12
+"""The market holds at most one part in this of a side without its counterpart, as a power of two."""
 FULL_AFTER_MS = 60_000
 """Time after which all of it may."""
 FUNDING_DIVISOR = 54_931_640_625
@@ -499,6 +507,27 @@ class Gate(IntEnum):
     """Withdrawals beyond the floor, through the open lane."""
 
 
+class Invariant(IntEnum):
+    """Which of them is broken."""
+
+    OPEN_INTEREST = 1
+    """Both sides hold the same open interest."""
+    FRACTIONS = 2
+    """No more fractions of lots were dropped on a side than it holds; no size factor has grown."""
+    BOOKS = 3
+    """While nothing is open, pool and recorded deficit cover all claims and fees, up to counted roundings."""
+    FEES = 4
+    """The insurance fund's part of the fees is a part of them."""
+    LATCH = 5
+    """The market is latched while a bankruptcy is open, and only then."""
+    VAULT = 6
+    """The vault holds what is owed out of it."""
+    QUEUE = 7
+    """What waits in the queue is among the deposits."""
+    TRANCHE = 8
+    """The tranche is a part of the insurance fund."""
+
+
 class LiquidationRung(IntEnum):
     """What `liquidate_orders` did."""
 
@@ -675,6 +704,8 @@ class SkipReason(IntEnum):
     """Only reductions are allowed now, and it would increase."""
     IN_LIQUIDATION = 15
     """Its user is being liquidated."""
+    EXCHANGE_NOTIONAL_LIMIT = 16
+    """Open interest of the whole exchange would pass its cap."""
 
 
 class TimeInForce(IntEnum):

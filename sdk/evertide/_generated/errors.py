@@ -596,6 +596,27 @@ class LaneOfSubAccount(AccountRuleError):
     RULE: ClassVar[str] = "the open lane serves sub-account 0 of an authority"
 
 
+class MarketNotSettling(AccountRuleError):
+    """the market's status is not settling."""
+
+    CODE: ClassVar[int] = 6147
+    RULE: ClassVar[str] = "the market's status is not settling"
+
+
+class MarketStillHeld(AccountRuleError):
+    """positions of the market wait to be folded, or a bankruptcy to be resolved."""
+
+    CODE: ClassVar[int] = 6148
+    RULE: ClassVar[str] = "positions of the market wait to be folded, or a bankruptcy to be resolved"
+
+
+class AccountUpToDate(AccountRuleError):
+    """the account has the present layout already."""
+
+    CODE: ClassVar[int] = 6149
+    RULE: ClassVar[str] = "the account has the present layout already"
+
+
 class OrderCountOutOfRange(OrderError):
     """an instruction places 1 to 8 orders."""
 
@@ -832,6 +853,13 @@ class PositionAssertionFailed(MarginError):
 
     CODE: ClassVar[int] = 6312
     RULE: ClassVar[str] = "the asserted bounds of the position do not hold"
+
+
+class ExchangeNotionalExceeded(MarginError):
+    """open interest of the whole exchange would exceed its cap."""
+
+    CODE: ClassVar[int] = 6313
+    RULE: ClassVar[str] = "open interest of the whole exchange would exceed its cap"
 
 
 class OracleAccountWrong(OracleError):
@@ -1367,6 +1395,9 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6144: WithdrawNotFirst,
     6145: DestinationOfAnother,
     6146: LaneOfSubAccount,
+    6147: MarketNotSettling,
+    6148: MarketStillHeld,
+    6149: AccountUpToDate,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
     6202: OrderSizeTooLarge,
@@ -1401,6 +1432,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6310: WithdrawalFloorReached,
     6311: MarketNotPriced,
     6312: PositionAssertionFailed,
+    6313: ExchangeNotionalExceeded,
     6400: OracleAccountWrong,
     6401: OracleOwnerWrong,
     6402: OracleDataInvalid,

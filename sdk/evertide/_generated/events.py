@@ -13,6 +13,27 @@ from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AccountExtended(Wire):
+    """Of no sequence: an account grew to the present layout."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = ''
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('cbdec0de2c9e0dc0')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('account', 'pubkey'),
+        ('from_version', 'u8'),
+        ('version', 'u8'),
+        ('from_bytes', 'u64'),
+        ('bytes', 'u64'),
+    )
+    account: Pubkey
+    from_version: int
+    version: int
+    from_bytes: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankruptcyResolved(Wire):
     """Sequence of the market. What a market bore of an account's deficit, stage by stage."""
 
@@ -532,6 +553,43 @@ class InsuranceStaked(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantBroken(Wire):
+    """Sequence of the market, which is reduce-only from now on. Statuses and fees are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('2e4e3558b8eda34e')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('invariant', 'u8'),
+        ('found', 'u64'),
+        ('bound', 'u64'),
+        ('status', 'u8'),
+        ('collateral_index', 'u16'),
+        ('collateral_status', 'u8'),
+        ('keeper', 'pubkey'),
+        ('bounty_atoms', 'u64'),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+    )
+    sequence: int
+    market_index: int
+    #: `engine::invariants::Invariant`.
+    invariant: int
+    #: The two numbers that it compares.
+    found: int
+    bound: int
+    status: int
+    collateral_index: int
+    collateral_status: int
+    keeper: Pubkey
+    bounty_atoms: int
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSet(Wire):
     """Sequence of the user. `market_index` 65,535: the limits of the whole account."""
 
@@ -712,6 +770,50 @@ class MarketListed(Wire):
     market: Pubkey
     atoms_per_lot_tick: int
     terms: MarketTerms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettled(Wire):
+    """Sequence of the market. Everything is after; with a status of closed nobody holds anything in it."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('edd416afc975d763')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('status', 'u8'),
+        ('price_q32', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('a', ("array", 'u64', 2)),
+        ('j_long_low', 'u64'),
+        ('j_long_high', 'i64'),
+        ('j_short_low', 'u64'),
+        ('j_short_high', 'i64'),
+        ('epoch', ("array", 'u32', 2)),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
+        ('dust_atoms', 'i64'),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    market_index: int
+    status: int
+    #: At which every position was closed, quote atoms per lot, 32 fractional bits.
+    price_q32: int
+    open_interest_lots: tuple[int, ...]
+    a: tuple[int, ...]
+    j_long_low: int
+    j_long_high: int
+    j_short_low: int
+    j_short_high: int
+    epoch: tuple[int, ...]
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+    deficit_atoms: int
+    dust_atoms: int
+    time_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1373,6 +1475,7 @@ class Withdrawn(Wire):
 
 
 ALL: tuple[type[Wire], ...] = (
+    AccountExtended,
     BankruptcyResolved,
     ChangeCancelled,
     ChangeExecuted,
@@ -1390,11 +1493,13 @@ ALL: tuple[type[Wire], ...] = (
     GateEnabled,
     InsuranceFunded,
     InsuranceStaked,
+    InvariantBroken,
     LimitsSet,
     LiquidationMatched,
     MarkUpdated,
     MarketAccrued,
     MarketListed,
+    MarketSettled,
     MarketStatusSet,
     OracleUpdated,
     OrderModified,

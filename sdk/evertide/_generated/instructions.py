@@ -134,6 +134,24 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('selector', CancelArgs),
         ),
     ),
+    'check_invariants': InstructionLayout(
+        name='check_invariants',
+        summary="Compares the totals of a market, an asset and the insurance fund. True: all is well. False: the market is reduce-only from now on, and who found it is paid. Anyone.",
+        discriminator=bytes.fromhex('5f6ce2a013119c4b'),
+        accounts=(
+            AccountSlot('keeper', False, True, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('vault', False, False, False),
+            AccountSlot('insurance', False, False, False),
+            AccountSlot('keeper_user', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'claim_role': InstructionLayout(
         name='claim_role',
         summary="The named successor takes its role, from 72 h after it was named and for 7 days.",
@@ -269,6 +287,20 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('collateral', True, False, True),
             AccountSlot('quote', False, False, True),
             AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'extend_account': InstructionLayout(
+        name='extend_account',
+        summary="Grows an account of an older layout to the present one. Anyone.",
+        discriminator=bytes.fromhex('ea66c2cb96483ee5'),
+        accounts=(
+            AccountSlot('payer', True, True, False),
+            AccountSlot('account', True, False, False),
+            AccountSlot('system_program', False, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
@@ -709,6 +741,19 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('status', 'u8'),
+        ),
+    ),
+    'settle_market': InstructionLayout(
+        name='settle_market',
+        summary="Closes every position of a settling market at the mark's 1 h TWAP; once all are folded, closes the market. Anyone.",
+        discriminator=bytes.fromhex('c1995fd8a60690d9'),
+        accounts=(
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'settle_pnl': InstructionLayout(

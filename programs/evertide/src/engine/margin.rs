@@ -196,14 +196,19 @@ pub fn collateral_part(row: &CollateralRow, amount_atoms: u64, kind: MarginKind,
     if freshness.required {
         require_fresh(row.updated_ms, row.validity, freshness.now_ms)?;
     }
-    let price = if kind.is_strict() {
-        let price = CollateralPriceQ48::new(row.price_q48).or_refuse()?;
+    let strict = kind.is_strict();
+    let price = CollateralPriceQ48::new(row.price_q48).or_refuse()?;
+    let price = if strict {
         price_less_confidence(price, CollateralPriceQ48::new(row.confidence_q48).or_refuse()?).or_refuse()?
-    } else {
+    } else if row.validity & WILD_PRINT != 0
+        || freshness.now_ms.saturating_sub(row.publish_time_ms) >= COLLATERAL_STALE_MS
+    {
         way_down_price(row, freshness.now_ms)?
+    } else {
+        price
     };
     let worth = collateral_value(amount_atoms, price).or_refuse()?;
-    let full = if kind.is_strict() { row.weight_initial_bps } else { row.weight_maintenance_bps };
+    let full = if strict { row.weight_initial_bps } else { row.weight_maintenance_bps };
     let full = Bps::new(u32::from(full)).or_refuse()?;
     let weight = if row.scale_thousand_usd == 0 {
         full
@@ -237,10 +242,16 @@ fn add_position(
     let (size_lots, cash_atoms) = folded(position, row)?;
     let size = Lots::new(size_lots).or_refuse()?;
     let strict = kind.is_strict();
-    let mark = if strict { PriceQ32::new(row.mark_price_q32).or_refuse()? } else { sober_mark(row)? };
-    let price = if strict && row.twap_price_q32 != 0 {
-        worse_price(size, mark, PriceQ32::new(row.twap_price_q32).or_refuse()?)
+    let mut mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
+    let price = if strict {
+        match row.twap_price_q32 {
+            0 => mark,
+            twap => worse_price(size, mark, PriceQ32::new(twap).or_refuse()?),
+        }
     } else {
+        if row.validity & WILD_PRINT != 0 {
+            mark = sober_mark(row)?;
+        }
         mark
     };
     let worth = position_value(size, Atoms::new(cash_atoms).or_refuse()?, price).or_refuse()?;
