@@ -12,7 +12,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.constants import MAKERS_MAX, MARKETS_MAX, ORDER_FLAG_ASK, ORDER_FLAG_REDUCE_ONLY, ORDERS_MAX
+from ._generated.constants import (
+    MAKERS_MAX,
+    MARKETS_MAX,
+    ORDER_FLAG_ASK,
+    ORDER_FLAG_REDUCE_ONLY,
+    ORDER_FLAG_REVEALED,
+    ORDERS_MAX,
+)
 from .crossing_kernels import (
     ASK,
     MAKER,
@@ -102,6 +109,8 @@ class RestingOrder:
     size_lots: int
     placed_slot: int
     reduce_only: bool
+    #: It was hidden until `reveal_order` placed it: no evidence of a price.
+    revealed: bool
 
 
 def resting(
@@ -143,6 +152,7 @@ def resting(
                 size_lots=int(order["size_lots"]),
                 placed_slot=int(order["placed_slot"]),
                 reduce_only=bool(int(order["flags"]) & ORDER_FLAG_REDUCE_ONLY),
+                revealed=bool(int(order["flags"]) & ORDER_FLAG_REVEALED),
             )
         )
     return books

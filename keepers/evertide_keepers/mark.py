@@ -60,7 +60,8 @@ def _evidence(
     chosen: list[RestingOrder] = []
     for order in book:
         rested = slot - max(order.placed_slot, matchable)
-        if order.reduce_only or rested < REST_SLOTS or not low <= order.price_ticks <= high or not solvent[order.row]:
+        plain = not order.reduce_only and not order.revealed and rested >= REST_SLOTS
+        if not plain or not low <= order.price_ticks <= high or not solvent[order.row]:
             continue
         chosen.append(order)
         # Whole lots up to what is missing, as the program counts them.

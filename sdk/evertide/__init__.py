@@ -123,6 +123,15 @@ if TYPE_CHECKING:
     from ._rpc import RpcClient as RpcClient
     from ._rpc import memcmp as memcmp
     from ._sender import Sender as Sender
+    from ._signed import ED25519_PROGRAM_ID as ED25519_PROGRAM_ID
+    from ._signed import SignedOrder as SignedOrder
+    from ._signed import SignedOrderInvalid as SignedOrderInvalid
+    from ._signed import SignedTerms as SignedTerms
+    from ._signed import ed25519_instruction as ed25519_instruction
+    from ._signed import sign_order as sign_order
+    from ._signed import signed_order_domain as signed_order_domain
+    from ._signed import signed_terms as signed_terms
+    from ._signed import verify_order as verify_order
     from ._units import atoms_to_token as atoms_to_token
     from ._units import atoms_to_usdc as atoms_to_usdc
     from ._units import bps_to_ratio as bps_to_ratio
@@ -179,6 +188,8 @@ _NAMES = {
     "_roles": "GateView PauseView RoleView gate_views pause_view role_views",
     "_rpc": "AccountInfo RpcClient memcmp",
     "_sender": "Sender",
+    "_signed": "ED25519_PROGRAM_ID SignedOrder SignedOrderInvalid SignedTerms ed25519_instruction sign_order "
+    "signed_order_domain signed_terms verify_order",
     "_units": "atoms_to_token atoms_to_usdc bps_to_ratio e9_to_ratio lots_to_size price_q32_to_decimal price_to_ticks "
     "size_to_lots ticks_to_price to_decimal token_to_atoms usdc_to_atoms",
     "_unsigned": "DecodedAccount DecodedInstruction UnsignedTransaction decode_transaction",

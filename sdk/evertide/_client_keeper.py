@@ -36,10 +36,15 @@ class KeeperWrites(Writing):
     async def initialize_exchange(
         self, *, local: bool, terms: ExchangeTerms, roles: Sequence[Pubkey], authority: Keypair | None = None
     ) -> Confirmed:
-        """Create the exchange; the authority is the program's upgrade authority."""
+        """Create the exchange; the authority is the program's upgrade authority, the genesis hash the node's."""
         who, keys = self._who(authority)
         step = build.initialize_exchange(
-            authority=who, local=local, terms=terms, roles=roles, program_id=self.program_id
+            authority=who,
+            local=local,
+            terms=terms,
+            roles=roles,
+            genesis_hash=await self.rpc.get_genesis_hash(),
+            program_id=self.program_id,
         )
         return await self.send([step], signers=keys)
 

@@ -17,6 +17,7 @@ from typing import Any, Self
 import httpx
 from solders.pubkey import Pubkey
 
+from ._base58 import decode as decode_base58
 from ._errors import RpcError, RpcMalformed, RpcRateLimited, RpcTimeout, RpcUnreachable, UnitOutOfRange, UsageError
 
 ACCOUNTS_PER_CALL_MAX = 100
@@ -202,6 +203,10 @@ class RpcClient:
         result = await self.call("getLatestBlockhash", [self._config(commitment)])
         value = result["value"]
         return Blockhash(value["blockhash"], int(value["lastValidBlockHeight"]), int(result["context"]["slot"]))
+
+    async def get_genesis_hash(self) -> bytes:
+        """The cluster's genesis hash, 32 bytes: signed orders are bound to it."""
+        return decode_base58(str(await self.call("getGenesisHash"))).rjust(32, b"\0")
 
     async def get_rent_exemption(self, size_bytes: int) -> int:
         """Lamports that make an account of that size rent-exempt."""

@@ -69,7 +69,11 @@ def initialize_exchange(
         named = (("--root", root), ("--risk", risk), ("--guardian", guardian), ("--treasury", treasury))
         roles = [address(text, name) if text else me for name, text in named]
         step = instructions.initialize_exchange(
-            authority=me, local=local, terms=read_terms(terms, "ExchangeTerms"), roles=roles
+            authority=me,
+            local=local,
+            terms=read_terms(terms, "ExchangeTerms"),
+            roles=roles,
+            genesis_hash=await session.client.rpc.get_genesis_hash(),
         )
         await session.submit("initialize_exchange", [step], local=local)
 

@@ -115,9 +115,12 @@ async def initialize(chain: Chain, roles: Cast) -> None:
 
     root = roles.admin.pubkey()
     role_keys = [root, roles.risk.pubkey(), roles.guardian.pubkey(), roles.treasury.pubkey()]
+    genesis_hash = await chain.client.rpc.get_genesis_hash()
     await chain.send(
         roles.admin,
-        instructions.initialize_exchange(authority=root, local=True, terms=exchange_terms(), roles=role_keys),
+        instructions.initialize_exchange(
+            authority=root, local=True, terms=exchange_terms(), roles=role_keys, genesis_hash=genesis_hash
+        ),
     )
     signer = roles.oracle.pubkey()
     for index, (name, mint) in enumerate((("USDC", roles.usdc_mint), ("SOL", roles.sol_mint))):

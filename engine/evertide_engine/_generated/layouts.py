@@ -199,8 +199,8 @@ COLLATERAL: np.dtype[Any] = np.dtype(
 
 EXCHANGE: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "local", "opened", "padding", "roles", "successors", "quote_mint", "quote_vault", "gates_closed", "pause_start_ms", "pause_earlier_ms", "pause_by", "terms", "debt_atoms", "market_count", "collateral_count", "padding1", "next_change", "opened_ms", "sequence", "reserved", "first_change", "successor_ms", "gate_open_ms", "reserved1", "builders"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", ("u1", (4,)), ("u1", (4, 32)), ("u1", (4, 32)), ("u1", (32,)), ("u1", (32,)), "<u8", "<i8", ("<i8", (2,)), ("u1", (32,)), EXCHANGE_TERMS, "<u8", "<u2", "<u2", "<u4", "<u8", "<i8", "<u8", ("<u8", (4,)), "<u8", ("<i8", (4,)), ("<i8", (4,)), ("<u8", (3,)), (BUILDER, (16,))],
+        "names": ["discriminator", "version", "bump", "local", "opened", "padding", "roles", "successors", "quote_mint", "quote_vault", "gates_closed", "pause_start_ms", "pause_earlier_ms", "pause_by", "terms", "debt_atoms", "market_count", "collateral_count", "padding1", "next_change", "opened_ms", "sequence", "genesis_hash", "first_change", "successor_ms", "gate_open_ms", "reserved1", "builders"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", ("u1", (4,)), ("u1", (4, 32)), ("u1", (4, 32)), ("u1", (32,)), ("u1", (32,)), "<u8", "<i8", ("<i8", (2,)), ("u1", (32,)), EXCHANGE_TERMS, "<u8", "<u2", "<u2", "<u4", "<u8", "<i8", "<u8", ("u1", (32,)), "<u8", ("<i8", (4,)), ("<i8", (4,)), ("<u8", (3,)), (BUILDER, (16,))],
         "offsets": [0, 8, 9, 10, 11, 12, 16, 144, 272, 304, 336, 344, 352, 368, 400, 584, 592, 594, 596, 600, 608, 616, 624, 656, 664, 696, 728, 752],
         "itemsize": 1392,
     }

@@ -23,6 +23,7 @@ pub mod pnl;
 pub mod priority;
 pub mod round;
 pub mod settle;
+pub mod signed;
 pub mod units;
 
 pub use error::{MathError, MathResult};

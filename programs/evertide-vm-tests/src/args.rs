@@ -108,6 +108,10 @@ arguments!(
     MakerRef { account: u8, order_id: u64 }
 );
 arguments!(
+    /// Which accounts and market a signed order is for.
+    SignedRef { account: u8, market: u8 }
+);
+arguments!(
     /// Orders of one side shown to update_mark, best first.
     EvidenceArgs { refs: Vec<MakerRef> }
 );

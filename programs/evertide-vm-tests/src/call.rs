@@ -37,6 +37,8 @@ pub struct Call {
     pub metas: Vec<AccountMeta>,
     pub remaining: Vec<AccountMeta>,
     pub data: Vec<u8>,
+    /// Sent in front of it in the same transaction, after the compute budget's.
+    pub ahead: Vec<Instruction>,
 }
 
 impl Call {
@@ -51,7 +53,7 @@ impl Call {
         data.extend_from_slice(args);
         let metas = metas(spec, &given);
         let names = spec.accounts.iter().map(|account| account.name.clone()).collect();
-        Self { name: name.to_string(), names, metas, remaining: Vec::new(), data }
+        Self { name: name.to_string(), names, metas, remaining: Vec::new(), data, ahead: Vec::new() }
     }
 
     /// Appends accounts after the declared ones.

@@ -37,6 +37,11 @@ pub fn vault(index: u16) -> Address {
     derived(&[b"vault", &index.to_le_bytes()])
 }
 
+/// Genesis hash of the cluster that every world stands for.
+pub fn genesis_hash() -> [u8; 32] {
+    key("genesis").to_bytes()
+}
+
 /// `MakerRef::account` that names the taker's own orders.
 pub const OWN_ORDERS: u8 = 255;
 
@@ -55,6 +60,7 @@ impl World {
         for role in [self.root, key("risk"), key("guardian"), self.treasury] {
             args.extend_from_slice(role.as_ref());
         }
+        args.extend(genesis_hash());
         Call::new(
             "initialize_exchange",
             &args,
@@ -216,6 +222,30 @@ impl World {
         ];
         accounts.extend(keeper_user.map(|keeper| ("keeper_user", keeper.user)));
         Call::new("match_orders", &args, &accounts).with_remaining(pairs)
+    }
+
+    /// The maker answers the taker's order, at most so many lots at this price.
+    pub fn fill_auction(
+        &self,
+        index: u16,
+        taker: &Trader,
+        taker_order_id: u64,
+        maker: &Trader,
+        price_ticks: u64,
+        size_max_lots: u64,
+    ) -> Call {
+        let mut args = encoded(&taker_order_id);
+        price_ticks.encode(&mut args);
+        size_max_lots.encode(&mut args);
+        let accounts = [
+            ("signer", maker.authority),
+            ("exchange", exchange()),
+            ("risk_cache", risk_cache()),
+            ("market", market(index)),
+            ("taker_user", taker.user),
+            ("taker_orders", taker.orders),
+        ];
+        Call::new("fill_auction", &args, &accounts).with_remaining([(maker.user, true), (maker.orders, true)])
     }
 
     pub fn settle_pnl(&self, index: u16, user: Address) -> Call {

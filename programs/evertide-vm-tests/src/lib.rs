@@ -13,6 +13,7 @@ pub mod idl;
 pub mod machine;
 pub mod money;
 pub mod runner;
+pub mod signed;
 pub mod soundness;
 pub mod state;
 pub mod tally;

@@ -136,7 +136,8 @@ impl World {
         };
         let rest = rest + i128::from(waiting(0));
         assert_eq!(held, balances + pools + rest, "I-01: the quote vault against balances, queue, pools, fund, dust");
-        let credits: u64 = users.iter().map(|(_, user)| user.quote_atoms.max(0).unsigned_abs()).sum::<u64>() + waiting(0);
+        let credits: u64 =
+            users.iter().map(|(_, user)| user.quote_atoms.max(0).unsigned_abs()).sum::<u64>() + waiting(0);
         let debts: u64 = users.iter().map(|(_, user)| user.quote_atoms.min(0).unsigned_abs()).sum();
         assert_eq!((quote.total_atoms, quote.debt_atoms), (credits, debts), "I-07: quote totals against the users");
         for index in 1..self.exchange().collateral_count {

@@ -191,6 +191,19 @@ impl World {
         Call::new(name, args, &accounts)
     }
 
+    pub fn commit_order(&self, trader: &Trader, hash: &[u8; 32]) -> Call {
+        let accounts =
+            [("signer", trader.authority), ("exchange", exchange()), ("user", trader.user), ("orders", trader.orders)];
+        Call::new("commit_order", hash, &accounts)
+    }
+
+    pub fn reveal_order(&self, trader: &Trader, order_id: u64, order: &OrderArgs, salt: &[u8; 32]) -> Call {
+        let mut args = encoded(&order_id);
+        order.encode(&mut args);
+        args.extend(salt);
+        self.trading_call("reveal_order", &args, trader).with_remaining([(market(order.market_index), false)])
+    }
+
     pub fn cancel_orders(&self, trader: &Trader, selector: &CancelArgs) -> Call {
         let accounts = [("signer", trader.authority), ("user", trader.user), ("orders", trader.orders)];
         Call::new("cancel_orders", &encoded(selector), &accounts)

@@ -74,8 +74,14 @@ impl World {
     /// A user with every position, collateral and order slot taken but `free_orders`; funds enough for all of it.
     pub fn full_user(&mut self, name: &str, free_orders: usize) -> Trader {
         let trader = self.funded(name, 1_000_000);
+        self.fill_user(&trader, free_orders);
+        trader
+    }
+
+    /// Takes every position, collateral and order slot of a funded trader but `free_orders`.
+    pub fn fill_user(&mut self, trader: &Trader, free_orders: usize) {
         for index in 1..=ASSETS {
-            self.give_asset(&trader, index);
+            self.give_asset(trader, index);
         }
         let mut left = ORDERS_MAX - free_orders;
         for index in (0..POSITIONS_MAX as u16).rev() {
@@ -87,7 +93,7 @@ impl World {
                 };
                 for chunk in (0..count).collect::<Vec<_>>().chunks(8) {
                     let orders: Vec<OrderArgs> = chunk.iter().map(|at| order(*at)).collect();
-                    let call = self.place_orders(&trader, &orders);
+                    let call = self.place_orders(trader, &orders);
                     self.ok(&call);
                 }
                 left -= count;
@@ -111,8 +117,7 @@ impl World {
             user.volume_updated_ms = now_ms - 3_600_000;
         });
         self.edit::<User>(trader.user, complete_markets);
-        self.count_positions(&trader);
-        trader
+        self.count_positions(trader);
     }
 
     fn give_asset(&mut self, trader: &Trader, index: u16) {

@@ -201,7 +201,8 @@ impl World {
     /// Sends one call; the outcome as it is, which is counted.
     #[allow(clippy::result_large_err, reason = "LiteSVM's own result; made a few times a millisecond at most")]
     pub fn send(&mut self, call: &Call) -> TransactionResult {
-        let result = self.send_instructions(&[call.instruction()]);
+        let all: Vec<Instruction> = call.ahead.iter().cloned().chain([call.instruction()]).collect();
+        let result = self.send_instructions(&all);
         let ending = match &result {
             Ok(_) => Ending::Success,
             Err(failed) => custom_code(failed).map_or(Ending::Runtime, Ending::Code),
@@ -230,7 +231,7 @@ impl World {
             Ok(_) => panic!("{} succeeded where {expected:?} was due", call.name),
             Err(failed) => failed,
         };
-        let wanted = TransactionError::InstructionError(1, expected.clone());
+        let wanted = TransactionError::InstructionError(1 + call.ahead.len() as u8, expected.clone());
         if failed.err != wanted {
             let due = name_of(&expected);
             panic!("{}: got {}, due {due}\n{}", call.name, describe(&failed), failed.meta.logs.join("\n"));

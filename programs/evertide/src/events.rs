@@ -9,11 +9,13 @@ use anchor_lang::prelude::*;
 mod admin;
 mod change;
 mod money;
+mod signed;
 mod way_down;
 
 pub use admin::*;
 pub use change::*;
 pub use money::*;
+pub use signed::*;
 pub use way_down::*;
 
 use crate::state::{CollateralTerms, ExchangeTerms, MarketTerms};
@@ -26,6 +28,7 @@ pub struct ExchangeInitialized {
     pub local: bool,
     pub roles: [Address; 4],
     pub terms: ExchangeTerms,
+    pub genesis_hash: [u8; 32],
 }
 
 /// Sequence of the exchange.
@@ -230,6 +233,8 @@ pub struct Fill {
     pub maker_position_lots_after: i64,
     pub maker_cash_atoms_after: i64,
     pub maker_remaining_lots: u64,
+    /// What the taker got better than its effective limit, atoms.
+    pub improvement_atoms: u64,
     /// Sequence of the maker's user.
     pub maker_sequence: u64,
 }
@@ -259,6 +264,8 @@ pub struct OrdersMatched {
     pub taker_sequence: u64,
     pub taker_order_id: u64,
     pub taker_client_order_id: u64,
+    /// The taker's effective limit at this match: inside its taker phase, a point of the ramp.
+    pub taker_limit_ticks: u64,
     pub taker_remaining_lots: u64,
     pub taker_funding_atoms: i64,
     pub taker_position_lots_after: i64,
@@ -272,6 +279,8 @@ pub struct OrdersMatched {
     pub slot: u64,
     pub time_ms: i64,
     pub event_hash: u64,
+    /// The only fill answered the taker with `fill_auction`: its maker had nothing in the book.
+    pub auction: bool,
     pub fills: Vec<Fill>,
     pub skips: Vec<Skip>,
 }

@@ -27,14 +27,16 @@ pub mod evertide {
     use super::*;
 
     /// Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once.
-    /// `local` allows local price feeds and a zero withdrawal floor, and can never be set later.
+    /// `local` allows local price feeds and a zero withdrawal floor, and can never be set later;
+    /// `genesis_hash` is the cluster's, which signed orders are bound to.
     pub fn initialize_exchange(
         ctx: &mut Context<InitializeExchange>,
         local: bool,
         terms: ExchangeTerms,
         roles: [Address; 4],
+        genesis_hash: [u8; 32],
     ) -> Result<()> {
-        instructions::initialize_exchange(ctx, local, terms, roles)
+        instructions::initialize_exchange(ctx, local, terms, roles, genesis_hash)
     }
 
     /// Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening
@@ -233,6 +235,21 @@ pub mod evertide {
         instructions::cancel_orders(ctx, selector)
     }
 
+    /// Uses up the nonce of a signed order that was not placed yet, so that nobody can place it.
+    pub fn cancel_nonce(ctx: &mut Context<CancelNonce>, nonce_ms: i64) -> Result<()> {
+        instructions::cancel_nonce(ctx, nonce_ms)
+    }
+
+    /// Puts the hash of an order into a slot: the order that `reveal_order` makes of it within 60 s has its place in time.
+    pub fn commit_order(ctx: &mut Context<CommitOrder>, hash: [u8; 32]) -> Result<()> {
+        instructions::commit_order(ctx, hash)
+    }
+
+    /// Places the limit or market order that a commitment is the hash of, with the commitment's id and place in time.
+    pub fn reveal_order(ctx: &mut Context<RevealOrder>, order_id: u64, order: OrderArgs, salt: [u8; 32]) -> Result<()> {
+        instructions::reveal_order(ctx, order_id, order, salt)
+    }
+
     /// Replaces one order in one step; it keeps its priority when only its size shrinks.
     pub fn modify_order(
         ctx: &mut Context<ModifyOrder>,
@@ -267,6 +284,27 @@ pub mod evertide {
     /// Fills one taker order against up to 8 resting orders; the program trusts nothing and checks everything. Anyone.
     pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers: Vec<MakerRef>) -> Result<()> {
         instructions::match_orders(ctx, taker_order_id, makers)
+    }
+
+    /// Fills an order in its taker phase at `price_ticks`, its effective limit or better for it, up to `size_max_lots`: the
+    /// maker answers with nothing of its own in the book. The maker's owner or delegate.
+    pub fn fill_auction(
+        ctx: &mut Context<FillAuction>,
+        taker_order_id: u64,
+        price_ticks: u64,
+        size_max_lots: u64,
+    ) -> Result<()> {
+        instructions::fill_auction(ctx, taker_order_id, price_ticks, size_max_lots)
+    }
+
+    /// Places 1 to 4 orders that their owners signed off chain and instruction `instruction_index` of this transaction, of
+    /// the Ed25519 program, verified. Anyone.
+    pub fn place_signed_orders(
+        ctx: &mut Context<PlaceSignedOrders>,
+        instruction_index: u8,
+        orders: Vec<SignedRef>,
+    ) -> Result<()> {
+        instructions::place_signed_orders(ctx, instruction_index, orders)
     }
 
     /// Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the

@@ -125,7 +125,7 @@ class Exchange(Wire):
         ('next_change', 'u64'),
         ('opened_ms', 'i64'),
         ('sequence', 'u64'),
-        ('reserved', ("array", 'u64', 4)),
+        ('genesis_hash', ("bytes", 32)),
         ('first_change', 'u64'),
         ('successor_ms', ("array", 'i64', 4)),
         ('gate_open_ms', ("array", 'i64', 4)),
@@ -169,7 +169,8 @@ class Exchange(Wire):
     opened_ms: int
     #: Next sequence number of exchange events.
     sequence: int
-    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Genesis hash of the cluster: signed orders are bound to it. Set at birth, never later.
+    genesis_hash: bytes
     #: Changes with a lower number were proposed before opening and are void.
     first_change: int
     #: When each named successor may claim its role, unix ms; 0 = none is named.
@@ -483,9 +484,9 @@ class Orders(Wire):
     next_order_id: int
     #: Dead-man's deadline, unix ms; 0 = off.
     cancel_all_after_ms: int
-    #: Lowest acceptable nonce of a signed order, ms.
+    #: Nonces of signed orders up to here count as used, unix ms.
     nonce_base_ms: int
-    #: Nonces in use above the base.
+    #: Nonces used above the base, unix ms; 0 = free. A full window drops its least, which becomes the base.
     nonce_window: tuple[int, ...]
     reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
     orders: tuple[Order, ...]

@@ -9,8 +9,6 @@ PROGRAM_ID = "33482aS1pZC5YetQmAV25wGs6FXmgwXtxLJ5MCqSrjfF"
 """Address that the program declares."""
 ALL_VALIDITY_BITS = 63
 """Every validity bit."""
-ATOMS_AN_EVENT = 32
-"""Roundings of an atom that one event of a market can leave: nine parties fold, each is charged or paid."""
 ATOMS_PER_THOUSAND_USD = 1_000_000_000
 """Atoms of 1,000 dollars."""
 ATOMS_PER_USD = 1_000_000
@@ -25,8 +23,6 @@ BAND_SCALE_LIMIT = 2
 """The band is never narrower than base / 2 nor wider than base * 2."""
 BASIS_WINDOW_MS = 150_000
 """Window of the average of (book mid - index), in milliseconds."""
-BOUNTY_ATOMS = 100_000_000
-"""Most that is paid for a broken invariant, atoms: $100, out of the market's fees."""
 BPS_ONE = 10_000
 """Basis points of a whole."""
 BPS_ONE_WIDE = 10_000
@@ -62,10 +58,14 @@ COLLATERAL_STALE_MS = 60_000
 """From this age of its price on, a collateral counts at its last TWAP less 10 % where freshness is not demanded, ms."""
 COLLATERAL_WEIGHT_MAX_BPS = 9_800
 """Greatest weight of a collateral asset."""
+COMMIT_LIFE_MS = 60_000
+"""A commitment that is not revealed in this time is dead, ms."""
+COMMIT_MARKET = 65_535
+"""Market index of a commitment: it tells no market."""
+COMMIT_TAG = b'evertide order commit\x01'
+"""Starts what is hashed; its last byte is the version."""
 CONFIDENCE_MAX_BPS = 1_000
 """Greatest confidence that rules may accept."""
-COUNTED_ATOMS = 1_000_000_000
-"""Atoms of 1,000 dollars: the unit in which open interest is counted, rounded up."""
 DAY_MS = 86_400_000
 """Milliseconds of a day: lanes and averages count days."""
 DEBT_CAP_MAX_BPS = 1_000
@@ -95,7 +95,7 @@ DEPLETED_PART = 1_000
 DISCOUNT_MAX_BPS = 300
 """Greatest discount of liquidate_collateral."""
 DISCRIMINATOR_BYTES = 8
-"""Bytes of the discriminator; the version byte follows it."""
+"""Bytes of an account before its struct: the discriminator."""
 DRAIN_ONLY_BELOW = 16_777_216
 """A side with `A` below this only drains: no new position opens on it until its next epoch."""
 DROPPED_BITS = 16
@@ -106,6 +106,8 @@ DROPPED_SHARE_BITS = 12
 """Dropped fractions are closed on the other side from this part of the open interest on, as a power of two."""
 E9_PER_BPS = 100_000
 """1e-9 of a whole in a bp."""
+ED25519_PROGRAM = "Ed25519SigVerify111111111111111111111111111"
+"""The Ed25519 program, a part of the runtime."""
 EVIDENCE_AGE_MAX_MS = 30_000
 """Evidence of a best price counts for this long, ms."""
 EVIDENCE_ORDERS_MAX = 16
@@ -123,10 +125,12 @@ FEW_SAMPLES = 16
 """The feed had fewer samples or publishers than the market asks for."""
 FIRST_STEP_BPS = 2_000
 """Part of the shortage that may be liquidated at once."""
+FLAG_ASK = 1
+"""Bit of the flags: ask; clear: bid."""
 FLAG_ISOLATED_ONLY = 1
 """Bit of `MarketRow::flags`: positions live in a sub-account of their own."""
-FRACTION_BITS = 12
-"""The market holds at most one part in this of a side without its counterpart, as a power of two."""
+FLAG_REDUCE_ONLY = 2
+"""Bit of the flags: may only reduce the position."""
 FULL_AFTER_MS = 60_000
 """Time after which all of it may."""
 FUNDING_DIVISOR = 54_931_640_625
@@ -139,12 +143,15 @@ GATES = 4
 """Gates that an exchange knows: bits of `gates_closed`."""
 HALF_WORD = 4_294_967_295
 """The low half of a word."""
+HASH_BYTES = 32
 HASH_MULTIPLIER_1 = 13_787_848_793_156_543_929
 """First multiplier of the mixer."""
 HASH_MULTIPLIER_2 = 10_723_151_780_598_845_931
 """Second multiplier of the mixer."""
 HASH_SEED = 11_400_714_819_323_198_485
 """Start value of the hash: the fractional bits of the golden ratio."""
+HEADER_BYTES = 2
+"""Number of signatures and one byte that nobody reads."""
 HEALTH_INITIAL = 0
 """Values of `kind`."""
 HEALTH_MAINTENANCE = 1
@@ -180,6 +187,7 @@ KEEPER_REWARD_MAX_ATOMS = 10_000_000
 """Greatest keeper reward of a fill, atoms: $10."""
 KEEPER_SHARE_BPS = 1_000
 """Keeper's share of the taker fee."""
+KEY_BYTES = 32
 LANE_MAX_ATOMS = 10_000_000_000
 """Greatest open lane of one user a day, atoms: $10,000."""
 LANE_SHARE_MAX_BPS = 100
@@ -248,8 +256,14 @@ MAX_USER_DEBT_ATOMS = 100_000_000_000
 """New debt of one user is at most this, in atoms."""
 MULTISIG_DISCRIMINATOR = (224, 116, 121, 186, 68, 161, 79, 236)
 '`sha256("account:Multisig")[..8]`.'
+NONCES_MAX = 16
+"""Nonces that the window remembers one by one."""
+NONCE_AHEAD_MAX_MS = 5_000
+"""A nonce may lie this far ahead of the chain's clock, ms."""
 NOT_POSITIVE = 1
 """The price is zero or negative."""
+OFFSETS_BYTES = 14
+"""Seven numbers of 16 bits for each signature."""
 ORACLE_ACTIONS = 8
 """Rows of an [`ActionMatrix`]."""
 ORDERS_MAX = 32
@@ -261,6 +275,8 @@ ORDER_FLAG_DORMANT = 8
 """Waits for `trigger_order`: conditional, or scheduled for later."""
 ORDER_FLAG_REDUCE_ONLY = 2
 """May only reduce the position."""
+ORDER_FLAG_REVEALED = 32
+"""Placed by `reveal_order`: older than anybody could see, so that it is no evidence of a price."""
 OWN_ORDERS = 255
 """`MakerRef::account` that names the taker's own orders: a self-trade rule is all that can apply."""
 PAUSE_MS = 1_800_000
@@ -285,6 +301,8 @@ PPM_PER_TENTH_BPS = 10
 PREFIX = b'evertide: '
 PRICE_BITS = 32
 """Fractional bits of [`PriceQ32`]."""
+PRICE_BYTES = 5
+"""Prices take five bytes: they are below 2^40 ticks."""
 PRICE_LIMIT_Q32 = 4_611_686_018_427_387_904
 """Prices are below this, in Q32 atoms per lot (about $1,073 a lot)."""
 PROGRAM_DATA_HEADER = 45
@@ -328,6 +346,8 @@ SEASON_STEPS = 7
 """Steps from 1 % to the whole of a market's open interest limit, and from no weight of an asset to its whole."""
 SEASON_STEP_MS = 86_400_000
 """Least time between two steps, ms."""
+SECOND_MS = 1_000
+"""Milliseconds of a second."""
 SEED_CHANGE = b'change'
 SEED_COLLATERAL = b'collateral'
 SEED_EXCHANGE = b'exchange'
@@ -340,6 +360,19 @@ SEED_USER = b'user'
 SEED_VAULT = b'vault'
 SHARES_CAP_BPS = 9_000
 """Rebate, keeper, builder and referrer together get at most this share of the fee charged."""
+SIGNATURE_BYTES = 64
+SIGNED_DOMAIN_BYTES = 12
+"""Bytes of its domain: the first of a hash over all that the order is bound to."""
+SIGNED_MARKET_WINDOW_MAX_S = 60
+"""The same for a market order, s."""
+SIGNED_ORDERS_MAX = 4
+"""Most orders of one instruction."""
+SIGNED_ORDER_BYTES = 56
+"""Bytes of the message."""
+SIGNED_ORDER_TAG = b'evertide signed order\x01'
+"""The hash is over this tag, the cluster's genesis hash, the program's address and the address of the `User`. Its last byte is the version of the layout."""
+SIGNED_WINDOW_MAX_S = 300
+"""Longest time from its nonce in which a signed order can be placed, s."""
 SLOTS_PER_TWO_SECONDS = 5
 """Slots in two seconds: bounds the slot at which a cool-down ends."""
 SMALL_POSITION_ATOMS = 100_000_000
@@ -382,6 +415,8 @@ TAKER_PHASE_START_BPS = 5
 """Where a taker's effective limit starts: index plus (bid) or minus (ask) this."""
 TENTH_BPS_PER_BPS = 10
 """Tenths of a basis point in one."""
+THIS_INSTRUCTION = 65_535
+"""Index that means, to the Ed25519 program, the instruction itself."""
 TICKS_LIMIT = 1_099_511_627_776
 """Order prices are below this many ticks."""
 TIMELOCK_MS = 259_200_000
@@ -507,27 +542,6 @@ class Gate(IntEnum):
     """Withdrawals beyond the floor, through the open lane."""
 
 
-class Invariant(IntEnum):
-    """Which of them is broken."""
-
-    OPEN_INTEREST = 1
-    """Both sides hold the same open interest."""
-    FRACTIONS = 2
-    """No more fractions of lots were dropped on a side than it holds; no size factor has grown."""
-    BOOKS = 3
-    """While nothing is open, pool and recorded deficit cover all claims and fees, up to counted roundings."""
-    FEES = 4
-    """The insurance fund's part of the fees is a part of them."""
-    LATCH = 5
-    """The market is latched while a bankruptcy is open, and only then."""
-    VAULT = 6
-    """The vault holds what is owed out of it."""
-    QUEUE = 7
-    """What waits in the queue is among the deposits."""
-    TRANCHE = 8
-    """The tranche is a part of the insurance fund."""
-
-
 class LiquidationRung(IntEnum):
     """What `liquidate_orders` did."""
 
@@ -643,6 +657,8 @@ class OrderKind(IntEnum):
     """Placed in slices over time."""
     ICEBERG = 9
     """Displays a part of its size."""
+    COMMIT = 10
+    """The hash of an order that `reveal_order` places."""
 
 
 class Role(IntEnum):
@@ -704,8 +720,6 @@ class SkipReason(IntEnum):
     """Only reductions are allowed now, and it would increase."""
     IN_LIQUIDATION = 15
     """Its user is being liquidated."""
-    EXCHANGE_NOTIONAL_LIMIT = 16
-    """Open interest of the whole exchange would pass its cap."""
 
 
 class TimeInForce(IntEnum):

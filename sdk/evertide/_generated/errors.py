@@ -771,6 +771,97 @@ class PositionLimitExceeded(OrderError):
     RULE: ClassVar[str] = "the order would make the position larger than the market allows"
 
 
+class GenesisHashMissing(OrderError):
+    """the cluster's genesis hash is zero: signed orders are bound to it."""
+
+    CODE: ClassVar[int] = 6250
+    RULE: ClassVar[str] = "the cluster's genesis hash is zero: signed orders are bound to it"
+
+
+class SignedOrderCountOutOfRange(OrderError):
+    """an instruction places 1 to 4 signed orders."""
+
+    CODE: ClassVar[int] = 6251
+    RULE: ClassVar[str] = "an instruction places 1 to 4 signed orders"
+
+
+class NotEd25519Instruction(OrderError):
+    """the instruction named is not an earlier one of the Ed25519 program."""
+
+    CODE: ClassVar[int] = 6252
+    RULE: ClassVar[str] = "the instruction named is not an earlier one of the Ed25519 program"
+
+
+class SignatureCountMismatch(OrderError):
+    """the Ed25519 instruction must hold one signature for each order."""
+
+    CODE: ClassVar[int] = 6253
+    RULE: ClassVar[str] = "the Ed25519 instruction must hold one signature for each order"
+
+
+class SignatureElsewhere(OrderError):
+    """signature, key and message must all lie in the Ed25519 instruction itself."""
+
+    CODE: ClassVar[int] = 6254
+    RULE: ClassVar[str] = "signature, key and message must all lie in the Ed25519 instruction itself"
+
+
+class SignatureLayoutInvalid(OrderError):
+    """signature, key and message must lie apart, behind the offsets and inside the data."""
+
+    CODE: ClassVar[int] = 6255
+    RULE: ClassVar[str] = "signature, key and message must lie apart, behind the offsets and inside the data"
+
+
+class SignedOrderMalformed(OrderError):
+    """the signed message is no limit or market order of 56 bytes."""
+
+    CODE: ClassVar[int] = 6256
+    RULE: ClassVar[str] = "the signed message is no limit or market order of 56 bytes"
+
+
+class SignedForAnother(OrderError):
+    """the order was signed for another cluster, program, account or version."""
+
+    CODE: ClassVar[int] = 6257
+    RULE: ClassVar[str] = "the order was signed for another cluster, program, account or version"
+
+
+class SignedWindowInvalid(OrderError):
+    """a signed order can be placed for 1 to 300 s after its nonce, a market order for 60 s at most."""
+
+    CODE: ClassVar[int] = 6258
+    RULE: ClassVar[str] = "a signed order can be placed for 1 to 300 s after its nonce, a market order for 60 s at most"
+
+
+class SignedOrderExpired(OrderError):
+    """the time in which the signed order could be placed is over."""
+
+    CODE: ClassVar[int] = 6259
+    RULE: ClassVar[str] = "the time in which the signed order could be placed is over"
+
+
+class NonceFromFuture(OrderError):
+    """the nonce lies more than 5 s ahead of the chain's clock."""
+
+    CODE: ClassVar[int] = 6260
+    RULE: ClassVar[str] = "the nonce lies more than 5 s ahead of the chain's clock"
+
+
+class NonceUsed(OrderError):
+    """the nonce was used, cancelled, or is older than those remembered."""
+
+    CODE: ClassVar[int] = 6261
+    RULE: ClassVar[str] = "the nonce was used, cancelled, or is older than those remembered"
+
+
+class SignedMarketPriceMissing(OrderError):
+    """a signed market order must name its worst price."""
+
+    CODE: ClassVar[int] = 6262
+    RULE: ClassVar[str] = "a signed market order must name its worst price"
+
+
 class InitialMarginTooLow(MarginError):
     """equity is below the initial margin requirement."""
 
@@ -1420,6 +1511,19 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6219: OrderMarketMismatch,
     6220: ModifyChangesMarketOrSide,
     6221: PositionLimitExceeded,
+    6250: GenesisHashMissing,
+    6251: SignedOrderCountOutOfRange,
+    6252: NotEd25519Instruction,
+    6253: SignatureCountMismatch,
+    6254: SignatureElsewhere,
+    6255: SignatureLayoutInvalid,
+    6256: SignedOrderMalformed,
+    6257: SignedForAnother,
+    6258: SignedWindowInvalid,
+    6259: SignedOrderExpired,
+    6260: NonceFromFuture,
+    6261: NonceUsed,
+    6262: SignedMarketPriceMissing,
     6300: InitialMarginTooLow,
     6302: LossesExceedQuote,
     6303: UserNotionalCapExceeded,

@@ -9,7 +9,7 @@ from typing import ClassVar
 from solders.pubkey import Pubkey
 
 from evertide._wire import Kind, Wire
-from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketTerms, PlacedOrder, Skip
+from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketTerms, PlacedOrder, SignedPlacement, Skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,12 +371,14 @@ class ExchangeInitialized(Wire):
         ('local', 'bool'),
         ('roles', ("array", 'pubkey', 4)),
         ('terms', ExchangeTerms),
+        ('genesis_hash', ("bytes", 32)),
     )
     sequence: int
     authority: Pubkey
     local: bool
     roles: tuple[Pubkey, ...]
     terms: ExchangeTerms
+    genesis_hash: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -836,6 +838,25 @@ class MarketStatusSet(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class NonceCancelled(Wire):
+    """Sequence of the user. `nonce_base_ms` is after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('61a503c8e4d91c66')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('nonce_ms', 'i64'),
+        ('nonce_base_ms', 'i64'),
+    )
+    sequence: int
+    user: Pubkey
+    nonce_ms: int
+    nonce_base_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OracleUpdated(Wire):
     """Sequence of the market or of the asset. Prices: Q32 per lot for a market, Q48 per token atom for an asset."""
 
@@ -1238,6 +1259,25 @@ class SeasonAdvanced(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOrdersPlaced(Wire):
+    """Sequence of the user of the first placement; each placement has its own."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('80c44651b36079d6')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('keeper', 'pubkey'),
+        ('placements', ("vec", SignedPlacement)),
+    )
+    sequence: int
+    user: Pubkey
+    keeper: Pubkey
+    placements: tuple[SignedPlacement, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessorNamed(Wire):
     """Sequence of the exchange. `successor` zero: the one named before is withdrawn."""
 
@@ -1501,6 +1541,7 @@ ALL: tuple[type[Wire], ...] = (
     MarketListed,
     MarketSettled,
     MarketStatusSet,
+    NonceCancelled,
     OracleUpdated,
     OrderModified,
     OrdersCancelled,
@@ -1514,6 +1555,7 @@ ALL: tuple[type[Wire], ...] = (
     RampApplied,
     RoleClaimed,
     SeasonAdvanced,
+    SignedOrdersPlaced,
     SuccessorNamed,
     Transferred,
     UnstakeClaimed,

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from evertide._assemble import AccountSlot, InstructionLayout
-from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs
+from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs, SignedRef
 
 INSTRUCTIONS: dict[str, InstructionLayout] = {
     'accrue_debt': InstructionLayout(
@@ -117,6 +117,21 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'cancel_nonce': InstructionLayout(
+        name='cancel_nonce',
+        summary="Uses up the nonce of a signed order that was not placed yet, so that nobody can place it.",
+        discriminator=bytes.fromhex('4b85586751d18b8d'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('nonce_ms', 'i64'),
         ),
     ),
     'cancel_orders': InstructionLayout(
@@ -359,7 +374,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'initialize_exchange': InstructionLayout(
         name='initialize_exchange',
-        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later.",
+        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later; `genesis_hash` is the cluster's, which signed orders are bound to.",
         discriminator=bytes.fromhex('e06974a6e4cf6013'),
         accounts=(
             AccountSlot('authority', True, True, False),
@@ -377,6 +392,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('local', 'bool'),
             ('terms', ExchangeTerms),
             ('roles', ("array", 'pubkey', 4)),
+            ('genesis_hash', ("bytes", 32)),
         ),
     ),
     'lift_pause': InstructionLayout(
@@ -621,6 +637,23 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
             ('orders', ("vec", OrderArgs)),
             ('kind_args', ("vec", KindArgs)),
+        ),
+    ),
+    'place_signed_orders': InstructionLayout(
+        name='place_signed_orders',
+        summary="Places 1 to 4 orders that their owners signed off chain and instruction `instruction_index` of this transaction, of the Ed25519 program, verified. Anyone.",
+        discriminator=bytes.fromhex('f25bfb512909ad49'),
+        accounts=(
+            AccountSlot('keeper', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('instruction_index', 'u8'),
+            ('orders', ("vec", SignedRef)),
         ),
     ),
     'propose_change': InstructionLayout(

@@ -830,6 +830,41 @@ class Position(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SignedPlacement(Wire):
+    """One order that its owner signed off chain. Its client order id is the nonce that it used up."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('user', 'pubkey'),
+        ('sequence', 'u64'),
+        ('signer', 'pubkey'),
+        ('order', PlacedOrder),
+        ('reclaimed', ("vec", CancelledOrder)),
+    )
+    user: Pubkey
+    #: Sequence of that user.
+    sequence: int
+    #: Who signed: owner or delegate.
+    signer: Pubkey
+    order: PlacedOrder
+    #: Dead orders swept because all slots were occupied.
+    reclaimed: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedRef(Wire):
+    """Where a signed order belongs: order i is message i of the Ed25519 instruction."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('account', 'u8'),
+        ('market', 'u8'),
+    )
+    #: Index of the pair `User`, `Orders` among the remaining accounts.
+    account: int
+    #: Index of the market among the accounts after all pairs.
+    market: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Skip(Wire):
     """A maker order that was passed over or taken out, with the reason."""
 
@@ -878,5 +913,7 @@ ALL: tuple[type[Wire], ...] = (
     OrderArgs,
     PlacedOrder,
     Position,
+    SignedPlacement,
+    SignedRef,
     Skip,
 )

@@ -149,6 +149,22 @@ def _placed(book: ReplayedBook, event: Any) -> None:
         book.put(event.user, placed)
 
 
+def _signed(book: ReplayedBook, event: Any) -> None:
+    for placement in event.placements:
+        for gone in placement.reclaimed:
+            book.take_out(placement.user, gone.order_id)
+        book.put(placement.user, placement.order)
+
+
+def _committed(book: ReplayedBook, event: Any) -> None:
+    for gone in event.reclaimed:
+        book.take_out(event.user, gone.order_id)
+
+
+def _revealed(book: ReplayedBook, event: Any) -> None:
+    book.put(event.user, event.order)
+
+
 def _cancelled(book: ReplayedBook, event: Any) -> None:
     for gone in event.orders:
         book.take_out(event.user, gone.order_id)
@@ -230,13 +246,16 @@ _HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
     "MarketListed": _listed,
     "MarketStatusSet": _status,
     "OracleUpdated": _priced,
+    "OrderCommitted": _committed,
     "OrderModified": _modified,
+    "OrderRevealed": _revealed,
     "OrdersCancelled": _cancelled,
     "OrdersLiquidated": _orders_liquidated,
     "OrdersPlaced": _placed,
     "PauseLifted": _paused,
     "PositionLiquidated": _position_liquidated,
     "PositionTouched": _touched,
+    "SignedOrdersPlaced": _signed,
     "UserClosed": _created,
     "UserCreated": _created,
 }

@@ -30,7 +30,8 @@ def audit_matching(
     in any order within a slot. Pure: the same events give the same report, for anyone. What margin an order's owner had
     at the time is not among a market's events: a keeper that meets such an order names it, and the program tells why it
     was passed over. At most eight makers fit into a match, so that a queue of eight orders without margin excuses
-    leaving them out; the events show no difference.
+    leaving them out; the events show no difference. A maker that answers an auction has no one to name: its fill is
+    followed, not judged.
     """
     auditor = _Auditor(ReplayedBook(market_index, program_id))
     for landed in in_chain_order(events, program_id):
@@ -89,7 +90,7 @@ class _Auditor:
         self.liquidations += match.liquidation
         if match.order is None and not match.liquidation:
             self.unknown_takers += 1
-        elif (judgement := judge(self.book, match)) is not None:
+        elif not getattr(event, "auction", False) and (judgement := judge(self.book, match)) is not None:
             self.judgements.append(judgement)
         self._count(match)
         self._take_fills(match)

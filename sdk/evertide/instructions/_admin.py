@@ -25,11 +25,18 @@ from evertide._pda import (
 
 
 def initialize_exchange(
-    *, authority: Pubkey, local: bool, terms: ExchangeTerms, roles: Sequence[Pubkey], program_id: Pubkey = PROGRAM_ID
+    *,
+    authority: Pubkey,
+    local: bool,
+    terms: ExchangeTerms,
+    roles: Sequence[Pubkey],
+    genesis_hash: bytes,
+    program_id: Pubkey = PROGRAM_ID,
 ) -> Instruction:
     """Create the exchange. `authority` is the upgrade authority; `roles` are root, risk, guardian, treasury.
 
-    `local` allows feeds signed by a key of one's own; nothing can set it later.
+    `local` allows feeds signed by a key of one's own; nothing can set it later. `genesis_hash` is the cluster's, 32
+    bytes: signed orders are bound to it.
     """
     accounts = {
         "authority": authority,
@@ -39,9 +46,8 @@ def initialize_exchange(
         "program_account": program_id,
         "program_data": program_data_address(program_id),
     }
-    return assemble(
-        "initialize_exchange", program_id, accounts, {"local": local, "terms": terms, "roles": tuple(roles)}
-    )
+    arguments = {"local": local, "terms": terms, "roles": tuple(roles), "genesis_hash": genesis_hash}
+    return assemble("initialize_exchange", program_id, accounts, arguments)
 
 
 def list_collateral(

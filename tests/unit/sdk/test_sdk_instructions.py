@@ -84,6 +84,7 @@ CALLS: dict[str, dict[str, Any]] = {
         "local": True,
         "terms": filled(ExchangeTerms, 1),
         "roles": [KEY, USER, OTHER, KEY],
+        "genesis_hash": bytes(range(32)),
     },
     "list_collateral": {"root": KEY, "index": 1, "mint": MINT, "terms": filled(CollateralTerms, 5)},
     "list_market": {"root": KEY, "index": 2, "terms": filled(MarketTerms, 9)},
@@ -192,7 +193,12 @@ def to_anchorpy(coder: Any, kind: Any, value: Any) -> Any:
 
 
 ARGS: dict[str, list[Any]] = {
-    "initialize_exchange": [True, CALLS["initialize_exchange"]["terms"], CALLS["initialize_exchange"]["roles"]],
+    "initialize_exchange": [
+        True,
+        CALLS["initialize_exchange"]["terms"],
+        CALLS["initialize_exchange"]["roles"],
+        CALLS["initialize_exchange"]["genesis_hash"],
+    ],
     "list_collateral": [CALLS["list_collateral"]["terms"]],
     "list_market": [CALLS["list_market"]["terms"]],
     "fund_insurance": [5, 2],

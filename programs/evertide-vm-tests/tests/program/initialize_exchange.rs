@@ -1,7 +1,7 @@
 //! `initialize_exchange`.
 
 use evertide_vm_tests::{
-    exchange::{exchange, insurance, risk_cache},
+    exchange::{exchange, genesis_hash, insurance, risk_cache},
     state::{ExchangeTerms, FeeTier},
     terms::{exchange_terms, USD},
     tests,
@@ -16,6 +16,7 @@ tests!(
     v05_refuses_a_second_time,
     v05_works_on_prefunded_addresses,
     refuses_a_missing_role,
+    refuses_a_missing_genesis_hash,
     refuses_terms_beyond_bounds,
     refuses_fee_tiers_out_of_order,
     refuses_shares_beyond_the_fee,
@@ -33,6 +34,7 @@ fn creates_the_three_singletons() {
     assert_eq!((state.version, state.local, state.opened), (1, 1, 0));
     assert_eq!(state.roles, [world.root, key("risk"), key("guardian"), world.treasury]);
     assert_eq!(state.terms, exchange_terms());
+    assert_eq!(state.genesis_hash, genesis_hash());
     assert_eq!(world.cache().version, 1);
     assert_eq!(world.insurance().balance_atoms, 0);
     for (address, size) in [(exchange(), None), (risk_cache(), Some(9_152)), (insurance(), None)] {
@@ -80,11 +82,19 @@ fn v05_works_on_prefunded_addresses() {
     assert_eq!(world.exchange().version, 1);
 }
 
+fn refuses_a_missing_genesis_hash() {
+    let mut world = World::deployed();
+    let mut call = world.initialize_exchange(true, &exchange_terms());
+    let end = call.data.len();
+    call.data[end - 32..].fill(0);
+    world.fails(&call, "GenesisHashMissing");
+}
+
 fn refuses_a_missing_role() {
     let mut world = World::deployed();
     let mut call = world.initialize_exchange(true, &exchange_terms());
-    let from = call.data.len() - 32;
-    call.data[from..].fill(0);
+    let end = call.data.len() - 32;
+    call.data[end - 32..end].fill(0);
     world.fails(&call, "RoleMissing");
 }
 

@@ -14,12 +14,15 @@ mod attacks_way_down;
 mod bad_input;
 mod balances;
 mod bankruptcies;
+mod cancel_nonce;
 mod cancel_orders;
 mod changes;
+mod commitments;
 mod compute;
 mod compute_falls;
 mod compute_margin;
 mod compute_page;
+mod compute_signed;
 mod coverage;
 mod create_user;
 mod deposit;
@@ -29,6 +32,7 @@ mod disasters_profit;
 mod disasters_restart;
 mod downfall;
 mod epochs;
+mod fill_auction;
 mod gates;
 mod guards;
 mod initialize_exchange;
@@ -48,6 +52,7 @@ mod open_exchange;
 mod parameters;
 mod pauses;
 mod place_orders;
+mod place_signed_orders;
 mod queue;
 mod refusal_names;
 mod refusals;
@@ -58,6 +63,8 @@ mod seasons;
 mod security;
 mod settling;
 mod set_market_status;
+mod signatures;
+mod signed_vectors;
 mod specimens;
 mod stakes;
 mod successors;
@@ -85,9 +92,15 @@ fn all() -> Vec<Case> {
         deposit::tests(),
         withdraw::tests(),
         place_orders::tests(),
+        place_signed_orders::tests(),
+        commitments::tests(),
+        signatures::tests(),
+        signed_vectors::tests(),
+        cancel_nonce::tests(),
         cancel_orders::tests(),
         match_orders::tests(),
         match_refusals::tests(),
+        fill_auction::tests(),
         update_oracle::tests(),
         update_mark::tests(),
         accruals::tests(),
@@ -110,6 +123,7 @@ fn all() -> Vec<Case> {
         compute::tests(),
         compute_falls::tests(),
         compute_margin::tests(),
+        compute_signed::tests(),
         security::tests(),
         refusals::tests(),
         disasters_profit::tests(),

@@ -1,7 +1,7 @@
 //! The harness against the IDL: arguments, discriminators, layouts.
 
 use evertide_vm_tests::{
-    args::{CancelArgs, EvidenceArgs, KindArgs, LocalPrice, MakerRef, OrderArgs},
+    args::{CancelArgs, EvidenceArgs, KindArgs, LocalPrice, MakerRef, OrderArgs, SignedRef},
     call::{derived, program_id},
     codec::struct_fields,
     exchange,
@@ -27,6 +27,7 @@ fn arguments_equal_the_idl() {
         ("KindArgs", KindArgs::schema()),
         ("CancelArgs", CancelArgs::schema()),
         ("MakerRef", MakerRef::schema()),
+        ("SignedRef", SignedRef::schema()),
         ("EvidenceArgs", EvidenceArgs::schema()),
         ("LocalPrice", LocalPrice::schema()),
     ] {

@@ -132,6 +132,7 @@ pub const FREE: &[(&str, &str)] = &[
     ("extend_account", "payer"),
     ("check_invariants", "program"),
     ("update_mark", "keeper"),
+    ("place_signed_orders", "keeper"),
     ("liquidate_with_orders", "keeper"),
     ("liquidate_with_orders", "program"),
     ("settle_pnl", "program"),
@@ -321,7 +322,17 @@ fn v15_gates_and_pauses_stop_new_risk_only() {
             assert!(world.send(&specimen.call).is_err());
             continue;
         }
-        let stopped = ["create_user", "place_orders", "modify_order", "match_orders", "update_mark"];
+        let stopped = [
+            "create_user",
+            "place_orders",
+            "modify_order",
+            "match_orders",
+            "update_mark",
+            "place_signed_orders",
+            "fill_auction",
+            "commit_order",
+            "reveal_order",
+        ];
         let ran = world.send(&specimen.call).is_ok();
         assert_eq!(ran, !stopped.contains(&specimen.call.name.as_str()), "{} behind closed gates", specimen.call.name);
     }

@@ -2,6 +2,7 @@
 
 use evertide_vm_tests::{
     admin::TIMELOCK_S,
+    args::OrderArgs,
     call::Call,
     changes::Subject,
     exchange::{market, Target},
@@ -12,6 +13,10 @@ use evertide_vm_tests::{
 };
 
 use crate::downfall::{held, resting, Downfall, BANKRUPT, BELOW_BACKSTOP, BELOW_MAINTENANCE, LOTS};
+use crate::{
+    commitments::{commit, reveal},
+    place_signed_orders::signers,
+};
 
 /// A world and a call that succeeds in it.
 pub struct Specimen {
@@ -74,6 +79,7 @@ pub fn specimens() -> Vec<Specimen> {
         (world.clone(), world.view_market(0)),
     ];
     all.extend(calls.into_iter().chain(balances(&world, &alice, &bob)).map(|(world, call)| Specimen { world, call }));
+    all.extend(sealed(world, &alice, &bob));
     all.extend(falls());
     all.extend(roles());
     all
@@ -152,6 +158,32 @@ fn balances(world: &World, alice: &Trader, bob: &Trader) -> Vec<(World, Call)> {
         (paired.clone(), paired.transfer(alice, &second, 0, USD)),
         (world.clone(), world.assert_position(alice.user, 0, -2_000, 2_000)),
     ]
+}
+
+/// Auctions, hidden orders, and those that were signed off chain.
+fn sealed(mut world: World, alice: &Trader, bob: &Trader) -> Vec<Specimen> {
+    let mut all = Vec::new();
+    let phased = OrderArgs { taker_phase_s: 10, auction_start_ticks: 499_500, ..limit(0, false, 500_500, 20) };
+    let order = world.place(alice, phased);
+    all.push(Specimen { call: world.fill_auction(0, alice, order, bob, 499_500, 10), world: world.clone() });
+    let hidden = limit(0, false, 498_000, 3);
+    all.push(Specimen { call: commit(&world, alice, &hidden), world: world.clone() });
+    let mut holding = world;
+    let id = holding.orders(alice).next_order_id;
+    holding.ok(&commit(&holding, alice, &hidden));
+    all.push(Specimen { call: reveal(&holding, alice, id, &hidden), world: holding });
+    let (world, owner, _) = signers();
+    let call = world.place_signed_orders(&[(&owner, world.signed_limit(0, false, 490_000, 10))]);
+    all.push(Specimen { call, world: with_strangers(world.clone()) });
+    all.push(Specimen { call: world.cancel_nonce(&owner.trader, world.now_ms()), world: with_strangers(world) });
+    all
+}
+
+/// The same world with the traders whose accounts the attacks put in the place of others.
+fn with_strangers(mut world: World) -> World {
+    world.funded("alice", 10_000);
+    world.funded("bob", 10_000);
+    world
 }
 
 /// The six instructions of the way down.

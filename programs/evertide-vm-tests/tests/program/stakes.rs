@@ -158,7 +158,8 @@ fn v13_round_trips_never_gain() {
         // Losses and fees move the price between the rounds.
         world.edit::<Insurance>(insurance(), |state| {
             let moved = state.balance_atoms / 100 * (roll() % 9);
-            state.balance_atoms = if roll() % 2 == 0 { state.balance_atoms + moved } else { state.balance_atoms - moved };
+            state.balance_atoms =
+                if roll() % 2 == 0 { state.balance_atoms + moved } else { state.balance_atoms - moved };
             state.balance_atoms = state.balance_atoms.max(state.tranche_atoms + 5_000 * USD);
         });
         let amount = USD + roll() % (50_000 * USD);

@@ -15,7 +15,7 @@ use crate::error::{EvertideError, OrRefuse};
 use crate::guards::Now;
 use crate::instructions::MakerRef;
 use crate::require_cmp;
-use crate::state::{Evidence, Market, Order, RiskCache};
+use crate::state::{order_flags, Evidence, Market, Order, RiskCache};
 
 /// Slots that an order must have rested, in a market that could match throughout.
 pub const REST_SLOTS: u64 = 10;
@@ -74,6 +74,7 @@ impl Examiner<'_> {
             && is_live(order, pair.user.orders_epoch, now)
             && rests(order, now)
             && !is_reduce_only(order)
+            && order.flags & order_flags::REVEALED == 0
             && pair.user.liquidation_start_ms == 0;
         require!(plain, EvertideError::EvidenceInvalid);
         let since = order.placed_slot.max(self.market.matchable_since_slot);

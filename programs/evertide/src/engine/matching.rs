@@ -153,6 +153,12 @@ fn phase_end_ms(order: &Order) -> i64 {
     order.placed_ms.saturating_add(i64::from(order.taker_phase_s).saturating_mul(1_000))
 }
 
+/// Whether an order can only take yet: its limit is still on its way from start to end.
+#[inline(always)]
+pub fn in_taker_phase(order: &Order, now: Now) -> bool {
+    now.ms < phase_end_ms(order)
+}
+
 /// Whether an order rests in the book now.
 pub fn rests(order: &Order, now: Now) -> bool {
     !is_immediate(order) && (is_post_only(order) || now.ms >= phase_end_ms(order))
@@ -166,7 +172,7 @@ impl Taker {
             is_live(order, orders_epoch, rules.now) && order.market_index == market.index && !is_post_only(order);
         require!(live, EvertideError::TakerNotLive);
         let taker_side = side(is_ask(order));
-        let in_phase = rules.now.ms < phase_end_ms(order);
+        let in_phase = in_taker_phase(order, rules.now);
         Ok(Self {
             side: taker_side,
             limit: if in_phase { phase_limit(order, taker_side, rules)? } else { ticks(order.price_ticks)? },

@@ -1,11 +1,13 @@
 //! What instructions share: load, compute with `evertide-math`, write back.
 
 pub mod admin;
+pub mod auction;
 pub mod average;
 pub mod change;
 
 pub mod bankruptcy;
 pub mod collateral_slots;
+pub mod commitment;
 pub mod cover;
 pub mod epoch;
 pub mod evidence;
@@ -32,6 +34,7 @@ pub mod session;
 pub mod session_fill;
 pub mod session_liquidation;
 pub mod settle;
+pub mod signed;
 pub mod stake;
 pub mod transfer;
 pub mod withdrawal;

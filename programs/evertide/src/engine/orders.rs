@@ -74,7 +74,8 @@ pub fn remove(user: &mut User, orders: &mut Orders, slot: usize) -> Result<Cance
         size_lots: order.size_lots,
         market_index: order.market_index,
     };
-    if !is_void(order, user.orders_epoch) {
+    // A commitment belongs to no market and counts nowhere.
+    if !is_void(order, user.orders_epoch) && order.kind != OrderKind::Commit as u8 {
         let at = find(user, order.market_index).ok_or(EvertideError::UserInvariantViolated)?;
         let position = &mut user.positions[at];
         uncount_order(position, order, order.size_lots)?;
@@ -122,7 +123,12 @@ pub fn free_slot(user: &mut User, orders: &mut Orders, now: Now, reclaimed: &mut
             }
         }
     }
-    orders.orders.iter().position(|order| order.order_id == 0).ok_or_else(|| EvertideError::OrderSlotsFull.into())
+    free_place(orders).ok_or_else(|| EvertideError::OrderSlotsFull.into())
+}
+
+/// The first slot without an order.
+pub fn free_place(orders: &Orders) -> Option<usize> {
+    orders.orders.iter().position(|order| order.order_id == 0)
 }
 
 /// Whether a live order carries this client id.

@@ -80,6 +80,7 @@ pub struct Outcome {
     pub taker_cash_atoms: i64,
     pub taker_remaining_lots: u64,
     pub taker_client_order_id: u64,
+    pub taker_limit_ticks: u64,
     pub taker_ask: bool,
 }
 
@@ -119,6 +120,7 @@ impl<'a> Session<'a> {
         let outcome = Outcome {
             taker_funding_atoms: fold.funding_atoms,
             taker_client_order_id: order.client_order_id,
+            taker_limit_ticks: taker.limit.get(),
             taker_ask: is_ask(&order),
             ..Outcome::default()
         };

@@ -190,6 +190,7 @@ impl Session<'_> {
             maker_position_lots_after: held.basis_lots,
             maker_cash_atoms_after: held.cash_atoms,
             maker_remaining_lots: order.size_lots,
+            improvement_atoms: self.improvement(order.price_ticks, lots),
             maker_sequence,
         });
         let notional = order.price_ticks.saturating_mul(self.market.atoms_per_lot_tick).saturating_mul(lots);
@@ -202,6 +203,12 @@ impl Session<'_> {
         self.market.fill_count = self.market.fill_count.saturating_add(1);
         self.market.event_hash = roll_hash(self.market.event_hash, pair.orders.address(), order.price_ticks, lots);
         Ok(())
+    }
+
+    /// What the taker got better than its effective limit, atoms; a figure of the event, nothing is paid by it.
+    fn improvement(&self, price_ticks: u64, lots: u64) -> u64 {
+        let better_ticks = self.state.taker.limit.get().abs_diff(price_ticks);
+        better_ticks.saturating_mul(self.market.atoms_per_lot_tick).saturating_mul(lots)
     }
 
     fn widen_exposure(&mut self, price: Ticks, increases: bool) {

@@ -2,6 +2,7 @@
 
 pub mod bounds;
 pub mod clock;
+pub mod ed25519;
 pub mod gate;
 pub mod nonce;
 pub mod number;

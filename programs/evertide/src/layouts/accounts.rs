@@ -50,7 +50,7 @@ fn exchange() -> Layout {
             next_change: u64,
             opened_ms: i64,
             sequence: u64,
-            reserved: [u64; 4],
+            genesis_hash: [u8; 32],
             first_change: u64,
             successor_ms: [i64; ROLES],
             gate_open_ms: [i64; GATES],

@@ -1,6 +1,6 @@
 //! Constants that readers outside Rust need, each with its meaning.
 
-use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, oracle, units};
+use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, oracle, signed, units};
 
 use super::Constant;
 use crate::engine::{
@@ -9,7 +9,7 @@ use crate::engine::{
 };
 use crate::guards::{bounds, clock, gate, timelock, Gate};
 use crate::instructions::{
-    admin::list_collateral, guard::assert_health, keeper::check_invariants, trader::deposit, trader::request_withdraw,
+    admin::list_collateral, guard::assert_health, keeper, trader::deposit, trader::request_withdraw,
     trader::set_limits, way_down::liquidate_collateral,
 };
 use crate::state::*;
@@ -90,7 +90,7 @@ fn kinds() -> Vec<Constant> {
         INVARIANT_VAULT = Invariant::Vault, "Same: the vault holds less than is owed out of it.";
         INVARIANT_QUEUE = Invariant::Queue, "Same: more waits than was deposited.";
         INVARIANT_TRANCHE = Invariant::Tranche, "Same: the tranche exceeds the fund.";
-        INVARIANT_BOUNTY_ATOMS = check_invariants::BOUNTY_ATOMS, "Most that a broken invariant pays, atoms.";
+        INVARIANT_BOUNTY_ATOMS = keeper::check_invariants::BOUNTY_ATOMS, "Most that a broken invariant pays, atoms.";
         HEALTH_INITIAL = assert_health::HEALTH_INITIAL, "Kind of assert_health: initial margin.";
         HEALTH_MAINTENANCE = assert_health::HEALTH_MAINTENANCE, "Kind of assert_health: maintenance margin.";
     }
@@ -108,6 +108,7 @@ fn orders() -> Vec<Constant> {
         ORDER_KIND_PEGGED = OrderKind::Pegged, "Rests as maker at index plus an offset.";
         ORDER_KIND_TWAP = OrderKind::Twap, "Placed in slices over time.";
         ORDER_KIND_ICEBERG = OrderKind::Iceberg, "Displays a part of its size.";
+        ORDER_KIND_COMMIT = OrderKind::Commit, "The hash of an order that reveal_order places.";
         TRIGGER_SOURCE_MARK = TriggerSource::Mark, "The mark price fires a conditional order.";
         TRIGGER_SOURCE_INDEX = TriggerSource::Index, "The index price fires it.";
         TRIGGER_SOURCE_LAST = TriggerSource::Last, "The last fill's price fires it.";
@@ -122,11 +123,19 @@ fn orders() -> Vec<Constant> {
         ORDER_FLAG_ASK = order_flags::ASK, "Bit of Order.flags: ask; clear: bid.";
         ORDER_FLAG_REDUCE_ONLY = order_flags::REDUCE_ONLY, "Bit of Order.flags: may only reduce the position.";
         ORDER_FLAG_COUNTED = order_flags::COUNTED, "Bit of Order.flags: counted in the position's aggregates.";
+        ORDER_FLAG_REVEALED = order_flags::REVEALED, "Bit of Order.flags: placed by reveal_order, no evidence.";
         ORDER_FLAG_DORMANT = order_flags::DORMANT, "Bit of Order.flags: waits for trigger_order.";
         MATCH_DEADLINE_SLOTS = MATCH_DEADLINE_SLOTS, "Longest life of a market, IOC or FOK order, slots.";
         TAKER_PHASE_MAX_MS = bands::TAKER_PHASE_MAX_MS, "Longest taker phase, ms.";
         TAKER_PHASE_DEFAULT_MS = bands::TAKER_PHASE_DEFAULT_MS, "Usual taker phase, ms.";
         TAKER_PHASE_START_BPS = bands::TAKER_PHASE_START_BPS, "Where a taker's limit starts, bps from index.";
+        SIGNED_ORDERS_MAX = keeper::place_signed_orders::SIGNED_ORDERS_MAX, "Most signed orders of one instruction.";
+        SIGNED_ORDER_BYTES = signed::SIGNED_ORDER_BYTES, "Bytes of a signed order's message.";
+        SIGNED_DOMAIN_BYTES = signed::SIGNED_DOMAIN_BYTES, "Of these, first: the hash of what it is bound to.";
+        SIGNED_WINDOW_MAX_S = signed::SIGNED_WINDOW_MAX_S, "Longest time to place a signed order after its nonce, s.";
+        SIGNED_MARKET_WINDOW_MAX_S = signed::SIGNED_MARKET_WINDOW_MAX_S, "The same for a market order, s.";
+        NONCE_AHEAD_MAX_MS = signed::NONCE_AHEAD_MAX_MS, "How far a nonce may lie ahead of the chain's clock, ms.";
+        NONCES_MAX = signed::NONCES_MAX, "Used nonces that an Orders account remembers one by one.";
     }
 }
 

@@ -115,7 +115,8 @@ pub struct Exchange {
     pub opened_ms: i64,
     /// Next sequence number of exchange events.
     pub sequence: u64,
-    pub reserved: [u64; 4],
+    /// Genesis hash of the cluster: signed orders are bound to it. Set at birth, never later.
+    pub genesis_hash: [u8; 32],
     /// Changes with a lower number were proposed before opening and are void.
     pub first_change: u64,
     /// When each named successor may claim its role, unix ms; 0 = none is named.

@@ -144,9 +144,9 @@ pub struct Orders {
     pub next_order_id: u64,
     /// Dead-man's deadline, unix ms; 0 = off.
     pub cancel_all_after_ms: i64,
-    /// Lowest acceptable nonce of a signed order, ms.
+    /// Nonces of signed orders up to here count as used, unix ms.
     pub nonce_base_ms: i64,
-    /// Nonces in use above the base.
+    /// Nonces used above the base, unix ms; 0 = free. A full window drops its least, which becomes the base.
     pub nonce_window: [u64; 16],
     pub reserved: [u64; 4],
     pub orders: [Order; ORDERS_MAX],
@@ -173,6 +173,8 @@ pub enum OrderKind {
     Twap = 8,
     /// Displays a part of its size.
     Iceberg = 9,
+    /// The hash of an order that `reveal_order` places.
+    Commit = 10,
 }
 
 /// Which price fires a conditional order.
@@ -220,6 +222,8 @@ pub mod order_flags {
     pub const COUNTED: u8 = 4;
     /// Waits for `trigger_order`: conditional, or scheduled for later.
     pub const DORMANT: u8 = 8;
+    /// Placed by `reveal_order`: older than anybody could see, so that it is no evidence of a price.
+    pub const REVEALED: u8 = 32;
 }
 
 /// Longest life of a market, IOC or FOK order, slots.

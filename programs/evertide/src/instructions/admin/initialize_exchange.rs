@@ -29,7 +29,13 @@ pub struct InitializeExchange {
     pub instructions: Sysvar<SysvarInstructions>,
 }
 
-fn validate(accounts: &InitializeExchange, local: bool, terms: &ExchangeTerms, roles: &[Address; 4]) -> Result<()> {
+fn validate(
+    accounts: &InitializeExchange,
+    local: bool,
+    terms: &ExchangeTerms,
+    roles: &[Address; 4],
+    genesis_hash: &[u8; 32],
+) -> Result<()> {
     nonce::require_no_durable_nonce(&accounts.instructions)?;
     // authority: signs, and holds the upgrade authority that program_data names.
     let upgrade_authority = timelock::upgrade_authority(&accounts.program_data)?;
@@ -37,6 +43,7 @@ fn validate(accounts: &InitializeExchange, local: bool, terms: &ExchangeTerms, r
     // exchange, risk_cache, insurance: created here at their only addresses. program_account: by its address.
     bounds::check_exchange_terms(terms, local)?;
     require!(roles.iter().all(|role| *role != Address::default()), EvertideError::RoleMissing);
+    require!(*genesis_hash != [0; 32], EvertideError::GenesisHashMissing);
     Ok(())
 }
 
@@ -45,14 +52,16 @@ pub fn initialize_exchange(
     local: bool,
     terms: ExchangeTerms,
     roles: [Address; 4],
+    genesis_hash: [u8; 32],
 ) -> Result<()> {
-    validate(&ctx.accounts, local, &terms, &roles)?;
+    validate(&ctx.accounts, local, &terms, &roles, &genesis_hash)?;
     let exchange = &mut ctx.accounts.exchange;
     exchange.version = LAYOUT_VERSION;
     exchange.bump = ctx.bumps.exchange;
     exchange.local = u8::from(local);
     exchange.roles = roles;
     exchange.terms = terms;
+    exchange.genesis_hash = genesis_hash;
     exchange.sequence = 1;
     let risk_cache = &mut ctx.accounts.risk_cache;
     risk_cache.version = LAYOUT_VERSION;
@@ -61,6 +70,6 @@ pub fn initialize_exchange(
     insurance.version = LAYOUT_VERSION;
     insurance.bump = ctx.bumps.insurance;
     let authority = *ctx.accounts.authority.address();
-    emit_cpi!(ExchangeInitialized { sequence: 0, authority, local, roles, terms });
+    emit_cpi!(ExchangeInitialized { sequence: 0, authority, local, roles, terms, genesis_hash });
     Ok(())
 }

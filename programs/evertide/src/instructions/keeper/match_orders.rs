@@ -72,7 +72,9 @@ pub fn match_orders(ctx: &mut Context<MatchOrders>, taker_order_id: u64, makers:
     let outcome = session.finish()?;
     let (market, keeper_user) = (&mut accounts.market, &mut accounts.keeper_user);
     let paid = reward(market, keeper_user, &accounts.risk_cache, &accounts.exchange, outcome.keeper_atoms)?;
-    let event = event(accounts, taker_order_id, outcome, paid, now)?;
+    let keeper = accounts.keeper_user.as_ref().map(|keeper| *keeper.address()).unwrap_or_default();
+    let mut event = matched(&mut accounts.market, &mut accounts.taker_user, taker_order_id, outcome, now)?;
+    (event.keeper, event.keeper_reward_atoms) = (keeper, paid);
     emit_cpi!(event);
     Ok(())
 }
@@ -125,32 +127,33 @@ pub fn reward(
     Ok(reward_atoms)
 }
 
-fn event(
-    accounts: &mut MatchOrders,
+/// What the market and its taker tell of a match; the keeper's reward is the caller's to add.
+pub fn matched(
+    market: &mut Market,
+    taker: &mut Account<User>,
     taker_order_id: u64,
     outcome: Outcome,
-    keeper_reward_atoms: u64,
     now: Now,
 ) -> Result<OrdersMatched> {
-    let sequence = accounts.market.sequence;
-    accounts.market.sequence = sequence.checked_add(1).or_refuse()?;
-    let taker_sequence = accounts.taker_user.sequence;
-    accounts.taker_user.sequence = taker_sequence.checked_add(1).or_refuse()?;
-    let market = &accounts.market;
+    let sequence = market.sequence;
+    market.sequence = sequence.checked_add(1).or_refuse()?;
+    let taker_sequence = taker.sequence;
+    taker.sequence = taker_sequence.checked_add(1).or_refuse()?;
     Ok(OrdersMatched {
         sequence,
         market_index: market.index,
         taker_ask: outcome.taker_ask,
-        taker: *accounts.taker_user.address(),
+        taker: *taker.address(),
         taker_sequence,
         taker_order_id,
         taker_client_order_id: outcome.taker_client_order_id,
+        taker_limit_ticks: outcome.taker_limit_ticks,
         taker_remaining_lots: outcome.taker_remaining_lots,
         taker_funding_atoms: outcome.taker_funding_atoms,
         taker_position_lots_after: outcome.taker_position_lots,
         taker_cash_atoms_after: outcome.taker_cash_atoms,
-        keeper: accounts.keeper_user.as_ref().map(|keeper| *keeper.address()).unwrap_or_default(),
-        keeper_reward_atoms,
+        keeper: Address::default(),
+        keeper_reward_atoms: 0,
         referrer_reward_atoms: 0,
         builder_reward_atoms: 0,
         pending_fees_atoms: market.pending_fees_atoms,
@@ -158,6 +161,7 @@ fn event(
         slot: now.slot,
         time_ms: now.ms,
         event_hash: market.event_hash,
+        auction: false,
         fills: outcome.fills,
         skips: outcome.skips,
     })

@@ -6,6 +6,7 @@
 use anchor_lang::prelude::*;
 use evertide_math::debt::DEBT_INDEX_ONE;
 
+use crate::engine::signed::first_base_ms;
 use crate::events::UserCreated;
 use crate::guards::gate::{require_gate, Gate};
 use crate::guards::{now, Now};
@@ -57,5 +58,5 @@ pub fn initialize_orders(orders: &mut Orders, user: Address, bump: u8, now: Now)
     orders.user = user;
     orders.next_order_id = 1;
     // No signed order from before the account existed can be replayed on it.
-    orders.nonce_base_ms = now.ms;
+    orders.nonce_base_ms = first_base_ms(now);
 }
