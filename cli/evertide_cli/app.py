@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "audit": "Replay what the exchange did from its events, and judge it.",
     "config": "Settings of this command line.",
     "guard": "Checks that fail a transaction when they do not hold.",
+    "insurance": "The insurance fund: stake in it, and leave it.",
     "keeper": "Run keepers, or one step of one of them.",
     "liquidate": "The way down: liquidate accounts, move them to the backstop, resolve bankruptcies.",
     "localnet": "A local validator with the program, markets and funded traders.",

@@ -49,4 +49,9 @@ COMMAND_OF: dict[str, str] = {
     "execute_change": "admin execute-change",
     "apply_ramp": "admin apply-ramp",
     "advance_season": "admin advance-season",
+    "request_withdraw": "account request-withdraw",
+    "claim_withdraw": "account claim-withdraw",
+    "stake_insurance": "insurance stake",
+    "request_unstake": "insurance request-unstake",
+    "claim_unstake": "insurance claim-unstake",
 }

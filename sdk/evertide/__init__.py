@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from ._changes import proposed_value as proposed_value
     from ._client import EvertideClient as EvertideClient
     from ._client_keeper import settled_atoms as settled_atoms
+    from ._client_queue import stake_worth as stake_worth
     from ._client_trader import Placed as Placed
     from ._errors import *  # noqa: F403
     from ._events import LandedEvent as LandedEvent
@@ -102,6 +103,7 @@ if TYPE_CHECKING:
     from ._pda import orders_address as orders_address
     from ._pda import program_data_address as program_data_address
     from ._pda import risk_cache_address as risk_cache_address
+    from ._pda import stake_address as stake_address
     from ._pda import to_address as to_address
     from ._pda import user_address as user_address
     from ._pda import vault_address as vault_address
@@ -161,6 +163,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "_client_queue": "stake_worth",
     "instructions._changes": "ChangeTarget",
     "_generated.parameters": "PARAMETERS Parameter",
     "_changes": "ChangeView UnknownParameter change_key change_view listing_key parameter parameter_of proposed_value",
@@ -180,7 +183,7 @@ _NAMES = {
     "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
     "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address change_address collateral_address "
     "event_authority_address exchange_address insurance_address market_address orders_address program_data_address "
-    "risk_cache_address to_address user_address vault_address",
+    "risk_cache_address stake_address to_address user_address vault_address",
     "_permissions": "Permission",
     "_program": "program",
     "_reading": "Book Level Resting decode symbol",

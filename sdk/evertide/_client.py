@@ -22,6 +22,7 @@ from ._client_changes import ChangeWrites
 from ._client_keeper import KeeperWrites
 from ._client_liquidation import LiquidationWrites
 from ._client_money import MoneyWrites
+from ._client_queue import QueueWrites
 from ._client_roles import RoleWrites
 from ._client_trader import TraderWrites
 from ._errors import SignerMissing
@@ -33,7 +34,7 @@ from ._sender import Sender
 from ._unsigned import UnsignedTransaction, export_unsigned
 
 
-class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites, ChangeWrites):
+class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites, ChangeWrites, QueueWrites):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

@@ -19,11 +19,13 @@ from evertide import (
     Permission,
     Role,
     TimeInForce,
+    associated_token_address,
     constants,
     gate_views,
     listing_key,
     pause_view,
     role_views,
+    stake_worth,
     user_address,
 )
 from evertide.errors import (
@@ -38,8 +40,12 @@ from evertide.errors import (
     PositionAssertionFailed,
     RoleForbids,
     SeasonNotDue,
+    StakeSharesExceeded,
     StatusNeedsTimelock,
     TimelockNotOver,
+    UnstakeNotDue,
+    WithdrawNotRequested,
+    WithdrawPending,
 )
 from evertide_cli.terms import MARKETS, market_terms
 
@@ -162,6 +168,45 @@ async def changes_and_their_times(world: World, name: str) -> set[str]:
     season = seen.add(await client.advance_season(market=index))
     assert (season.step, season.index) == (1, index)
     del world.prices["market", index]
+    return seen.names
+
+
+async def queue_and_stakes(world: World, name: str) -> set[str]:
+    """A withdrawal waits in the queue and is paid by anyone; a stake is bought, asked out and paid 13 days later."""
+    client, seen = world.client, Seen()
+    key, user = await world.trader(name, usdc=1_000)
+    asked = seen.add(await client.request_withdraw("400.5", authority=key))
+    assert (asked.amount_atoms, asked.balance_atoms) == (400_500_000, 599_500_000)
+    assert await client.first_in_queue() == user
+    with pytest.raises(WithdrawPending):
+        await client.request_withdraw(1, authority=key)
+    before = await client.rpc.get_token_balance(associated_token_address(key.pubkey(), world.usdc))
+    paid = seen.add(await client.claim_withdraw(user))
+    assert (paid.amount_atoms, paid.left_atoms, paid.ticket) == (400_500_000, 0, asked.ticket)
+    after = await client.rpc.get_token_balance(associated_token_address(key.pubkey(), world.usdc))
+    assert after - before == 400_500_000
+    assert await client.first_in_queue() is None
+    with pytest.raises(WithdrawNotRequested):
+        await client.claim_withdraw(user)
+
+    assert await client.stake(key.pubkey()) is None
+    staked = seen.add(await client.stake_insurance(300, authority=key))
+    fund = await client.insurance()
+    held = await client.stake(key.pubkey())
+    assert held is not None
+    assert held.shares == staked.shares == staked.stake_shares
+    assert 300_000_000 - 2 <= stake_worth(fund, held.shares) <= 300_000_000
+    with pytest.raises(StakeSharesExceeded) as caught:
+        await client.request_unstake(held.shares + 1, authority=key)
+    assert (caught.value.left, caught.value.right) == (held.shares + 1, held.shares)
+    leaving = seen.add(await client.request_unstake(held.shares, authority=key))
+    assert leaving.atoms == stake_worth(fund, held.shares)
+    with pytest.raises(UnstakeNotDue):
+        await client.claim_unstake(authority=key)
+    world.net.cheats.travel_to(leaving.claimable_ms + 1_000)
+    out = seen.add(await client.claim_unstake(authority=key))
+    assert out.paid_atoms == leaving.atoms
+    assert await client.stake(key.pubkey()) is None
     return seen.names
 
 

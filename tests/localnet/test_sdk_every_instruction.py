@@ -6,6 +6,7 @@ import pytest
 from sdk_stories import (
     changes_and_their_times,
     delegates_and_transfers,
+    queue_and_stakes,
     roles_and_their_clocks,
 )
 from sdk_way_down import WAY_DOWN_EVENTS, way_down
@@ -145,6 +146,16 @@ async def test_changes_and_their_times(world: World) -> None:
         "MarketAccrued",
         "RampApplied",
         "SeasonAdvanced",
+    }
+
+
+async def test_queue_and_stakes(world: World) -> None:
+    assert await queue_and_stakes(world, "leaver") == {
+        "WithdrawRequested",
+        "WithdrawClaimed",
+        "InsuranceStaked",
+        "UnstakeRequested",
+        "UnstakeClaimed",
     }
 
 

@@ -1,4 +1,4 @@
-"""`evertide account`: set-delegate, transfer."""
+"""`evertide account`: set-delegate, transfer, request-withdraw, claim-withdraw."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from evertide_cli.errors import UsageProblem
+from evertide_cli.errors import CliError, UsageProblem
 from evertide_cli.session import Session, address, run
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ def register(app: typer.Typer) -> None:
     """Add these commands to the group."""
     app.command("set-delegate")(set_delegate)
     app.command("transfer")(transfer)
+    app.command("request-withdraw")(request_withdraw)
+    app.command("claim-withdraw")(claim_withdraw)
 
 
 def set_delegate(
@@ -81,6 +83,55 @@ def transfer(
             signer=session.me,
         )
         await session.submit("transfer", steps, amount=amount, asset=asset, to_sub_id=to_sub_id)
+
+    run(context, body, sign=True)
+
+
+def request_withdraw(
+    context: typer.Context,
+    amount: str = typer.Argument(help="Decimal amount in whole tokens."),
+    asset: str = typer.Argument("USDC", help="USDC, SOL, a collateral index or a mint."),
+) -> None:
+    """Queue a withdrawal that the asset's floor holds back: it leaves the balance now and is paid in order."""
+
+    async def body(session: Session) -> None:
+        collateral = await session.collateral(asset)
+        steps = await session.client.request_withdraw_instructions(
+            amount, user=session.user_of(None), collateral=collateral.index, authority=session.me
+        )
+
+        def told(outcome: Any) -> dict[str, Any]:
+            event = outcome.events[-1]
+            return {"ticket": event.ticket, "queued_atoms": event.queued_atoms}
+
+        await session.submit("request_withdraw", steps, told=told, amount=amount, asset=asset)
+
+    run(context, body, sign=True)
+
+
+def claim_withdraw(
+    context: typer.Context,
+    asset: str = typer.Argument("USDC", help="USDC, SOL, a collateral index or a mint."),
+    owner: str = typer.Option(None, "--authority", help="Whose request; default: whosever is first in the queue."),
+) -> None:
+    """Pay the first request of an asset's queue as far as the floor allows, to its owner. Anyone may."""
+
+    async def body(session: Session) -> None:
+        from spl.token.instructions import create_idempotent_associated_token_account
+
+        collateral = await session.collateral(asset)
+        where = session.user_of(owner) if owner is not None else await session.client.first_in_queue(collateral.index)
+        if where is None:
+            raise CliError(f"nobody waits in the queue of asset {collateral.index}")
+        user = await session.user(where)
+        token_account = create_idempotent_associated_token_account(session.me, user.authority, collateral.mint)
+        step = await session.client.claim_withdraw_instruction(where)
+
+        def told(outcome: Any) -> dict[str, Any]:
+            event = outcome.events[-1]
+            return {"paid_atoms": event.amount_atoms, "left_atoms": event.left_atoms}
+
+        await session.submit("claim_withdraw", [token_account, step], told=told, user=str(where), asset=asset)
 
     run(context, body, sign=True)
 

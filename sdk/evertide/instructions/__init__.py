@@ -27,7 +27,15 @@ from ._liquidation import (
     liquidate_with_orders,
     resolve_bankruptcy,
 )
-from ._money import set_delegate, transfer
+from ._money import (
+    claim_unstake,
+    claim_withdraw,
+    request_unstake,
+    request_withdraw,
+    set_delegate,
+    stake_insurance,
+    transfer,
+)
 from ._roles import (
     claim_role,
     gate_disable,
@@ -64,6 +72,8 @@ __all__ = [
     "cancel_change",
     "cancel_orders",
     "claim_role",
+    "claim_unstake",
+    "claim_withdraw",
     "close_user",
     "collect_fees",
     "create_user",
@@ -88,11 +98,14 @@ __all__ = [
     "pause",
     "place_orders",
     "propose_change",
+    "request_unstake",
+    "request_withdraw",
     "resolve_bankruptcy",
     "set_delegate",
     "set_limits",
     "set_market_status",
     "settle_pnl",
+    "stake_insurance",
     "touch_position",
     "transfer",
     "update_mark",

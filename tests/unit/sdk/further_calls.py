@@ -32,6 +32,11 @@ CALLS: dict[str, dict[str, Any]] = {
     "execute_change": {"signer": KEY, "number": 3, "target": ChangeTarget(collateral_index=1), "quote": True},
     "apply_ramp": {"number": 3, "target": ChangeTarget(market_index=2)},
     "advance_season": {"target": ChangeTarget(collateral_index=1)},
+    "request_withdraw": {"authority": KEY, "user": USER, "collateral_index": 1, "amount_atoms": 6},
+    "claim_withdraw": {"user": USER, "collateral_index": 1, "mint": MINT, "destination_token": TOKEN},
+    "stake_insurance": {"authority": KEY, "source_token": TOKEN, "amount_atoms": 8},
+    "request_unstake": {"authority": KEY, "shares": 3},
+    "claim_unstake": {"authority": KEY, "destination_token": TOKEN},
     "assert_position": {"user": USER, "market_index": 2, "least_lots": -5, "most_lots": 6},
 }
 
@@ -44,5 +49,8 @@ ARGS: dict[str, list[Any]] = {
     "name_successor": [2, OTHER],
     "claim_role": [3],
     "propose_change": [139, -5, bytes(range(32))],
+    "request_withdraw": [6],
+    "stake_insurance": [8],
+    "request_unstake": [3],
     "assert_position": [2, -5, 6],
 }
