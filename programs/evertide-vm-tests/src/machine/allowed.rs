@@ -61,6 +61,37 @@ const PLACE: &[&str] = &[
     "LossesExceedQuote",
     "OrderNotFound",
     "UserInLiquidation",
+    "GateClosed",
+];
+
+/// What moving a balance between two accounts meets.
+const TRANSFER: &[&str] = &[
+    "TransferToAnotherAuthority",
+    "UserDepositCapExceeded",
+    "AmountZero",
+    "InsufficientBalance",
+    "InitialMarginTooLow",
+    "LossesExceedQuote",
+    "RowTooOld",
+    "OutOfRange",
+    "OracleValidityForbids",
+];
+
+/// What a key meets that tries an instruction of the roles.
+const ROLES: &[&str] = &[
+    "RoleForbids",
+    "NotRoot",
+    "PauseRunning",
+    "PauseUsedUp",
+    "PauseNotSet",
+    "PauseNotOver",
+    "GateUnchanged",
+    "TimelockNotOver",
+    "TimelockExpired",
+    "StatusNeedsTimelock",
+    "StatusNotTighter",
+    "SuccessorMissing",
+    "NotSuccessor",
 ];
 
 /// Names of the errors that a rule's own dice can provoke.
@@ -100,8 +131,12 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::Limits => &["UserRatioOutOfRange", "InitialMarginTooLow", "RowTooOld", "OracleValidityForbids"],
         Rule::CollectFees => &["NothingToCollect"],
         Rule::CloseUser => &["UserNotEmpty"],
+        Rule::Transfer => TRANSFER,
+        Rule::Delegate => &["DelegateInvalid", "DelegateExpiryPassed"],
+        Rule::Roles => ROLES,
         Rule::Fund => &["AmountZero", "InsufficientBalance", "TrancheTooLarge"],
-        Rule::TimeWarp | Rule::CreateUser | Rule::Whale | Rule::Read => &[],
+        Rule::CreateUser => &["GateClosed"],
+        Rule::TimeWarp | Rule::Whale | Rule::Read | Rule::Steal => &[],
         Rule::LiquidateOrders => &["AccountHealthy", "OrderNotFound", "LiquidationUnderWay"],
         Rule::LiquidatePosition => LIQUIDATOR,
         Rule::LiquidateWithOrders => &[
@@ -142,7 +177,8 @@ const ACCOUNT_TWICE: u32 = 2_040;
 
 /// Whether the running rule may be refused with this code. SPL token's code 1 is insufficient funds of the source.
 pub fn is_allowed(rule: Rule, code: u32) -> bool {
-    let itself = [Rule::LiquidatePosition, Rule::LiquidateCollateral, Rule::LiquidateToBackstop].contains(&rule);
+    let itself =
+        [Rule::Transfer, Rule::LiquidatePosition, Rule::LiquidateCollateral, Rule::LiquidateToBackstop].contains(&rule);
     let token_refusal =
         ([Rule::Deposit, Rule::Donate].contains(&rule) && code == 1) || (itself && code == ACCOUNT_TWICE);
     let all = names(rule).iter().chain(shared(rule).into_iter().flatten());

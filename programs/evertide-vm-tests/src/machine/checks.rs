@@ -164,6 +164,9 @@ impl Machine {
                 }
                 "OracleUpdated" => format!("event {} {}", value["market"], value["index"]).replace("true", "market"),
                 "DebtAccrued" => "event debt".to_string(),
+                "SuccessorNamed" | "RoleClaimed" | "GateDisabled" | "GateEnabled" | "ExchangePaused"
+                | "PauseLifted" => "event exchange".to_string(),
+                "MarketStatusSet" => format!("event market {}", value["market_index"]),
                 "InsuranceFunded" => "event insurance".to_string(),
                 _ => format!("event user {}", value["user"].as_str().unwrap_or("none")),
             };

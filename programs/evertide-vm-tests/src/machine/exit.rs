@@ -26,6 +26,7 @@ impl Machine {
     /// Empties the exchange; the vault is left with the fund, uncollected fees and counted dust.
     pub fn exit(&mut self) {
         self.exiting = true;
+        self.acting(Rule::Roles, |machine| machine.open_again(0));
         self.rule = Rule::Refresh;
         self.open_house();
         // After a gap the fill band follows the TWAP: the index itself is inside it again within minutes.
@@ -63,7 +64,7 @@ impl Machine {
     /// Fees repay what is recorded, and the backstop's own profit goes to the fund.
     fn collect_all(&mut self) {
         for market_index in 0..PRICES.len() as u16 {
-            let call = self.world.collect_fees(market_index);
+            let call = self.fees_call(market_index);
             self.acting(Rule::CollectFees, |machine| machine.attempt(&call));
         }
     }
@@ -130,21 +131,21 @@ impl Machine {
         let price_ticks = ticks(usize::from(market_index), self.prices[usize::from(market_index)]);
         for _ in 0..2 * rows.len() * rows.len() {
             let sizes = self.sizes(market_index, rows);
-            let long = sizes.iter().find(|(_, size)| *size > 0);
-            let short = sizes.iter().find(|(_, size)| *size < 0);
-            let (Some(&(long, owned)), Some(&(short, owed))) = (long, short) else { break };
+            let Some(((long, owned), (short, owed))) = self.closing_pair(&sizes) else { break };
             let lots = owned.min(-owed) as u64;
             let (seller, buyer): (Trader, Trader) = (self.traders[long].clone(), self.traders[short].clone());
+            let goes_between = owned == i64::MAX;
             let reduce = |ask: bool, time_in_force: TimeInForce| {
                 let mut order = limit(market_index, ask, price_ticks, lots);
-                order.reduce_only = true;
+                order.reduce_only = !(ask && goes_between);
                 order.time_in_force = time_in_force as u8;
                 order
             };
             let maker = self.place_one(&seller, reduce(true, TimeInForce::GoodTillCancelled));
             self.refresh_all(1);
             // An accrual may have closed lots of a side against fractions that folding dropped on the other.
-            if self.size_of(long, market_index) < lots as i64 || self.size_of(short, market_index) > -(lots as i64) {
+            let short_of = !goes_between && self.size_of(long, market_index) < lots as i64;
+            if short_of || self.size_of(short, market_index) > -(lots as i64) {
                 let call = self.world.cancel_all(&seller);
                 self.must(&call);
                 continue;
@@ -153,6 +154,16 @@ impl Machine {
             let call = self.world.match_orders(market_index, &buyer, taker, &[(&seller, maker)]);
             self.must(&call);
         }
+    }
+
+    /// A long and a short of different owners, who trade with each other. Where one owner holds all that is left, the buyer
+    /// of the exit goes between: it sells to the short now, and buys from the long next.
+    fn closing_pair(&self, sizes: &[(usize, i64)]) -> Option<((usize, i64), (usize, i64))> {
+        let side = |long: bool| sizes.iter().copied().filter(move |(_, size)| *size != 0 && (*size > 0) == long);
+        let owner = |row: usize| self.traders[row].authority;
+        let pairs = side(true).flat_map(|held| side(false).map(move |owed| (held, owed)));
+        let found = pairs.clone().find(|(held, owed)| owner(held.0) != owner(owed.0));
+        found.or_else(|| pairs.clone().next().map(|(_, owed)| ((self.house(), i64::MAX), owed)))
     }
 
     /// Losers first, then winners, then once more for those whom the pool could not pay in full.

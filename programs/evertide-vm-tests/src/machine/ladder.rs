@@ -6,6 +6,7 @@ use evertide_math::{
     index::{dropped_value, fold, fold_cached, Folded, SideIndex, Snapshot},
     margin::{ladder_ratio, MarginTiers, Tier},
     mark::clamp_to_radius,
+    oracle::{is_allowed, OracleAction, DEFAULT_ACTION_MATRIX, STALE_FOR_FILLS, STALE_FOR_MARGIN},
     Atoms, Bps, CollateralPriceQ48, Lots, PriceQ32,
 };
 
@@ -240,6 +241,17 @@ pub fn collateral_price_q48(row: &CollateralRow, now_ms: i64) -> u64 {
     }
     let stale = stale_price(CollateralPriceQ48::new(row.twap_q48).expect("a price")).expect("nine tenths of it");
     price.min(stale.get())
+}
+
+/// Price at which collateral of an account in liquidation is sold. A wild print that was the last one of a dead feed is
+/// left out: the average less 10 % stands alone.
+pub fn sale_price_q48(row: &CollateralRow, now_ms: i64) -> u64 {
+    let lasting = row.validity & !(STALE_FOR_MARGIN | STALE_FOR_FILLS);
+    let sound = is_allowed(&DEFAULT_ACTION_MATRIX, OracleAction::Liquidate, lasting);
+    if sound || now_ms - row.publish_time_ms < STALE_MS {
+        return collateral_price_q48(row, now_ms);
+    }
+    stale_price(CollateralPriceQ48::new(row.twap_q48).expect("a price")).expect("nine tenths of it").get()
 }
 
 fn collateral_worth(row: &CollateralRow, amount_atoms: u64, now_ms: i64) -> i128 {

@@ -7,8 +7,7 @@ use serde_json::Value;
 use super::{
     book::Quote,
     ladder::{
-        ceil, collateral_price_q48, folded_user, notional_down, notional_up, rung_of, standing, value_down, Rung,
-        Standing,
+        ceil, folded_user, notional_down, notional_up, rung_of, sale_price_q48, standing, value_down, Rung, Standing,
     },
     matches::{holding, number, text},
     Machine, TRADERS,
@@ -286,7 +285,7 @@ impl Machine {
         let age = before.now_ms() - old.debt_since_ms;
         let (need, most_bps, price) = if forced {
             let elapsed = i128::from(before.now_ms() - old.liquidation_start_ms).clamp(0, 60_000);
-            (-(was.quote + was.losses), 300 * elapsed / 60_000, collateral_price_q48(&cache_row, before.now_ms()))
+            (-(was.quote + was.losses), 300 * elapsed / 60_000, sale_price_q48(&cache_row, before.now_ms()))
         } else {
             assert!(old.quote_atoms < 0 && age >= 3_600_000, "I-11: collateral sold without a cause: {event}");
             (-was.quote, 300 * i128::from(age - 3_600_000).min(3_600_000) / 3_600_000, cache_row.price_q48)

@@ -3,6 +3,7 @@
 //! A step is a rule and four dice; the rule reads the dice against the state it finds, so that any list of steps can be
 //! run, cut short and thinned out. A failing list is shrunk by prefix, then step by step, and kept in `seeds/`.
 
+mod accounts;
 mod allowed;
 mod bankruptcies;
 mod book;
@@ -10,17 +11,20 @@ mod changes;
 mod checks;
 mod exit;
 mod exit_down;
+mod keys;
 mod ladder;
 mod liquidations;
 mod market_checks;
 mod matches;
 mod reads;
+mod rule;
 mod rules;
 mod sequence;
 mod settles;
 mod trips;
 mod way_down;
 
+pub use rule::{Rule, RULES};
 pub use sequence::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken};
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -41,75 +45,6 @@ use crate::{
 pub const TRADERS: usize = 6;
 /// Markets that they trade in.
 pub const MARKETS: u16 = 2;
-
-/// What a step does.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
-pub enum Rule {
-    Deposit,
-    Withdraw,
-    Place,
-    Cancel,
-    Modify,
-    Match,
-    HostileMatch,
-    OracleMove,
-    OracleGap,
-    Refresh,
-    TimeWarp,
-    UpdateMark,
-    Accrue,
-    Settle,
-    Touch,
-    Limits,
-    CollectFees,
-    CloseUser,
-    CreateUser,
-    Whale,
-    Crash,
-    LiquidateOrders,
-    LiquidatePosition,
-    LiquidateWithOrders,
-    LiquidateCollateral,
-    LiquidateToBackstop,
-    ResolveBankruptcy,
-    Donate,
-    Read,
-    Fund,
-}
-
-/// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 30] = [
-    (Rule::Deposit, "deposit", 6),
-    (Rule::Withdraw, "withdraw", 6),
-    (Rule::Place, "place", 30),
-    (Rule::Cancel, "cancel", 6),
-    (Rule::Modify, "modify", 6),
-    (Rule::Match, "match", 30),
-    (Rule::HostileMatch, "hostile_match", 10),
-    (Rule::OracleMove, "oracle_move", 8),
-    (Rule::OracleGap, "oracle_gap", 1),
-    (Rule::Refresh, "refresh", 12),
-    (Rule::TimeWarp, "time_warp", 6),
-    (Rule::UpdateMark, "update_mark", 6),
-    (Rule::Accrue, "accrue", 6),
-    (Rule::Settle, "settle", 16),
-    (Rule::Touch, "touch", 4),
-    (Rule::Limits, "limits", 2),
-    (Rule::CollectFees, "collect_fees", 2),
-    (Rule::CloseUser, "close_user", 1),
-    (Rule::CreateUser, "create_user", 2),
-    (Rule::Whale, "whale", 14),
-    (Rule::Crash, "crash", 12),
-    (Rule::LiquidateOrders, "liquidate_orders", 6),
-    (Rule::LiquidatePosition, "liquidate_position", 10),
-    (Rule::LiquidateWithOrders, "liquidate_with_orders", 14),
-    (Rule::LiquidateCollateral, "liquidate_collateral", 6),
-    (Rule::LiquidateToBackstop, "liquidate_to_backstop", 12),
-    (Rule::ResolveBankruptcy, "resolve_bankruptcy", 14),
-    (Rule::Donate, "donate", 3),
-    (Rule::Read, "read", 3),
-    (Rule::Fund, "fund", 1),
-];
 
 /// One step: a rule and the dice that choose everything else.
 #[derive(Clone, Copy, PartialEq, Debug)]
@@ -195,7 +130,9 @@ impl Machine {
             let limit = |state: &mut Market| state.terms.insurance_day_max_atoms = day_usd * USD;
             world.edit(market(index as u16), limit);
         }
-        let mut traders: Vec<Trader> = (0..TRADERS).map(|row| world.trader(&format!("machine {row}"))).collect();
+        let mut traders: Vec<Trader> = (1..TRADERS).map(|row| world.trader(&format!("machine {}", row - 1))).collect();
+        // The last two are sub-accounts of one owner.
+        traders.push(world.sub_account(&traders[TRADERS - 2], 1));
         traders.extend((0..PRICES.len() as u16).map(backstop));
         let last = Last { users: Vec::new(), markets: Vec::new(), insurance: world.insurance() };
         let mut machine = Self {

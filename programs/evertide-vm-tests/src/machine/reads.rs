@@ -35,6 +35,12 @@ impl Machine {
         self.attempt(&call);
         let call = self.world.assert_sequence(account, user.sequence + 1 + u64::from(dice[2]));
         self.refused(&call, "SequenceAssertionFailed");
+        let at = usize::from(dice[1] & 0x10_0000 != 0);
+        let lots = super::ladder::rung_of(&self.world, &user, at as u16).size_lots;
+        let call = self.world.assert_position(account, at as u16, lots, lots);
+        self.attempt(&call);
+        let call = self.world.assert_position(account, at as u16, lots + 1, i64::MAX);
+        self.refused(&call, "PositionAssertionFailed");
         self.world.assert_unchanged(&before, "a reading instruction");
     }
 

@@ -51,6 +51,10 @@ impl Machine {
             Rule::Donate => self.donate(row, dice),
             Rule::Read => self.read(row, dice),
             Rule::Fund => self.fund(row, dice),
+            Rule::Transfer => self.transfer(row, dice),
+            Rule::Delegate => self.delegate(row, dice),
+            Rule::Steal => self.steal(row, dice),
+            Rule::Roles => self.roles(dice),
         }
     }
 
@@ -350,7 +354,7 @@ impl Machine {
     }
 
     fn collect(&mut self, dice: [u32; 4]) {
-        let call = self.world.collect_fees((dice[1] % u32::from(MARKETS)) as u16);
+        let call = self.fees_call((dice[1] % u32::from(MARKETS)) as u16);
         self.attempt(&call);
     }
 
