@@ -10,6 +10,7 @@ pub mod exchange;
 pub mod feeds;
 pub mod hits;
 pub mod idl;
+pub mod kinds;
 pub mod machine;
 pub mod money;
 pub mod runner;

@@ -8,12 +8,14 @@ use anchor_lang::prelude::*;
 
 mod admin;
 mod change;
+mod kinds;
 mod money;
 mod signed;
 mod way_down;
 
 pub use admin::*;
 pub use change::*;
+pub use kinds::*;
 pub use money::*;
 pub use signed::*;
 pub use way_down::*;
@@ -214,6 +216,8 @@ pub struct OrderModified {
     /// The order only shrank: it keeps its id, time and priority.
     pub kept_priority: bool,
     pub order: PlacedOrder,
+    /// Slices of a replaced TWAP.
+    pub removed: Vec<CancelledOrder>,
 }
 
 /// One fill of a match. Values named `after` are the maker's.
@@ -283,6 +287,8 @@ pub struct OrdersMatched {
     pub auction: bool,
     pub fills: Vec<Fill>,
     pub skips: Vec<Skip>,
+    /// Orders that the fills of others moved: brackets, one cancels other, refills, parents of slices.
+    pub linked: Vec<LinkedOrder>,
 }
 
 /// Sequence of the market or of the asset. Prices: Q32 per lot for a market, Q48 per token atom for an asset.

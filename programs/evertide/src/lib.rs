@@ -260,6 +260,34 @@ pub mod evertide {
         instructions::modify_order(ctx, order_id, replacement, kind_args)
     }
 
+    /// Sets the dead-man's deadline, unix ms; 0 turns it off. From the deadline on all orders are dead, and anyone may
+    /// take them out; placing needs a new deadline, or 0.
+    pub fn cancel_all_after(ctx: &mut Context<CancelAllAfter>, deadline_ms: i64) -> Result<()> {
+        instructions::cancel_all_after(ctx, deadline_ms)
+    }
+
+    /// Takes dead orders of a user out: void, expired, past the dead-man's deadline, exits and slices that lost what they
+    /// were for. Anyone.
+    pub fn expire_orders(ctx: &mut Context<ExpireOrders>) -> Result<()> {
+        instructions::expire_orders(ctx)
+    }
+
+    /// Makes an order live whose time has come or whose trigger price is reached; it is checked as a new one, and
+    /// cancelled when it does not pass. Anyone.
+    pub fn trigger_order(ctx: &mut Context<TriggerOrder>, order_id: u64) -> Result<()> {
+        instructions::trigger_order(ctx, order_id)
+    }
+
+    /// Moves a trailing stop's trigger after the price, only in its order's favour. Anyone.
+    pub fn update_trailing(ctx: &mut Context<UpdateTrailing>, order_id: u64) -> Result<()> {
+        instructions::update_trailing(ctx, order_id)
+    }
+
+    /// Places the slice of a TWAP that its schedule says is due, once in each interval. Anyone.
+    pub fn execute_slice(ctx: &mut Context<ExecuteSlice>, order_id: u64) -> Result<()> {
+        instructions::execute_slice(ctx, order_id)
+    }
+
     /// Takes a price from Pyth, Switchboard or a local signer into a market or a collateral asset, with its cache
     /// row. Anyone.
     pub fn update_oracle(ctx: &mut Context<UpdateOracle>, price: LocalPrice) -> Result<()> {

@@ -596,27 +596,6 @@ class LaneOfSubAccount(AccountRuleError):
     RULE: ClassVar[str] = "the open lane serves sub-account 0 of an authority"
 
 
-class MarketNotSettling(AccountRuleError):
-    """the market's status is not settling."""
-
-    CODE: ClassVar[int] = 6147
-    RULE: ClassVar[str] = "the market's status is not settling"
-
-
-class MarketStillHeld(AccountRuleError):
-    """positions of the market wait to be folded, or a bankruptcy to be resolved."""
-
-    CODE: ClassVar[int] = 6148
-    RULE: ClassVar[str] = "positions of the market wait to be folded, or a bankruptcy to be resolved"
-
-
-class AccountUpToDate(AccountRuleError):
-    """the account has the present layout already."""
-
-    CODE: ClassVar[int] = 6149
-    RULE: ClassVar[str] = "the account has the present layout already"
-
-
 class OrderCountOutOfRange(OrderError):
     """an instruction places 1 to 8 orders."""
 
@@ -771,95 +750,144 @@ class PositionLimitExceeded(OrderError):
     RULE: ClassVar[str] = "the order would make the position larger than the market allows"
 
 
-class GenesisHashMissing(OrderError):
-    """the cluster's genesis hash is zero: signed orders are bound to it."""
+class CancelAllAfterReached(OrderError):
+    """the dead-man's deadline is reached: set a new one, or 0, before placing."""
 
-    CODE: ClassVar[int] = 6250
-    RULE: ClassVar[str] = "the cluster's genesis hash is zero: signed orders are bound to it"
-
-
-class SignedOrderCountOutOfRange(OrderError):
-    """an instruction places 1 to 4 signed orders."""
-
-    CODE: ClassVar[int] = 6251
-    RULE: ClassVar[str] = "an instruction places 1 to 4 signed orders"
+    CODE: ClassVar[int] = 6230
+    RULE: ClassVar[str] = "the dead-man's deadline is reached: set a new one, or 0, before placing"
 
 
-class NotEd25519Instruction(OrderError):
-    """the instruction named is not an earlier one of the Ed25519 program."""
+class DeadlineNotInFuture(OrderError):
+    """the dead-man's deadline is neither 0 nor in the future."""
 
-    CODE: ClassVar[int] = 6252
-    RULE: ClassVar[str] = "the instruction named is not an earlier one of the Ed25519 program"
-
-
-class SignatureCountMismatch(OrderError):
-    """the Ed25519 instruction must hold one signature for each order."""
-
-    CODE: ClassVar[int] = 6253
-    RULE: ClassVar[str] = "the Ed25519 instruction must hold one signature for each order"
+    CODE: ClassVar[int] = 6231
+    RULE: ClassVar[str] = "the dead-man's deadline is neither 0 nor in the future"
 
 
-class SignatureElsewhere(OrderError):
-    """signature, key and message must all lie in the Ed25519 instruction itself."""
+class NothingExpired(OrderError):
+    """no order of this account is dead."""
 
-    CODE: ClassVar[int] = 6254
-    RULE: ClassVar[str] = "signature, key and message must all lie in the Ed25519 instruction itself"
-
-
-class SignatureLayoutInvalid(OrderError):
-    """signature, key and message must lie apart, behind the offsets and inside the data."""
-
-    CODE: ClassVar[int] = 6255
-    RULE: ClassVar[str] = "signature, key and message must lie apart, behind the offsets and inside the data"
+    CODE: ClassVar[int] = 6232
+    RULE: ClassVar[str] = "no order of this account is dead"
 
 
-class SignedOrderMalformed(OrderError):
-    """the signed message is no limit or market order of 56 bytes."""
+class KindArgsMissing(OrderError):
+    """the order names no entry of kind_args, and its kind needs one."""
 
-    CODE: ClassVar[int] = 6256
-    RULE: ClassVar[str] = "the signed message is no limit or market order of 56 bytes"
-
-
-class SignedForAnother(OrderError):
-    """the order was signed for another cluster, program, account or version."""
-
-    CODE: ClassVar[int] = 6257
-    RULE: ClassVar[str] = "the order was signed for another cluster, program, account or version"
+    CODE: ClassVar[int] = 6233
+    RULE: ClassVar[str] = "the order names no entry of kind_args, and its kind needs one"
 
 
-class SignedWindowInvalid(OrderError):
-    """a signed order can be placed for 1 to 300 s after its nonce, a market order for 60 s at most."""
+class KindArgsForeign(OrderError):
+    """an entry of kind_args holds an argument that the order's kind does not take."""
 
-    CODE: ClassVar[int] = 6258
-    RULE: ClassVar[str] = "a signed order can be placed for 1 to 300 s after its nonce, a market order for 60 s at most"
-
-
-class SignedOrderExpired(OrderError):
-    """the time in which the signed order could be placed is over."""
-
-    CODE: ClassVar[int] = 6259
-    RULE: ClassVar[str] = "the time in which the signed order could be placed is over"
+    CODE: ClassVar[int] = 6234
+    RULE: ClassVar[str] = "an entry of kind_args holds an argument that the order's kind does not take"
 
 
-class NonceFromFuture(OrderError):
-    """the nonce lies more than 5 s ahead of the chain's clock."""
+class TriggerPriceOutOfRange(OrderError):
+    """the trigger price is zero or beyond 2^40 ticks."""
 
-    CODE: ClassVar[int] = 6260
-    RULE: ClassVar[str] = "the nonce lies more than 5 s ahead of the chain's clock"
-
-
-class NonceUsed(OrderError):
-    """the nonce was used, cancelled, or is older than those remembered."""
-
-    CODE: ClassVar[int] = 6261
-    RULE: ClassVar[str] = "the nonce was used, cancelled, or is older than those remembered"
+    CODE: ClassVar[int] = 6235
+    RULE: ClassVar[str] = "the trigger price is zero or beyond 2^40 ticks"
 
 
-class SignedMarketPriceMissing(OrderError):
-    """a signed market order must name its worst price."""
+class TriggerSourceUnknown(OrderError):
+    """the trigger source is unknown."""
 
-    CODE: ClassVar[int] = 6262
-    RULE: ClassVar[str] = "a signed market order must name its worst price"
+    CODE: ClassVar[int] = 6236
+    RULE: ClassVar[str] = "the trigger source is unknown"
+
+
+class TrailOutOfRange(OrderError):
+    """a trailing stop trails by 1 to 5,000 bps."""
+
+    CODE: ClassVar[int] = 6237
+    RULE: ClassVar[str] = "a trailing stop trails by 1 to 5,000 bps"
+
+
+class TriggerNotReached(OrderError):
+    """the watched price is not at the trigger."""
+
+    CODE: ClassVar[int] = 6238
+    RULE: ClassVar[str] = "the watched price is not at the trigger"
+
+
+class OrderNotDue(OrderError):
+    """the order's time has not come."""
+
+    CODE: ClassVar[int] = 6239
+    RULE: ClassVar[str] = "the order's time has not come"
+
+
+class OrderKindMismatch(OrderError):
+    """the order's kind or state does not take this action."""
+
+    CODE: ClassVar[int] = 6240
+    RULE: ClassVar[str] = "the order's kind or state does not take this action"
+
+
+class TrailingNotMoved(OrderError):
+    """the price has not moved the trailing trigger in the order's favour."""
+
+    CODE: ClassVar[int] = 6241
+    RULE: ClassVar[str] = "the price has not moved the trailing trigger in the order's favour"
+
+
+class GroupTooSmall(OrderError):
+    """a group links at least two orders."""
+
+    CODE: ClassVar[int] = 6242
+    RULE: ClassVar[str] = "a group links at least two orders"
+
+
+class GroupMarketDiffers(OrderError):
+    """orders of a group are of one market, exits against their entry and otherwise all on one side."""
+
+    CODE: ClassVar[int] = 6243
+    RULE: ClassVar[str] = "orders of a group are of one market, exits against their entry and otherwise all on one side"
+
+
+class GroupExitInvalid(OrderError):
+    """an exit is reduce-only and of its entry's size."""
+
+    CODE: ClassVar[int] = 6244
+    RULE: ClassVar[str] = "an exit is reduce-only and of its entry's size"
+
+
+class GroupKindForbidden(OrderError):
+    """this kind of order or time in force cannot be linked so."""
+
+    CODE: ClassVar[int] = 6245
+    RULE: ClassVar[str] = "this kind of order or time in force cannot be linked so"
+
+
+class IcebergDisplayInvalid(OrderError):
+    """an iceberg displays at least the market's least size and less than all."""
+
+    CODE: ClassVar[int] = 6246
+    RULE: ClassVar[str] = "an iceberg displays at least the market's least size and less than all"
+
+
+class TwapScheduleInvalid(OrderError):
+    """a TWAP has 2 to 1,000 slices at least 1 s apart and lasts at most 30 days."""
+
+    CODE: ClassVar[int] = 6247
+    RULE: ClassVar[str] = "a TWAP has 2 to 1,000 slices at least 1 s apart and lasts at most 30 days"
+
+
+class ExitWaitsForEntry(OrderError):
+    """the exit waits for its entry to fill."""
+
+    CODE: ClassVar[int] = 6248
+    RULE: ClassVar[str] = "the exit waits for its entry to fill"
+
+
+class SliceNotDue(OrderError):
+    """no slice is due: once in each interval, from the start to the end."""
+
+    CODE: ClassVar[int] = 6249
+    RULE: ClassVar[str] = "no slice is due: once in each interval, from the start to the end"
 
 
 class InitialMarginTooLow(MarginError):
@@ -944,13 +972,6 @@ class PositionAssertionFailed(MarginError):
 
     CODE: ClassVar[int] = 6312
     RULE: ClassVar[str] = "the asserted bounds of the position do not hold"
-
-
-class ExchangeNotionalExceeded(MarginError):
-    """open interest of the whole exchange would exceed its cap."""
-
-    CODE: ClassVar[int] = 6313
-    RULE: ClassVar[str] = "open interest of the whole exchange would exceed its cap"
 
 
 class OracleAccountWrong(OracleError):
@@ -1063,13 +1084,6 @@ class OracleValidityForbids(OracleError):
 
     CODE: ClassVar[int] = 6415
     RULE: ClassVar[str] = "the oracle's validity does not allow this action"
-
-
-class OracleTooOld(OracleError):
-    """a new reading is older than the age from which its rules call it stale."""
-
-    CODE: ClassVar[int] = 6416
-    RULE: ClassVar[str] = "a new reading is older than the age from which its rules call it stale"
 
 
 class TakerNotLive(MatchingError):
@@ -1486,9 +1500,6 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6144: WithdrawNotFirst,
     6145: DestinationOfAnother,
     6146: LaneOfSubAccount,
-    6147: MarketNotSettling,
-    6148: MarketStillHeld,
-    6149: AccountUpToDate,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
     6202: OrderSizeTooLarge,
@@ -1511,19 +1522,26 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6219: OrderMarketMismatch,
     6220: ModifyChangesMarketOrSide,
     6221: PositionLimitExceeded,
-    6250: GenesisHashMissing,
-    6251: SignedOrderCountOutOfRange,
-    6252: NotEd25519Instruction,
-    6253: SignatureCountMismatch,
-    6254: SignatureElsewhere,
-    6255: SignatureLayoutInvalid,
-    6256: SignedOrderMalformed,
-    6257: SignedForAnother,
-    6258: SignedWindowInvalid,
-    6259: SignedOrderExpired,
-    6260: NonceFromFuture,
-    6261: NonceUsed,
-    6262: SignedMarketPriceMissing,
+    6230: CancelAllAfterReached,
+    6231: DeadlineNotInFuture,
+    6232: NothingExpired,
+    6233: KindArgsMissing,
+    6234: KindArgsForeign,
+    6235: TriggerPriceOutOfRange,
+    6236: TriggerSourceUnknown,
+    6237: TrailOutOfRange,
+    6238: TriggerNotReached,
+    6239: OrderNotDue,
+    6240: OrderKindMismatch,
+    6241: TrailingNotMoved,
+    6242: GroupTooSmall,
+    6243: GroupMarketDiffers,
+    6244: GroupExitInvalid,
+    6245: GroupKindForbidden,
+    6246: IcebergDisplayInvalid,
+    6247: TwapScheduleInvalid,
+    6248: ExitWaitsForEntry,
+    6249: SliceNotDue,
     6300: InitialMarginTooLow,
     6302: LossesExceedQuote,
     6303: UserNotionalCapExceeded,
@@ -1536,7 +1554,6 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6310: WithdrawalFloorReached,
     6311: MarketNotPriced,
     6312: PositionAssertionFailed,
-    6313: ExchangeNotionalExceeded,
     6400: OracleAccountWrong,
     6401: OracleOwnerWrong,
     6402: OracleDataInvalid,
@@ -1553,7 +1570,6 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6413: LotWorthTooMuch,
     6414: QuoteHasNoOracle,
     6415: OracleValidityForbids,
-    6416: OracleTooOld,
     6500: TakerNotLive,
     6501: NothingFilled,
     6502: MakerCountOutOfRange,

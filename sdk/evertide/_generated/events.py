@@ -9,28 +9,7 @@ from typing import ClassVar
 from solders.pubkey import Pubkey
 
 from evertide._wire import Kind, Wire
-from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketTerms, PlacedOrder, SignedPlacement, Skip
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountExtended(Wire):
-    """Of no sequence: an account grew to the present layout."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = ''
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('cbdec0de2c9e0dc0')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('account', 'pubkey'),
-        ('from_version', 'u8'),
-        ('version', 'u8'),
-        ('from_bytes', 'u64'),
-        ('bytes', 'u64'),
-    )
-    account: Pubkey
-    from_version: int
-    version: int
-    from_bytes: int
-    bytes: int
+from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, LinkedOrder, MarketTerms, PlacedOrder, Skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +52,6 @@ class BankruptcyResolved(Wire):
         ('bankruptcies_open', 'u32'),
         ('insurance_balance_atoms', 'u64'),
         ('insurance_tranche_atoms', 'u64'),
-        ('insurance_held_back_atoms', 'u64'),
         ('total_atoms', 'u64'),
         ('debt_atoms', 'u64'),
         ('ended', 'bool'),
@@ -117,8 +95,6 @@ class BankruptcyResolved(Wire):
     #: Of the insurance fund, after.
     insurance_balance_atoms: int
     insurance_tranche_atoms: int
-    #: Held back from stakers by open bankruptcies, for 48 h at most.
-    insurance_held_back_atoms: int
     #: Quote asset after: positive balances and debts of all users.
     total_atoms: int
     debt_atoms: int
@@ -127,85 +103,24 @@ class BankruptcyResolved(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeCancelled(Wire):
-    """Sequence of the exchange."""
+class CancelAllAfterSet(Wire):
+    """Sequence of the user."""
 
     #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'exchange'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8bb36151d615775d')
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('3e9da84deec437b2')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
-        ('number', 'u64'),
-        ('field', 'u32'),
-        ('target', 'pubkey'),
-        ('by', 'pubkey'),
+        ('user', 'pubkey'),
+        ('deadline_ms', 'i64'),
+        ('orders', ("vec", CancelledOrder)),
     )
     sequence: int
-    number: int
-    field: int
-    target: Pubkey
-    by: Pubkey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeExecuted(Wire):
-    """Sequence of the exchange. A ramp has begun with it; a change that was void moved nothing."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'exchange'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('3273080c8b08bf1a')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('number', 'u64'),
-        ('field', 'u32'),
-        ('status', 'u8'),
-        ('target', 'pubkey'),
-        ('value', 'i64'),
-    )
-    sequence: int
-    number: int
-    field: int
-    status: int
-    target: Pubkey
-    #: The field's value after; of a 32-byte field the first 8 bytes.
-    value: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChangeProposed(Wire):
-    """Sequence of the exchange. An instant change has taken effect with it."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'exchange'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('aa0a0a08f4c49297')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('number', 'u64'),
-        ('field', 'u32'),
-        ('class_', 'u8'),
-        ('status', 'u8'),
-        ('target', 'pubkey'),
-        ('proposer', 'pubkey'),
-        ('old_value', 'i64'),
-        ('new_value', 'i64'),
-        ('key', ("bytes", 32)),
-        ('earliest_ms', 'i64'),
-        ('expiry_ms', 'i64'),
-    )
-    sequence: int
-    number: int
-    field: int
-    class_: int
-    status: int
-    target: Pubkey
-    proposer: Pubkey
-    #: Of a 32-byte field the first 8 bytes.
-    old_value: int
-    new_value: int
-    #: Of a 32-byte field the value, of a listing its hash.
-    key: bytes
-    earliest_ms: int
-    expiry_ms: int
+    user: Pubkey
+    #: Unix ms; 0 = off.
+    deadline_ms: int
+    #: What the deadline before had killed.
+    orders: tuple[CancelledOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -371,14 +286,12 @@ class ExchangeInitialized(Wire):
         ('local', 'bool'),
         ('roles', ("array", 'pubkey', 4)),
         ('terms', ExchangeTerms),
-        ('genesis_hash', ("bytes", 32)),
     )
     sequence: int
     authority: Pubkey
     local: bool
     roles: tuple[Pubkey, ...]
     terms: ExchangeTerms
-    genesis_hash: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -515,80 +428,12 @@ class InsuranceFunded(Wire):
         ('amount_atoms', 'u64'),
         ('balance_atoms', 'u64'),
         ('tranche_atoms', 'u64'),
-        ('protocol_shares', 'u64'),
     )
     sequence: int
     funder: Pubkey
     amount_atoms: int
     balance_atoms: int
     tranche_atoms: int
-    #: Shares of the exchange itself, after; without a staker they are counted when one comes.
-    protocol_shares: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InsuranceStaked(Wire):
-    """Sequence of the insurance fund. Everything but `amount_atoms` and `shares` is after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'insurance fund'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0c55e3b819d32d67')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('authority', 'pubkey'),
-        ('amount_atoms', 'u64'),
-        ('shares', 'u64'),
-        ('stake_shares', 'u64'),
-        ('all_shares', 'u64'),
-        ('protocol_shares', 'u64'),
-        ('balance_atoms', 'u64'),
-    )
-    sequence: int
-    authority: Pubkey
-    amount_atoms: int
-    shares: int
-    stake_shares: int
-    #: Of all stakers.
-    all_shares: int
-    protocol_shares: int
-    balance_atoms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvariantBroken(Wire):
-    """Sequence of the market, which is reduce-only from now on. Statuses and fees are after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'market'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('2e4e3558b8eda34e')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('market_index', 'u16'),
-        ('invariant', 'u8'),
-        ('found', 'u64'),
-        ('bound', 'u64'),
-        ('status', 'u8'),
-        ('collateral_index', 'u16'),
-        ('collateral_status', 'u8'),
-        ('keeper', 'pubkey'),
-        ('bounty_atoms', 'u64'),
-        ('pending_fees_atoms', 'u64'),
-        ('pending_insurance_atoms', 'u64'),
-    )
-    sequence: int
-    market_index: int
-    #: `engine::invariants::Invariant`.
-    invariant: int
-    #: The two numbers that it compares.
-    found: int
-    bound: int
-    status: int
-    collateral_index: int
-    collateral_status: int
-    keeper: Pubkey
-    bounty_atoms: int
-    pending_fees_atoms: int
-    pending_insurance_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -643,6 +488,7 @@ class LiquidationMatched(Wire):
         ('ended', 'bool'),
         ('fills', ("vec", Fill)),
         ('skips', ("vec", Skip)),
+        ('linked', ("vec", LinkedOrder)),
     )
     sequence: int
     market_index: int
@@ -666,6 +512,8 @@ class LiquidationMatched(Wire):
     ended: bool
     fills: tuple[Fill, ...]
     skips: tuple[Skip, ...]
+    #: As in `OrdersMatched`.
+    linked: tuple[LinkedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -775,50 +623,6 @@ class MarketListed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class MarketSettled(Wire):
-    """Sequence of the market. Everything is after; with a status of closed nobody holds anything in it."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'market'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('edd416afc975d763')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('market_index', 'u16'),
-        ('status', 'u8'),
-        ('price_q32', 'u64'),
-        ('open_interest_lots', ("array", 'u64', 2)),
-        ('a', ("array", 'u64', 2)),
-        ('j_long_low', 'u64'),
-        ('j_long_high', 'i64'),
-        ('j_short_low', 'u64'),
-        ('j_short_high', 'i64'),
-        ('epoch', ("array", 'u32', 2)),
-        ('pending_fees_atoms', 'u64'),
-        ('pending_insurance_atoms', 'u64'),
-        ('deficit_atoms', 'u64'),
-        ('dust_atoms', 'i64'),
-        ('time_ms', 'i64'),
-    )
-    sequence: int
-    market_index: int
-    status: int
-    #: At which every position was closed, quote atoms per lot, 32 fractional bits.
-    price_q32: int
-    open_interest_lots: tuple[int, ...]
-    a: tuple[int, ...]
-    j_long_low: int
-    j_long_high: int
-    j_short_low: int
-    j_short_high: int
-    epoch: tuple[int, ...]
-    pending_fees_atoms: int
-    pending_insurance_atoms: int
-    deficit_atoms: int
-    dust_atoms: int
-    time_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketStatusSet(Wire):
     """Sequence of the market. `status` is after."""
 
@@ -835,25 +639,6 @@ class MarketStatusSet(Wire):
     market_index: int
     status: int
     by: Pubkey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NonceCancelled(Wire):
-    """Sequence of the user. `nonce_base_ms` is after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'user'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('61a503c8e4d91c66')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('user', 'pubkey'),
-        ('nonce_ms', 'i64'),
-        ('nonce_base_ms', 'i64'),
-    )
-    sequence: int
-    user: Pubkey
-    nonce_ms: int
-    nonce_base_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -898,6 +683,7 @@ class OrderModified(Wire):
         ('cancelled_order_id', 'u64'),
         ('kept_priority', 'bool'),
         ('order', PlacedOrder),
+        ('removed', ("vec", CancelledOrder)),
     )
     sequence: int
     user: Pubkey
@@ -905,6 +691,31 @@ class OrderModified(Wire):
     #: The order only shrank: it keeps its id, time and priority.
     kept_priority: bool
     order: PlacedOrder
+    #: Slices of a replaced TWAP.
+    removed: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTriggered(Wire):
+    """Sequence of the user."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('f2e409553ea163d0')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('outcome', 'u8'),
+        ('order', PlacedOrder),
+        ('linked', ("vec", LinkedOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    #: `engine::dormant::WakeOutcome`: 0 live, otherwise why it was cancelled.
+    outcome: int
+    #: As it became live, or as it would have.
+    order: PlacedOrder
+    linked: tuple[LinkedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -914,6 +725,23 @@ class OrdersCancelled(Wire):
     #: Whose numbers `sequence` counts.
     STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0786d20341defebc')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('orders', ("vec", CancelledOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    orders: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersExpired(Wire):
+    """Sequence of the user. Dead orders that were taken out."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('5e5eae9a29330fff')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
         ('user', 'pubkey'),
@@ -985,6 +813,7 @@ class OrdersMatched(Wire):
         ('event_hash', 'u64'),
         ('fills', ("vec", Fill)),
         ('skips', ("vec", Skip)),
+        ('linked', ("vec", LinkedOrder)),
     )
     sequence: int
     market_index: int
@@ -1008,6 +837,8 @@ class OrdersMatched(Wire):
     event_hash: int
     fills: tuple[Fill, ...]
     skips: tuple[Skip, ...]
+    #: Orders that the fills of others moved: brackets, one cancels other, refills, parents of slices.
+    linked: tuple[LinkedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1188,33 +1019,6 @@ class PositionTouched(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RampApplied(Wire):
-    """Sequence of the market or of the asset."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'market or of the asset'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('c79bf73d25dd4f5c')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('market', 'bool'),
-        ('index', 'u16'),
-        ('number', 'u64'),
-        ('field', 'u32'),
-        ('status', 'u8'),
-        ('value', 'i64'),
-    )
-    sequence: int
-    #: A market's, or an asset's.
-    market: bool
-    index: int
-    number: int
-    field: int
-    status: int
-    #: The field's value after.
-    value: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleClaimed(Wire):
     """Sequence of the exchange."""
 
@@ -1234,47 +1038,30 @@ class RoleClaimed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SeasonAdvanced(Wire):
-    """Sequence of the market or of the asset. All values are after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'market or of the asset'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('b49c840099974649')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('market', 'bool'),
-        ('index', 'u16'),
-        ('step', 'u32'),
-        ('season_ms', 'i64'),
-        ('limit', 'u64'),
-    )
-    sequence: int
-    #: A market's, or an asset's.
-    market: bool
-    index: int
-    step: int
-    season_ms: int
-    #: A market: greatest open interest a side, lots. An asset: cap of all deposits, token atoms.
-    limit: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SignedOrdersPlaced(Wire):
-    """Sequence of the user of the first placement; each placement has its own."""
+class SliceExecuted(Wire):
+    """Sequence of the user."""
 
     #: Whose numbers `sequence` counts.
     STREAM: ClassVar[str] = 'user'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('80c44651b36079d6')
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('4cfd79bc49b2d38b')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
         ('user', 'pubkey'),
-        ('keeper', 'pubkey'),
-        ('placements', ("vec", SignedPlacement)),
+        ('parent_order_id', 'u64'),
+        ('slice_number', 'u16'),
+        ('outcome', 'u8'),
+        ('order', PlacedOrder),
+        ('removed', ("vec", CancelledOrder)),
     )
     sequence: int
     user: Pubkey
-    keeper: Pubkey
-    placements: tuple[SignedPlacement, ...]
+    parent_order_id: int
+    #: Number of the interval, from 1.
+    slice_number: int
+    #: `engine::dormant::WakeOutcome`: 0 live, otherwise why slice and parent were cancelled.
+    outcome: int
+    order: PlacedOrder
+    removed: tuple[CancelledOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1297,6 +1084,25 @@ class SuccessorNamed(Wire):
     #: From when it may claim the role; 0 = withdrawn.
     claimable_ms: int
     by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailingUpdated(Wire):
+    """Sequence of the user."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('47514626bb6e556a')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('order_id', 'u64'),
+        ('trigger_ticks', 'u64'),
+    )
+    sequence: int
+    user: Pubkey
+    order_id: int
+    trigger_ticks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1330,64 +1136,6 @@ class Transferred(Wire):
     total_atoms: int
     #: Quote asset only: debts of all users.
     debt_atoms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnstakeClaimed(Wire):
-    """Sequence of the insurance fund. Everything but `paid_atoms` and `shares` is after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'insurance fund'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('71aaa67325929f3c')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('authority', 'pubkey'),
-        ('paid_atoms', 'u64'),
-        ('shares', 'u64'),
-        ('stake_shares', 'u64'),
-        ('requested_shares', 'u64'),
-        ('all_shares', 'u64'),
-        ('unstaking_shares', 'u64'),
-        ('balance_atoms', 'u64'),
-        ('to', 'pubkey'),
-    )
-    sequence: int
-    authority: Pubkey
-    paid_atoms: int
-    #: Shares that are gone.
-    shares: int
-    stake_shares: int
-    requested_shares: int
-    #: Of all stakers.
-    all_shares: int
-    unstaking_shares: int
-    balance_atoms: int
-    to: Pubkey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class UnstakeRequested(Wire):
-    """Sequence of the insurance fund. `shares` 0: a request was taken back."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'insurance fund'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('15fdb15581ce2a98')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('authority', 'pubkey'),
-        ('shares', 'u64'),
-        ('atoms', 'u64'),
-        ('claimable_ms', 'i64'),
-        ('unstaking_shares', 'u64'),
-    )
-    sequence: int
-    authority: Pubkey
-    shares: int
-    #: What they are worth now, which is the most that will be paid.
-    atoms: int
-    claimable_ms: int
-    #: Of all stakers, after.
-    unstaking_shares: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1431,62 +1179,6 @@ class UserCreated(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawClaimed(Wire):
-    """Sequence of the user. The first request of the queue was paid, whole when `left_atoms` is 0. Totals are after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'user'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('4d825926efacae55')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('user', 'pubkey'),
-        ('collateral_index', 'u16'),
-        ('amount_atoms', 'u64'),
-        ('left_atoms', 'u64'),
-        ('ticket', 'u64'),
-        ('queued_atoms', 'u64'),
-        ('total_atoms', 'u64'),
-        ('to', 'pubkey'),
-    )
-    sequence: int
-    user: Pubkey
-    collateral_index: int
-    amount_atoms: int
-    left_atoms: int
-    ticket: int
-    queued_atoms: int
-    total_atoms: int
-    to: Pubkey
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WithdrawRequested(Wire):
-    """Sequence of the user. An amount left the balance and waits in the asset's queue. Balance and totals are after."""
-
-    #: Whose numbers `sequence` counts.
-    STREAM: ClassVar[str] = 'user'
-    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('7210f0ce5d809727')
-    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('sequence', 'u64'),
-        ('user', 'pubkey'),
-        ('collateral_index', 'u16'),
-        ('amount_atoms', 'u64'),
-        ('balance_atoms', 'i64'),
-        ('ticket', 'u64'),
-        ('queued_atoms', 'u64'),
-        ('total_atoms', 'u64'),
-    )
-    sequence: int
-    user: Pubkey
-    collateral_index: int
-    amount_atoms: int
-    balance_atoms: int
-    ticket: int
-    queued_atoms: int
-    total_atoms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn(Wire):
     """Sequence of the user. `balance_atoms` and `total_atoms` are after."""
 
@@ -1515,11 +1207,8 @@ class Withdrawn(Wire):
 
 
 ALL: tuple[type[Wire], ...] = (
-    AccountExtended,
     BankruptcyResolved,
-    ChangeCancelled,
-    ChangeExecuted,
-    ChangeProposed,
+    CancelAllAfterSet,
     CollateralLiquidated,
     CollateralListed,
     DebtAccrued,
@@ -1532,19 +1221,17 @@ ALL: tuple[type[Wire], ...] = (
     GateDisabled,
     GateEnabled,
     InsuranceFunded,
-    InsuranceStaked,
-    InvariantBroken,
     LimitsSet,
     LiquidationMatched,
     MarkUpdated,
     MarketAccrued,
     MarketListed,
-    MarketSettled,
     MarketStatusSet,
-    NonceCancelled,
     OracleUpdated,
     OrderModified,
+    OrderTriggered,
     OrdersCancelled,
+    OrdersExpired,
     OrdersLiquidated,
     OrdersMatched,
     OrdersPlaced,
@@ -1552,17 +1239,12 @@ ALL: tuple[type[Wire], ...] = (
     PnlSettled,
     PositionLiquidated,
     PositionTouched,
-    RampApplied,
     RoleClaimed,
-    SeasonAdvanced,
-    SignedOrdersPlaced,
+    SliceExecuted,
     SuccessorNamed,
+    TrailingUpdated,
     Transferred,
-    UnstakeClaimed,
-    UnstakeRequested,
     UserClosed,
     UserCreated,
-    WithdrawClaimed,
-    WithdrawRequested,
     Withdrawn,
 )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from evertide._assemble import AccountSlot, InstructionLayout
-from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs, SignedRef
+from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs
 
 INSTRUCTIONS: dict[str, InstructionLayout] = {
     'accrue_debt': InstructionLayout(
@@ -29,37 +29,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('risk_cache', True, False, False),
             AccountSlot('exchange', False, False, False),
             AccountSlot('market', True, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
-    'advance_season': InstructionLayout(
-        name='advance_season',
-        summary="Takes a market or an asset listed after opening one step further, once a day: its limit doubles. Anyone.",
-        discriminator=bytes.fromhex('8e6116943e42f678'),
-        accounts=(
-            AccountSlot('exchange', False, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
-    'apply_ramp': InstructionLayout(
-        name='apply_ramp',
-        summary="Moves a parameter along its ramp of 24 h to where it is now. Anyone.",
-        discriminator=bytes.fromhex('538589e449711b34'),
-        accounts=(
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
@@ -104,25 +73,10 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('sequence', 'u64'),
         ),
     ),
-    'cancel_change': InstructionLayout(
-        name='cancel_change',
-        summary="Cancels a change that waits, or stops a ramp where it is. The guardian or its proposer.",
-        discriminator=bytes.fromhex('641e049403f4f3a8'),
-        accounts=(
-            AccountSlot('signer', False, True, False),
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('instructions', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
-    'cancel_nonce': InstructionLayout(
-        name='cancel_nonce',
-        summary="Uses up the nonce of a signed order that was not placed yet, so that nobody can place it.",
-        discriminator=bytes.fromhex('4b85586751d18b8d'),
+    'cancel_all_after': InstructionLayout(
+        name='cancel_all_after',
+        summary="Sets the dead-man's deadline, unix ms; 0 turns it off. From the deadline on all orders are dead, and anyone may take them out; placing needs a new deadline, or 0.",
+        discriminator=bytes.fromhex('aff8023c7396d4c8'),
         accounts=(
             AccountSlot('signer', False, True, False),
             AccountSlot('user', True, False, False),
@@ -131,7 +85,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
-            ('nonce_ms', 'i64'),
+            ('deadline_ms', 'i64'),
         ),
     ),
     'cancel_orders': InstructionLayout(
@@ -149,24 +103,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('selector', CancelArgs),
         ),
     ),
-    'check_invariants': InstructionLayout(
-        name='check_invariants',
-        summary="Compares the totals of a market, an asset and the insurance fund. True: all is well. False: the market is reduce-only from now on, and who found it is paid. Anyone.",
-        discriminator=bytes.fromhex('5f6ce2a013119c4b'),
-        accounts=(
-            AccountSlot('keeper', False, True, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('market', True, False, False),
-            AccountSlot('collateral', True, False, False),
-            AccountSlot('vault', False, False, False),
-            AccountSlot('insurance', False, False, False),
-            AccountSlot('keeper_user', True, False, True),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
     'claim_role': InstructionLayout(
         name='claim_role',
         summary="The named successor takes its role, from 72 h after it was named and for 7 days.",
@@ -180,43 +116,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('role', 'u8'),
-        ),
-    ),
-    'claim_unstake': InstructionLayout(
-        name='claim_unstake',
-        summary="Pays a due unstake request: what the shares are worth now, at most what they were worth when it was made.",
-        discriminator=bytes.fromhex('ac7175b2dff5f776'),
-        accounts=(
-            AccountSlot('authority', True, True, False),
-            AccountSlot('exchange', False, False, False),
-            AccountSlot('insurance', True, False, False),
-            AccountSlot('stake', True, False, False),
-            AccountSlot('quote', False, False, False),
-            AccountSlot('quote_vault', True, False, False),
-            AccountSlot('destination_token', True, False, False),
-            AccountSlot('token_program', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
-    'claim_withdraw': InstructionLayout(
-        name='claim_withdraw',
-        summary="Pays the first request of an asset's queue as far as the floor allows. Anyone.",
-        discriminator=bytes.fromhex('e8599a7510ccb6e0'),
-        accounts=(
-            AccountSlot('exchange', False, False, False),
-            AccountSlot('user', True, False, False),
-            AccountSlot('collateral', True, False, False),
-            AccountSlot('vault', True, False, False),
-            AccountSlot('destination_token', True, False, False),
-            AccountSlot('mint', False, False, False),
-            AccountSlot('token_program', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
         ),
     ),
     'close_user': InstructionLayout(
@@ -289,33 +188,30 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('amount_atoms', 'u64'),
         ),
     ),
-    'execute_change': InstructionLayout(
-        name='execute_change',
-        summary="Lets a change take effect, or begin its ramp, from 72 h after its proposal and for 7 days. Anyone.",
-        discriminator=bytes.fromhex('683588ee52dec82a'),
+    'execute_slice': InstructionLayout(
+        name='execute_slice',
+        summary="Places the slice of a TWAP that its schedule says is due, once in each interval. Anyone.",
+        discriminator=bytes.fromhex('7c3c28237a54f0b0'),
         accounts=(
-            AccountSlot('signer', False, True, False),
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('quote', False, False, True),
-            AccountSlot('instructions', False, False, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
         args=(
+            ('order_id', 'u64'),
         ),
     ),
-    'extend_account': InstructionLayout(
-        name='extend_account',
-        summary="Grows an account of an older layout to the present one. Anyone.",
-        discriminator=bytes.fromhex('ea66c2cb96483ee5'),
+    'expire_orders': InstructionLayout(
+        name='expire_orders',
+        summary="Takes dead orders of a user out: void, expired, past the dead-man's deadline, exits and slices that lost what they were for. Anyone.",
+        discriminator=bytes.fromhex('686f1f50b14f6dbc'),
         accounts=(
-            AccountSlot('payer', True, True, False),
-            AccountSlot('account', True, False, False),
-            AccountSlot('system_program', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
@@ -374,7 +270,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'initialize_exchange': InstructionLayout(
         name='initialize_exchange',
-        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later; `genesis_hash` is the cluster's, which signed orders are bound to.",
+        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later.",
         discriminator=bytes.fromhex('e06974a6e4cf6013'),
         accounts=(
             AccountSlot('authority', True, True, False),
@@ -392,7 +288,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('local', 'bool'),
             ('terms', ExchangeTerms),
             ('roles', ("array", 'pubkey', 4)),
-            ('genesis_hash', ("bytes", 32)),
         ),
     ),
     'lift_pause': InstructionLayout(
@@ -495,7 +390,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_collateral': InstructionLayout(
         name='list_collateral',
-        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.",
+        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before opening.",
         discriminator=bytes.fromhex('9be82fab7cce851b'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -504,7 +399,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('collateral', True, False, False),
             AccountSlot('mint', False, False, False),
             AccountSlot('vault', True, False, False),
-            AccountSlot('change', True, False, True),
             AccountSlot('token_program', False, False, False),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
@@ -517,7 +411,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_market': InstructionLayout(
         name='list_market',
-        summary="Lists a market inside the solvency envelope. Root; after opening as a change allows whose key is sha256 of the terms, and from 1 % of its open interest limit.",
+        summary="Lists a market inside the solvency envelope. Root, before opening.",
         discriminator=bytes.fromhex('a15d0335be714320'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -526,7 +420,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('market', True, False, False),
             AccountSlot('backstop', True, False, False),
             AccountSlot('backstop_orders', True, False, False),
-            AccountSlot('change', True, False, True),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
             AccountSlot('event_authority', False, False, False),
@@ -639,76 +532,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('kind_args', ("vec", KindArgs)),
         ),
     ),
-    'place_signed_orders': InstructionLayout(
-        name='place_signed_orders',
-        summary="Places 1 to 4 orders that their owners signed off chain and instruction `instruction_index` of this transaction, of the Ed25519 program, verified. Anyone.",
-        discriminator=bytes.fromhex('f25bfb512909ad49'),
-        accounts=(
-            AccountSlot('keeper', False, True, False),
-            AccountSlot('exchange', False, False, False),
-            AccountSlot('risk_cache', False, False, False),
-            AccountSlot('instructions', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-            ('instruction_index', 'u8'),
-            ('orders', ("vec", SignedRef)),
-        ),
-    ),
-    'propose_change': InstructionLayout(
-        name='propose_change',
-        summary="Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.",
-        discriminator=bytes.fromhex('a7d312de5dd74a9f'),
-        accounts=(
-            AccountSlot('signer', True, True, False),
-            AccountSlot('exchange', True, False, False),
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('change', True, False, False),
-            AccountSlot('market', True, False, True),
-            AccountSlot('collateral', True, False, True),
-            AccountSlot('system_program', False, False, False),
-            AccountSlot('instructions', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-            ('field', 'u32'),
-            ('value', 'i64'),
-            ('key', ("bytes", 32)),
-        ),
-    ),
-    'request_unstake': InstructionLayout(
-        name='request_unstake',
-        summary="Asks shares of the insurance fund out, in the place of an earlier request; 0 takes it back. Due after 13 days.",
-        discriminator=bytes.fromhex('2c9a6efda0ca3622'),
-        accounts=(
-            AccountSlot('authority', False, True, False),
-            AccountSlot('insurance', True, False, False),
-            AccountSlot('stake', True, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-            ('shares', 'u64'),
-        ),
-    ),
-    'request_withdraw': InstructionLayout(
-        name='request_withdraw',
-        summary="Takes an amount out of the balance into the asset's queue, which pays in order when the floor allows.",
-        discriminator=bytes.fromhex('895fbb60fa8a1fb6'),
-        accounts=(
-            AccountSlot('authority', False, True, False),
-            AccountSlot('risk_cache', False, False, False),
-            AccountSlot('user', True, False, False),
-            AccountSlot('collateral', True, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-            ('amount_atoms', 'u64'),
-        ),
-    ),
     'resolve_bankruptcy': InstructionLayout(
         name='resolve_bankruptcy',
         summary="Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, tranche, record. Anyone.",
@@ -776,19 +599,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('status', 'u8'),
         ),
     ),
-    'settle_market': InstructionLayout(
-        name='settle_market',
-        summary="Closes every position of a settling market at the mark's 1 h TWAP; once all are folded, closes the market. Anyone.",
-        discriminator=bytes.fromhex('c1995fd8a60690d9'),
-        accounts=(
-            AccountSlot('risk_cache', True, False, False),
-            AccountSlot('market', True, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-        ),
-    ),
     'settle_pnl': InstructionLayout(
         name='settle_pnl',
         summary="Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the signed amount is the return data. Anyone.",
@@ -804,27 +614,6 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
-        ),
-    ),
-    'stake_insurance': InstructionLayout(
-        name='stake_insurance',
-        summary="Stakes quote in the insurance fund for shares of it. Anyone.",
-        discriminator=bytes.fromhex('b1028d02d7a0ae77'),
-        accounts=(
-            AccountSlot('authority', True, True, False),
-            AccountSlot('exchange', False, False, False),
-            AccountSlot('insurance', True, False, False),
-            AccountSlot('stake', True, False, False),
-            AccountSlot('quote', False, False, False),
-            AccountSlot('quote_vault', True, False, False),
-            AccountSlot('source_token', True, False, False),
-            AccountSlot('token_program', False, False, False),
-            AccountSlot('system_program', False, False, False),
-            AccountSlot('event_authority', False, False, False),
-            AccountSlot('program', False, False, False),
-        ),
-        args=(
-            ('amount_atoms', 'u64'),
         ),
     ),
     'touch_position': InstructionLayout(
@@ -855,6 +644,23 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('amount_atoms', 'u64'),
+        ),
+    ),
+    'trigger_order': InstructionLayout(
+        name='trigger_order',
+        summary="Makes an order live whose time has come or whose trigger price is reached; it is checked as a new one, and cancelled when it does not pass. Anyone.",
+        discriminator=bytes.fromhex('3f7033e9e82ff0c7'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('order_id', 'u64'),
         ),
     ),
     'update_mark': InstructionLayout(
@@ -889,6 +695,21 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('price', LocalPrice),
+        ),
+    ),
+    'update_trailing': InstructionLayout(
+        name='update_trailing',
+        summary="Moves a trailing stop's trigger after the price, only in its order's favour. Anyone.",
+        discriminator=bytes.fromhex('7b771f524b624f3f'),
+        accounts=(
+            AccountSlot('market', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('order_id', 'u64'),
         ),
     ),
     'view_health': InstructionLayout(

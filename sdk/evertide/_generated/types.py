@@ -407,6 +407,25 @@ class KindArgs(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LinkedOrder(Wire):
+    """What another order's fill or firing did to a linked one."""
+
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('user', 'pubkey'),
+        ('order_id', 'u64'),
+        ('size_lots', 'u64'),
+        ('change', 'u8'),
+    )
+    #: Whose order it is.
+    user: Pubkey
+    order_id: int
+    #: After; 0: it left its slot.
+    size_lots: int
+    #: `engine::groups::LinkedChange`.
+    change: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LocalPrice(Wire):
     """A price of a local feed; all zero for Pyth and Switchboard."""
 
@@ -902,6 +921,7 @@ ALL: tuple[type[Wire], ...] = (
     Fill,
     HealthView,
     KindArgs,
+    LinkedOrder,
     LiquidationPrice,
     LocalPrice,
     MakerRef,

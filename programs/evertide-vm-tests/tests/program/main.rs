@@ -15,12 +15,14 @@ mod bad_input;
 mod balances;
 mod bankruptcies;
 mod cancel_nonce;
+mod cancel_all_after;
 mod cancel_orders;
 mod changes;
 mod commitments;
 mod compute;
 mod compute_falls;
 mod compute_margin;
+mod compute_kinds;
 mod compute_page;
 mod compute_signed;
 mod coverage;
@@ -33,7 +35,9 @@ mod disasters_restart;
 mod downfall;
 mod epochs;
 mod fill_auction;
+mod execute_slice;
 mod gates;
+mod groups;
 mod guards;
 mod initialize_exchange;
 mod insurance;
@@ -46,6 +50,7 @@ mod liquidate_to_backstop;
 mod liquidate_with_orders;
 mod list_collateral;
 mod list_market;
+mod maker_kinds;
 mod match_orders;
 mod match_refusals;
 mod open_exchange;
@@ -68,9 +73,11 @@ mod signed_vectors;
 mod specimens;
 mod stakes;
 mod successors;
+mod trigger_order;
 mod update_mark;
 mod update_oracle;
 mod wild_prints;
+mod update_trailing;
 mod withdraw;
 
 fn all() -> Vec<Case> {
@@ -98,6 +105,12 @@ fn all() -> Vec<Case> {
         signed_vectors::tests(),
         cancel_nonce::tests(),
         cancel_orders::tests(),
+        cancel_all_after::tests(),
+        trigger_order::tests(),
+        update_trailing::tests(),
+        groups::tests(),
+        maker_kinds::tests(),
+        execute_slice::tests(),
         match_orders::tests(),
         match_refusals::tests(),
         fill_auction::tests(),
@@ -121,6 +134,7 @@ fn all() -> Vec<Case> {
         bankruptcies::tests(),
         epochs::tests(),
         compute::tests(),
+        compute_kinds::tests(),
         compute_falls::tests(),
         compute_margin::tests(),
         compute_signed::tests(),

@@ -146,7 +146,7 @@ fn refuses_wrong_arguments() {
     let plain = limit(0, false, 499_000, 10);
     let now_ms = world.now_ms();
     let refused: Vec<(OrderArgs, &str)> = vec![
-        (OrderArgs { kind: 2, ..plain.clone() }, "OrderKindUnknown"),
+        (OrderArgs { kind: 200, ..plain.clone() }, "OrderKindUnknown"),
         (OrderArgs { time_in_force: 5, ..plain.clone() }, "TimeInForceInvalid"),
         (OrderArgs { kind: OrderKind::Market as u8, ..plain.clone() }, "TimeInForceInvalid"),
         (OrderArgs { self_trade: 3, ..plain.clone() }, "SelfTradeRuleUnknown"),

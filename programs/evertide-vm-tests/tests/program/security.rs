@@ -322,17 +322,9 @@ fn v15_gates_and_pauses_stop_new_risk_only() {
             assert!(world.send(&specimen.call).is_err());
             continue;
         }
-        let stopped = [
-            "create_user",
-            "place_orders",
-            "modify_order",
-            "match_orders",
-            "update_mark",
-            "place_signed_orders",
-            "fill_auction",
-            "commit_order",
-            "reveal_order",
-        ];
+        let placing = ["place_orders", "modify_order", "trigger_order", "execute_slice"];
+        let hidden = ["place_signed_orders", "fill_auction", "commit_order", "reveal_order"];
+        let stopped = [&placing[..], &hidden[..], &["create_user", "match_orders", "update_mark"]].concat();
         let ran = world.send(&specimen.call).is_ok();
         assert_eq!(ran, !stopped.contains(&specimen.call.name.as_str()), "{} behind closed gates", specimen.call.name);
     }

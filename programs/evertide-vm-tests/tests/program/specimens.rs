@@ -6,9 +6,10 @@ use evertide_vm_tests::{
     call::Call,
     changes::Subject,
     exchange::{market, Target},
-    state::{Market, MarketStatus},
+    kinds::{conditional, trailing, twap},
+    state::{Market, MarketStatus, OrderKind},
     terms::{exchange_terms, market_terms, quote_terms, PRICES, SOL, USD},
-    traders::{limit, post_only, Trader},
+    traders::{limit, market_order, post_only, Trader},
     world::{key, World},
 };
 
@@ -81,6 +82,7 @@ pub fn specimens() -> Vec<Specimen> {
     all.extend(calls.into_iter().chain(balances(&world, &alice, &bob)).map(|(world, call)| Specimen { world, call }));
     all.extend(sealed(world, &alice, &bob));
     all.extend(falls());
+    all.extend(kinds());
     all.extend(roles());
     all
 }
@@ -184,6 +186,25 @@ fn with_strangers(mut world: World) -> World {
     world.funded("alice", 10_000);
     world.funded("bob", 10_000);
     world
+}
+
+/// The five instructions of orders that wait.
+fn kinds() -> Vec<Specimen> {
+    let (mut world, alice, _) = busy();
+    let stop = world.place_wish(&alice, conditional(OrderKind::StopMarket, false, 490_000, 10));
+    let trails = world.place_wish(&alice, trailing(true, 100, 10));
+    let parent = world.place_wish(&alice, twap(false, 100, 5, 60));
+    world.btc_at(50_100);
+    let mut late = world.clone();
+    late.place(&alice, market_order(0, false, 1));
+    late.advance_slots(31);
+    vec![
+        Specimen { call: world.trigger_order(0, &alice, stop), world: world.clone() },
+        Specimen { call: world.update_trailing(0, &alice, trails), world: world.clone() },
+        Specimen { call: world.execute_slice(0, &alice, parent), world: world.clone() },
+        Specimen { call: late.expire_orders(&alice), world: late },
+        Specimen { call: world.cancel_all_after(&alice, world.now_ms() + 1_000), world },
+    ]
 }
 
 /// The six instructions of the way down.

@@ -9,13 +9,13 @@ use evertide_math::{Side, Ticks};
 use super::load::Pair;
 use super::margin::{self, Freshness};
 use super::matching::{rests, PriorityGuard, Rules};
-use super::orders::{find_order, is_ask, is_live, is_reduce_only};
+use super::orders::{find_order, is_ask, is_live, is_reduce_only, live_from_id};
 use super::place::{side, EVIDENCE_AGE_MAX_MS};
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::Now;
 use crate::instructions::MakerRef;
 use crate::require_cmp;
-use crate::state::{order_flags, Evidence, Market, Order, RiskCache};
+use crate::state::{order_flags, Evidence, Market, Order, OrderKind, RiskCache};
 
 /// Slots that an order must have rested, in a market that could match throughout.
 pub const REST_SLOTS: u64 = 10;
@@ -71,7 +71,8 @@ impl Examiner<'_> {
         let now = self.rules.now;
         let plain = order.market_index == self.market.index
             && side(is_ask(order)) == wanted
-            && is_live(order, pair.user.orders_epoch, now)
+            && order.kind == OrderKind::Limit as u8
+            && is_live(order, live_from_id(&pair.user, &pair.orders, now), now)
             && rests(order, now)
             && !is_reduce_only(order)
             && order.flags & order_flags::REVEALED == 0
@@ -148,7 +149,7 @@ pub fn drop_dead(market: &mut Market, pairs: &[Pair], now: Now) {
         let aged = now.ms.saturating_sub(evidence.shown_ms) > EVIDENCE_AGE_MAX_MS;
         let pair = pairs.iter().find(|pair| address_eq(pair.orders.address(), &evidence.orders));
         let gone = pair.is_some_and(|pair| match find_order(&pair.orders, evidence.order_id) {
-            Some(slot) => !is_live(&pair.orders.orders[slot], pair.user.orders_epoch, now),
+            Some(slot) => !is_live(&pair.orders.orders[slot], live_from_id(&pair.user, &pair.orders, now), now),
             None => true,
         });
         if aged || gone {

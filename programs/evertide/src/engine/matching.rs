@@ -10,9 +10,10 @@ use evertide_math::oracle::{is_allowed, OracleAction};
 use evertide_math::priority::{compare, order_hash, OrderRank};
 use evertide_math::{AtomsPerLotTick, Bps, Millis, PriceQ32, RateE9, Side, Ticks};
 
+use super::kinds::is_dormant;
 use super::oracle::with_staleness;
 use super::orders::{is_ask, is_immediate, is_live, is_post_only, is_void};
-use super::place::{plain_terms, side, status_now};
+use super::place::{auction_start_ticks, plain_terms, side, status_now};
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::gate::is_closed;
 use crate::guards::{Gate, Now};
@@ -29,13 +30,13 @@ const RATE_E9_PER_BPS: u32 = 100_000;
 pub enum SkipReason {
     /// No such order in the account: filled or cancelled before.
     Missing = 1,
-    /// Voided by a liquidation; taken out.
+    /// Voided by a liquidation or by the dead-man's deadline; taken out.
     Void = 2,
     /// Past its expiry or its deadline; taken out.
     Expired = 3,
     /// Another market or the same side as the taker.
     Mismatch = 4,
-    /// Still in its taker phase, immediate, or not before its time: it does not rest.
+    /// Still in its taker phase, immediate, or dormant: it does not rest.
     NotResting = 5,
     /// Placed too late to be maker for this taker.
     Younger = 6,
@@ -59,6 +60,8 @@ pub enum SkipReason {
     InLiquidation = 15,
     /// Open interest of the whole exchange would pass its cap.
     ExchangeNotionalLimit = 16,
+    /// Pegged, and the index is not younger than its counterparty, not good enough, or puts it out of range.
+    PegNotReady = 17,
 }
 
 /// What holds for every fill of one instruction.
@@ -142,6 +145,9 @@ pub struct Taker {
     /// Only makers of an earlier slot: it is in its taker phase or immediate.
     pub earlier_slot_only: bool,
     pub placed_slot: u64,
+    /// Time of its placement, unix ms: a pegged maker's index must be younger. None for a liquidation, which is placed by
+    /// whoever sees the index.
+    pub placed_ms: Option<i64>,
     pub hash: u64,
     /// Its own limit on slippage against the index, bps; 0 = none.
     pub max_slippage_bps: u16,
@@ -161,15 +167,17 @@ pub fn in_taker_phase(order: &Order, now: Now) -> bool {
 
 /// Whether an order rests in the book now.
 pub fn rests(order: &Order, now: Now) -> bool {
-    !is_immediate(order) && (is_post_only(order) || now.ms >= phase_end_ms(order))
+    !is_immediate(order) && !is_dormant(order) && (is_post_only(order) || now.ms >= phase_end_ms(order))
 }
 
 impl Taker {
     /// The taker that an order is now, or why it cannot take.
     pub fn of(order: &Order, orders_key: &Address, orders_epoch: u64, market: &Market, rules: &Rules) -> Result<Self> {
         let terms = plain_terms(order);
-        let live =
-            is_live(order, orders_epoch, rules.now) && order.market_index == market.index && !is_post_only(order);
+        let live = is_live(order, orders_epoch, rules.now)
+            && order.market_index == market.index
+            && !is_post_only(order)
+            && !is_dormant(order);
         require!(live, EvertideError::TakerNotLive);
         let taker_side = side(is_ask(order));
         let in_phase = in_taker_phase(order, rules.now);
@@ -178,6 +186,7 @@ impl Taker {
             limit: if in_phase { phase_limit(order, taker_side, rules)? } else { ticks(order.price_ticks)? },
             earlier_slot_only: in_phase || is_immediate(order),
             placed_slot: order.placed_slot,
+            placed_ms: Some(order.placed_ms),
             hash: order_hash(order.placed_slot, orders_key.as_array(), order.order_id),
             max_slippage_bps: terms.max_slippage_bps,
         })
@@ -185,7 +194,15 @@ impl Taker {
 
     /// A liquidation as taker: meets makers of an earlier slot, down to its limit.
     pub fn of_liquidation(side: Side, limit: Ticks, now: Now) -> Self {
-        Self { side, limit, earlier_slot_only: true, placed_slot: now.slot, hash: 0, max_slippage_bps: 0 }
+        Self {
+            side,
+            limit,
+            earlier_slot_only: true,
+            placed_slot: now.slot,
+            placed_ms: None,
+            hash: 0,
+            max_slippage_bps: 0,
+        }
     }
 
     /// Whether `maker` may be maker for this taker, by age: earlier slot, or the older of two resting orders.
@@ -225,7 +242,7 @@ fn phase_limit(order: &Order, side: Side, rules: &Rules) -> Result<Ticks> {
     let own = ticks(order.price_ticks)?;
     let elapsed = Millis::new(rules.now.ms.saturating_sub(order.placed_ms).max(0)).or_refuse()?;
     let phase = Millis::new(i64::from(order.taker_phase_s).saturating_mul(1_000)).or_refuse()?;
-    let start_ticks = plain_terms(order).auction_start_ticks;
+    let start_ticks = auction_start_ticks(order);
     if start_ticks != 0 {
         return ramp(ticks(start_ticks)?, own, elapsed, phase).or_refuse();
     }

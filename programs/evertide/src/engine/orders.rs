@@ -2,6 +2,7 @@
 
 use anchor_lang::prelude::*;
 
+use super::groups;
 use super::position::{find, release_if_empty, uncount_order};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CancelledOrder;
@@ -34,23 +35,35 @@ pub fn is_reduce_only(order: &Order) -> bool {
     order.flags & order_flags::REDUCE_ONLY != 0
 }
 
-/// Voided by a liquidation that raised the epoch.
+/// Voided by a liquidation that raised the epoch; with [`live_from_id`] also by the dead-man's deadline.
 #[inline(always)]
-pub fn is_void(order: &Order, orders_epoch: u64) -> bool {
-    order.order_id < orders_epoch
+pub fn is_void(order: &Order, live_from_id: u64) -> bool {
+    order.order_id < live_from_id
 }
 
-/// Past its expiry, or past the deadline of an immediate order.
+/// Past its expiry, or past the deadline of an immediate order, which does not run while it waits.
 #[inline(always)]
 pub fn is_expired(order: &Order, now: Now) -> bool {
     (order.expiry_ms != 0 && now.ms >= order.expiry_ms)
-        || (is_immediate(order) && now.slot > order.placed_slot.saturating_add(MATCH_DEADLINE_SLOTS))
+        || (is_immediate(order)
+            && now.slot > order.placed_slot.saturating_add(MATCH_DEADLINE_SLOTS)
+            && order.flags & order_flags::DORMANT == 0)
+}
+
+/// Least id of a live order: a liquidation raises it, and from the dead-man's deadline on no order is live.
+#[inline(always)]
+pub fn live_from_id(user: &User, orders: &Orders, now: Now) -> u64 {
+    if orders.cancel_all_after_ms != 0 && now.ms >= orders.cancel_all_after_ms {
+        u64::MAX
+    } else {
+        user.orders_epoch
+    }
 }
 
 /// Occupied, not void, not expired.
 #[inline(always)]
-pub fn is_live(order: &Order, orders_epoch: u64, now: Now) -> bool {
-    order.order_id != 0 && !is_void(order, orders_epoch) && !is_expired(order, now)
+pub fn is_live(order: &Order, live_from_id: u64, now: Now) -> bool {
+    order.order_id != 0 && !is_void(order, live_from_id) && !is_expired(order, now)
 }
 
 /// Slot of an order by its id, alive or not.
@@ -117,11 +130,7 @@ pub fn fill_order(user: &mut User, orders: &mut Orders, slot: usize, at: usize, 
 /// Slot of a free order; when all are occupied, sweeps the dead ones first and lists them in `reclaimed`.
 pub fn free_slot(user: &mut User, orders: &mut Orders, now: Now, reclaimed: &mut Vec<CancelledOrder>) -> Result<usize> {
     if usize::from(orders.order_count) >= ORDERS_MAX {
-        for slot in 0..ORDERS_MAX {
-            if !is_live(&orders.orders[slot], user.orders_epoch, now) {
-                reclaimed.push(remove(user, orders, slot)?);
-            }
-        }
+        groups::sweep(user, orders, now, reclaimed)?;
     }
     free_place(orders).ok_or_else(|| EvertideError::OrderSlotsFull.into())
 }
@@ -132,7 +141,7 @@ pub fn free_place(orders: &Orders) -> Option<usize> {
 }
 
 /// Whether a live order carries this client id.
-pub fn client_id_in_use(orders: &Orders, client_order_id: u64, orders_epoch: u64, now: Now) -> bool {
+pub fn client_id_in_use(orders: &Orders, client_order_id: u64, live_from_id: u64, now: Now) -> bool {
     let mut left = orders.order_count;
     for order in &orders.orders {
         if left == 0 {
@@ -140,7 +149,7 @@ pub fn client_id_in_use(orders: &Orders, client_order_id: u64, orders_epoch: u64
         }
         if order.order_id != 0 {
             left = left.saturating_sub(1);
-            if order.client_order_id == client_order_id && is_live(order, orders_epoch, now) {
+            if order.client_order_id == client_order_id && is_live(order, live_from_id, now) {
                 return true;
             }
         }

@@ -6,12 +6,13 @@ use evertide_math::notional::fill_notional;
 use evertide_math::units::{MAX_LOTS, TICKS_LIMIT};
 use evertide_math::{AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
 
-use super::orders::{client_id_in_use, free_slot, is_ask, is_post_only, is_reduce_only};
+use super::kinds;
+use super::orders::{client_id_in_use, free_slot, is_ask, is_post_only, is_reduce_only, live_from_id};
 use super::position::{count_order, slot_for};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{CancelledOrder, PlacedOrder};
 use crate::guards::Now;
-use crate::instructions::OrderArgs;
+use crate::instructions::{KindArgs, OrderArgs};
 use crate::require_cmp;
 use crate::state::{
     order_flags, Exchange, Market, MarketStatus, Order, OrderKind, Orders, PlainTerms, Position, SelfTradeRule,
@@ -56,9 +57,16 @@ pub fn best_shown(market: &Market, ask: bool, now_ms: i64) -> Option<u64> {
 }
 
 /// The order that the arguments describe, checked against the market, without id and time.
-pub fn checked_order(args: &OrderArgs, market: &Market, exchange: &Exchange, now: Now) -> Result<Order> {
-    let plain = args.kind <= OrderKind::Market as u8 && args.group == 0 && args.kind_args_plus_one == 0;
-    require!(plain, EvertideError::OrderKindUnknown);
+///
+/// `kind_args`: what only some kinds have; the order names its entry.
+pub fn checked_order(
+    args: &OrderArgs,
+    kind_args: &[KindArgs],
+    market: &Market,
+    exchange: &Exchange,
+    now: Now,
+) -> Result<Order> {
+    require!(args.kind <= OrderKind::Iceberg as u8, EvertideError::OrderKindUnknown);
     require!(args.time_in_force <= TimeInForce::PostOnlySlide as u8, EvertideError::TimeInForceInvalid);
     require!(args.self_trade <= SelfTradeRule::Decrement as u8, EvertideError::SelfTradeRuleUnknown);
     let mut order = Order {
@@ -75,8 +83,7 @@ pub fn checked_order(args: &OrderArgs, market: &Market, exchange: &Exchange, now
         builder_plus_one: args.builder_plus_one,
         ..Order::default()
     };
-    let is_market = args.kind == OrderKind::Market as u8;
-    let fits = if is_market { is_tif_immediate(args.time_in_force) } else { true };
+    let fits = if kinds::is_market_like(args.kind) { is_tif_immediate(args.time_in_force) } else { true };
     require!(fits, EvertideError::TimeInForceInvalid);
     let phase_max = if is_post_only(&order) { 0 } else { TAKER_PHASE_MAX_S };
     require_cmp!(args.taker_phase_s, <=, phase_max, EvertideError::TakerPhaseInvalid);
@@ -89,8 +96,12 @@ pub fn checked_order(args: &OrderArgs, market: &Market, exchange: &Exchange, now
     require_cmp!(args.size_lots, >=, least, EvertideError::OrderSizeTooSmall);
     let most = market.terms.position_max_lots.min(MAX_LOTS.unsigned_abs());
     require_cmp!(args.size_lots, <=, most, EvertideError::OrderSizeTooLarge);
-    set_price(&mut order, args, market, now.ms)?;
-    set_terms(&mut order, args)?;
+    if args.kind <= OrderKind::Market as u8 && args.kind_args_plus_one == 0 {
+        set_price(&mut order, args, market, now.ms)?;
+        set_terms(&mut order, args)?;
+    } else {
+        kinds::complete(&mut order, args, kind_args, market, now)?;
+    }
     Ok(order)
 }
 
@@ -105,7 +116,8 @@ fn is_tif_immediate(time_in_force: u8) -> bool {
     time_in_force == TimeInForce::ImmediateOrCancel as u8 || time_in_force == TimeInForce::FillOrKill as u8
 }
 
-fn require_status(order: &Order, status: u8) -> Result<()> {
+/// Refuses an order that the market does not take in this status.
+pub fn require_status(order: &Order, status: u8) -> Result<()> {
     let taken = if status == MarketStatus::Active as u8 {
         true
     } else if status == MarketStatus::PostOnly as u8 {
@@ -152,13 +164,20 @@ fn set_price(order: &mut Order, args: &OrderArgs, market: &Market, now_ms: i64) 
     if is_post_only(order) {
         keep_off_the_book(order, market, now_ms)?;
     }
+    require_worth(order, market)
+}
+
+/// Price and notional of an order fit their units.
+pub fn require_worth(order: &Order, market: &Market) -> Result<()> {
+    let tick_value = AtomsPerLotTick::new(market.atoms_per_lot_tick).or_refuse()?;
     let price = Ticks::new(order.price_ticks).or_refuse()?;
     PriceQ32::from_ticks(price, tick_value).or_refuse()?;
     fill_notional(Lots::from_order(order.size_lots).or_refuse()?, price, tick_value).or_refuse()?;
     Ok(())
 }
 
-fn keep_off_the_book(order: &mut Order, market: &Market, now_ms: i64) -> Result<()> {
+/// Refuses a post-only order that crosses the best price shown, or slides it off that price.
+pub fn keep_off_the_book(order: &mut Order, market: &Market, now_ms: i64) -> Result<()> {
     let ask = is_ask(order);
     let Some(opposite) = best_shown(market, !ask, now_ms) else {
         return Ok(());
@@ -203,6 +222,16 @@ pub fn plain_terms(order: &Order) -> PlainTerms {
     bytemuck::cast(order.terms)
 }
 
+/// Start of the taker phase's ramp, ticks; 0 = index +- 5 bps. Only plain orders set one.
+#[inline(always)]
+pub fn auction_start_ticks(order: &Order) -> u64 {
+    if order.kind <= OrderKind::Market as u8 {
+        order.terms[0]
+    } else {
+        0
+    }
+}
+
 /// Puts a checked order into a free slot: id, time, aggregates. Returns the slot.
 pub fn insert(
     user: &mut User,
@@ -213,28 +242,49 @@ pub fn insert(
     reclaimed: &mut Vec<CancelledOrder>,
 ) -> Result<usize> {
     if order.client_order_id != 0 {
-        let used = client_id_in_use(orders, order.client_order_id, user.orders_epoch, now);
+        let used = client_id_in_use(orders, order.client_order_id, live_from_id(user, orders, now), now);
         require!(!used, EvertideError::ClientOrderIdInUse);
     }
     let slot = free_slot(user, orders, now, reclaimed)?;
-    order.order_id = orders.next_order_id.max(user.orders_epoch).max(1);
-    order.placed_slot = now.slot;
-    order.placed_ms = now.ms;
-    orders.next_order_id = order.order_id.checked_add(1).or_refuse()?;
-    orders.order_count = orders.order_count.checked_add(1).or_refuse()?;
     let at = slot_for(user, market)?;
     let position = &mut user.positions[at];
     if is_reduce_only(&order) {
-        require_opposes(position, is_ask(&order))?;
-        position.reduce_only_count = position.reduce_only_count.checked_add(1).or_refuse()?;
-    }
-    count_order(position, &order, order.size_lots)?;
-    position.open_order_count = position.open_order_count.checked_add(1).or_refuse()?;
-    if !is_reduce_only(&order) {
+        // What waits is judged when it becomes live: an exit comes before the position that it closes.
+        if !kinds::is_dormant(&order) {
+            require_opposes(position, is_ask(&order))?;
+        }
+    } else {
+        count_order(position, &order, order.size_lots)?;
         require_position_limit(position, market, is_ask(&order))?;
     }
-    orders.orders[slot] = order;
+    enter(position, orders, slot, &mut order, now)?;
     Ok(slot)
+}
+
+/// Id of the order that comes next.
+pub fn next_id(user: &User, orders: &Orders) -> u64 {
+    orders.next_order_id.max(user.orders_epoch).max(1)
+}
+
+/// Writes an order that is counted already into a free slot, with its id and time.
+pub fn enter(position: &mut Position, orders: &mut Orders, slot: usize, order: &mut Order, now: Now) -> Result<()> {
+    // The epoch is never above the next id: voiding raises it to just that.
+    order.order_id = orders.next_order_id.max(1);
+    order.placed_slot = now.slot;
+    // A scheduled order knows its time already.
+    order.placed_ms = order.placed_ms.max(now.ms);
+    orders.next_order_id = order.order_id.checked_add(1).or_refuse()?;
+    orders.order_count = orders.order_count.checked_add(1).or_refuse()?;
+    position.open_order_count = position.open_order_count.checked_add(1).or_refuse()?;
+    if is_reduce_only(order) {
+        position.reduce_only_count = position.reduce_only_count.checked_add(1).or_refuse()?;
+    }
+    if order.kind == OrderKind::Twap as u8 {
+        let group = u32::try_from(order.order_id).map_err(|_| EvertideError::Overflow)?;
+        kinds::set_group(order, group);
+    }
+    orders.orders[slot] = *order;
+    Ok(())
 }
 
 fn require_opposes(position: &Position, ask: bool) -> Result<()> {
@@ -267,7 +317,7 @@ pub fn placed(order: &Order) -> PlacedOrder {
         placed_slot: order.placed_slot,
         placed_ms: order.placed_ms,
         expiry_ms: order.expiry_ms,
-        auction_start_ticks: terms.auction_start_ticks,
+        auction_start_ticks: auction_start_ticks(order),
         market_index: order.market_index,
         max_slippage_bps: terms.max_slippage_bps,
         builder_fee_tenth_bps: terms.builder_fee_tenth_bps,

@@ -7,17 +7,18 @@ use evertide_math::PriceQ32;
 
 use super::fees;
 use super::fill::{margin_holds, Exposure};
+use super::iceberg::hidden_lots;
 use super::liquidation::Rates;
 use super::load::Pair;
 use super::matching::{nothing_filled, refusal, PriorityGuard, Rules, SkipReason, Taker};
-use super::orders::{find_order, is_ask, is_reduce_only, reduce_size, remove};
+use super::orders::{find_order, is_ask, is_reduce_only, live_from_id, reduce_size, remove};
 use super::place::side;
 use super::position::{find, fold_position};
 use crate::error::{EvertideError, OrRefuse};
-use crate::events::{Fill, Skip};
+use crate::events::{Fill, LinkedOrder, Skip};
 use crate::instructions::keeper::match_orders::{MakerRef, OWN_ORDERS};
 use crate::require_cmp;
-use crate::state::{Exchange, FeeTier, Market, Order, Orders, RiskCache, SelfTradeRule, TimeInForce, User};
+use crate::state::{Exchange, FeeTier, Market, Order, OrderKind, Orders, RiskCache, SelfTradeRule, TimeInForce, User};
 
 /// A match under way.
 pub struct Session<'a> {
@@ -71,6 +72,8 @@ pub struct Liquidation {
 pub struct Outcome {
     pub fills: Vec<Fill>,
     pub skips: Vec<Skip>,
+    /// Orders that the fills of others moved.
+    pub linked: Vec<LinkedOrder>,
     pub keeper_atoms: u64,
     /// Insurance fees of a liquidation.
     pub insurance_atoms: u64,
@@ -106,7 +109,8 @@ impl<'a> Session<'a> {
         require!(taker_user.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
         let order_slot = find_order(taker_orders, parts.taker_order_id).ok_or(EvertideError::OrderNotFound)?;
         let order = taker_orders.orders[order_slot];
-        let taker = Taker::of(&order, &taker_orders_key, taker_user.orders_epoch, market, &rules)?;
+        let live_from = live_from_id(taker_user, taker_orders, parts.now);
+        let taker = Taker::of(&order, &taker_orders_key, live_from, market, &rules)?;
         let position_slot = find(taker_user, market.index).ok_or(EvertideError::UserInvariantViolated)?;
         let fold = fold_position(&mut taker_user.positions[position_slot], market)?;
         let held = taker_user.positions[position_slot].basis_lots;
@@ -176,10 +180,13 @@ impl<'a> Session<'a> {
         let Some(slot) = find_order(&pair.orders, order_id) else {
             return self.pass_over(Skip { maker, order_id, ..Skip::default() }, SkipReason::Missing);
         };
-        let order = pair.orders.orders[slot];
+        let mut order = pair.orders.orders[slot];
         let mut skip = Skip { maker, order_id, maker_sequence: pair.user.sequence, ..Skip::default() };
-        let epoch = pair.user.orders_epoch;
-        let mut reason = self.admit(&order, &orders_key, epoch)?;
+        if order.kind == OrderKind::Pegged as u8 && !self.peg(&mut order)? {
+            return self.pass_over(skip, SkipReason::PegNotReady);
+        }
+        let live_from = live_from_id(&pair.user, &pair.orders, self.rules.now);
+        let mut reason = self.admit(&order, &orders_key, live_from)?;
         if reason.is_none() && address_eq(&pair.user.authority, &self.taker_user.authority) {
             skip.removed = self.self_trade(Some(pair), slot, &order)?;
             reason = Some(SkipReason::SelfTrade);
@@ -188,7 +195,7 @@ impl<'a> Session<'a> {
         } else if reason.is_none() {
             let at = find(&pair.user, self.market.index).ok_or(EvertideError::UserInvariantViolated)?;
             let fold = fold_position(&mut pair.user.positions[at], self.market)?;
-            reason = self.fill(pair, slot, at, fold.funding_atoms)?;
+            reason = self.fill(pair, slot, at, fold.funding_atoms, order.price_ticks)?;
             skip.funding_atoms = fold.funding_atoms;
         }
         let Some(reason) = reason else {
@@ -215,9 +222,13 @@ impl<'a> Session<'a> {
         let Some(slot) = find_order(orders, order_id) else {
             return self.pass_over(skip, SkipReason::Missing);
         };
-        let order = orders.orders[slot];
+        let mut order = orders.orders[slot];
+        let live_from = live_from_id(self.taker_user, orders, self.rules.now);
+        if order.kind == OrderKind::Pegged as u8 && !self.peg(&mut order)? {
+            return self.pass_over(skip, SkipReason::PegNotReady);
+        }
         let key = self.taker_orders_key;
-        let reason = self.admit(&order, &key, self.taker_user.orders_epoch)?;
+        let reason = self.admit(&order, &key, live_from)?;
         if let Some(reason) = reason {
             return self.pass_over(skip, reason);
         }
@@ -310,8 +321,13 @@ impl<'a> Session<'a> {
         }
         self.state.outcome.taker_remaining_lots = order.size_lots;
         let held_lots = self.state.outcome.taker_position_lots;
-        if order.order_id != 0 && (order.size_lots == 0 || (is_reduce_only(&order) && held_lots == 0)) {
-            remove(self.taker_user, orders, slot)?;
+        let closed = is_reduce_only(&order) && held_lots == 0;
+        if order.order_id != 0 && (order.size_lots == 0 || closed) {
+            if closed || hidden_lots(&order) == 0 {
+                remove(self.taker_user, orders, slot)?;
+            } else {
+                self.refill_taker()?;
+            }
         }
         Ok(())
     }

@@ -9,6 +9,8 @@ use evertide_math::{Atoms, Bps, Lots, Side, Ticks};
 use super::exposure::exceeds_exchange_cap;
 use super::fees::{self, fill_fees, FeeTerms, FillFees};
 use super::fill::{self, margin_holds, preview, Exposure, FillTerms, OpenInterest};
+use super::iceberg::hidden_lots;
+use super::kinds::group_of;
 use super::load::Pair;
 use super::margin::side_of;
 use super::matching::{roll_hash, SkipReason};
@@ -21,6 +23,13 @@ use crate::events::Fill;
 use crate::require_cmp;
 use crate::state::FeeTier;
 
+/// Size, price and folded funding of one fill.
+pub(super) struct Trade {
+    pub(super) lots: u64,
+    pub(super) price_ticks: u64,
+    pub(super) funding_atoms: i64,
+}
+
 impl Session<'_> {
     /// Fills a maker's order as far as both sides reach, or says why it cannot be.
     pub(super) fn fill(
@@ -29,6 +38,7 @@ impl Session<'_> {
         slot: usize,
         at: usize,
         funding_atoms: i64,
+        price_ticks: u64,
     ) -> Result<Option<SkipReason>> {
         let order = pair.orders.orders[slot];
         let before = pair.user.positions[at];
@@ -39,7 +49,7 @@ impl Session<'_> {
                 return Ok(Some(SkipReason::NothingToReduce));
             }
         }
-        let price = Ticks::new(order.price_ticks).or_refuse()?;
+        let price = Ticks::new(price_ticks).or_refuse()?;
         let terms = FillTerms { size: Lots::from_order(lots).or_refuse()?, price, tick_value: self.rules.tick_value };
         let taker_side = self.state.taker.side;
         let taker_before = self.taker_user.positions[self.state.position_slot].basis_lots;
@@ -68,7 +78,7 @@ impl Session<'_> {
         }
         interest.store(self.market);
         self.take(&taken, &charge, lots, price)?;
-        self.record(pair, slot, at, &charge, lots, funding_atoms)?;
+        self.record(pair, slot, at, &charge, &Trade { lots, price_ticks, funding_atoms })?;
         Ok(None)
     }
 
@@ -152,6 +162,9 @@ impl Session<'_> {
         fill::write(&mut self.taker_user.positions[at], self.market, taken, charged)?;
         if let Some(orders) = self.taker_orders.as_mut() {
             fill_order(self.taker_user, orders, self.state.order_slot, at, lots)?;
+            if group_of(&self.state.order) != 0 {
+                self.link_taker(lots, price.get())?;
+            }
         }
         let insurance = charge.insurance_atoms.unsigned_abs();
         self.state.outcome.insurance_atoms = self.state.outcome.insurance_atoms.checked_add(insurance).or_refuse()?;
@@ -166,15 +179,8 @@ impl Session<'_> {
     }
 
     /// Writes what a fill leaves behind at the maker and in the market, and its line of the event.
-    fn record(
-        &mut self,
-        pair: &mut Pair,
-        slot: usize,
-        at: usize,
-        charge: &FillFees,
-        lots: u64,
-        funding_atoms: i64,
-    ) -> Result<()> {
+    fn record(&mut self, pair: &mut Pair, slot: usize, at: usize, charge: &FillFees, trade: &Trade) -> Result<()> {
+        let Trade { lots, price_ticks, funding_atoms } = *trade;
         let order = pair.orders.orders[slot];
         let held = pair.user.positions[at];
         let maker_sequence = pair.user.sequence;
@@ -182,7 +188,7 @@ impl Session<'_> {
             maker: *pair.user.address(),
             order_id: order.order_id,
             client_order_id: order.client_order_id,
-            price_ticks: order.price_ticks,
+            price_ticks,
             size_lots: lots,
             maker_fee_atoms: charge.maker_atoms,
             taker_fee_atoms: charge.taker_atoms,
@@ -193,15 +199,23 @@ impl Session<'_> {
             improvement_atoms: self.improvement(order.price_ticks, lots),
             maker_sequence,
         });
-        let notional = order.price_ticks.saturating_mul(self.market.atoms_per_lot_tick).saturating_mul(lots);
+        let notional = price_ticks.saturating_mul(self.market.atoms_per_lot_tick).saturating_mul(lots);
         fees::add_volume(&mut pair.user, notional, self.rules.now.ms)?;
         pair.user.sequence = maker_sequence.checked_add(1).or_refuse()?;
-        if order.size_lots == 0 || (is_reduce_only(&order) && held.basis_lots == 0) {
-            remove(&mut pair.user, &mut pair.orders, slot)?;
+        let closed = is_reduce_only(&order) && held.basis_lots == 0;
+        if group_of(&order) != 0 {
+            self.link_maker(pair, slot, trade, closed)?;
         }
-        self.market.last_fill_ticks = order.price_ticks;
+        if order.size_lots == 0 || closed {
+            if closed || hidden_lots(&order) == 0 {
+                remove(&mut pair.user, &mut pair.orders, slot)?;
+            } else {
+                self.refill_maker(pair, slot, at)?;
+            }
+        }
+        self.market.last_fill_ticks = price_ticks;
         self.market.fill_count = self.market.fill_count.saturating_add(1);
-        self.market.event_hash = roll_hash(self.market.event_hash, pair.orders.address(), order.price_ticks, lots);
+        self.market.event_hash = roll_hash(self.market.event_hash, pair.orders.address(), price_ticks, lots);
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::{CancelledOrder, Fill, Skip};
+use super::{CancelledOrder, Fill, LinkedOrder, Skip};
 
 /// Sequence of the user.
 #[event]
@@ -83,6 +83,8 @@ pub struct LiquidationMatched {
     pub ended: bool,
     pub fills: Vec<Fill>,
     pub skips: Vec<Skip>,
+    /// As in `OrdersMatched`.
+    pub linked: Vec<LinkedOrder>,
 }
 
 /// Sequence of the user. Collateral sold for quote.

@@ -6,6 +6,8 @@ use crate::error::{EvertideError, OrRefuse};
 
 /// Milliseconds of a day: lanes and averages count days.
 pub const DAY_MS: i64 = 86_400_000;
+/// Milliseconds of a second: chain time has whole seconds.
+pub const MS_PER_SECOND: i64 = 1_000;
 /// Milliseconds of an hour.
 pub const HOUR_MS: i64 = 3_600_000;
 
@@ -28,7 +30,7 @@ impl Now {
 /// Reads the clock sysvar.
 pub fn now() -> Result<Now> {
     let clock = Clock::get()?;
-    let ms = clock.unix_timestamp.checked_mul(1_000).or_refuse()?;
+    let ms = clock.unix_timestamp.checked_mul(MS_PER_SECOND).or_refuse()?;
     if ms <= 0 {
         return Err(EvertideError::OutOfRange.into());
     }

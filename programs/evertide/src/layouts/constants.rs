@@ -4,8 +4,9 @@ use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, orac
 
 use super::Constant;
 use crate::engine::{
-    bankruptcy::BankruptcyStep, change, invariants::Invariant, liquidation::LiquidationRung, margin as valuation,
-    oracle as prices, quote, season, stake,
+    bankruptcy::BankruptcyStep, change, dormant::WakeOutcome, groups::LinkedChange, invariants::Invariant,
+    kinds as order_kinds, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote, season, stake,
+    twap,
 };
 use crate::guards::{bounds, clock, gate, timelock, Gate};
 use crate::instructions::{
@@ -125,6 +126,24 @@ fn orders() -> Vec<Constant> {
         ORDER_FLAG_COUNTED = order_flags::COUNTED, "Bit of Order.flags: counted in the position's aggregates.";
         ORDER_FLAG_REVEALED = order_flags::REVEALED, "Bit of Order.flags: placed by reveal_order, no evidence.";
         ORDER_FLAG_DORMANT = order_flags::DORMANT, "Bit of Order.flags: waits for trigger_order.";
+        ORDER_FLAG_SLICE = order_flags::SLICE, "Bit of Order.flags: a slice of the TWAP whose id is its group.";
+        LINKED_GROWN = LinkedChange::Grown, "LinkedOrder.change: an exit grew with its entry's fill.";
+        LINKED_SHRUNK = LinkedChange::Shrunk, "LinkedOrder.change: shrank by what another order of its group filled.";
+        LINKED_CANCELLED = LinkedChange::Cancelled, "LinkedOrder.change: cancelled by another order of its group.";
+        LINKED_REFILLED = LinkedChange::Refilled, "LinkedOrder.change: an iceberg displays its next part.";
+        LINKED_REFILL_FAILED = LinkedChange::RefillFailed, "LinkedOrder.change: an iceberg's rest was cancelled.";
+        LINKED_PARENT_FILLED = LinkedChange::ParentFilled, "LinkedOrder.change: a TWAP counted its slice's fill.";
+        WAKE_LIVE = WakeOutcome::Live, "Outcome of a triggered order or slice: live.";
+        WAKE_INITIAL_MARGIN = WakeOutcome::InitialMargin, "Cancelled: below initial margin with it.";
+        WAKE_NOTHING_TO_REDUCE = WakeOutcome::NothingToReduce, "Cancelled: nothing to reduce.";
+        WAKE_POSITION_LIMIT = WakeOutcome::PositionLimit, "Cancelled: the market's limit on positions.";
+        WAKE_NOTIONAL_CAP = WakeOutcome::NotionalCap, "Cancelled: the caps on the user's notional.";
+        WAKE_POST_ONLY_WOULD_CROSS = WakeOutcome::PostOnlyWouldCross, "Cancelled: post-only and would cross.";
+        TRAIL_MAX_BPS = order_kinds::TRAIL_MAX_BPS, "Greatest distance of a trailing stop, bps.";
+        TWAP_SLICES_MIN = order_kinds::SLICES_MIN, "Fewest slices of a TWAP.";
+        TWAP_SLICES_MAX = order_kinds::SLICES_MAX, "Most slices of a TWAP.";
+        TWAP_MAX_MS = order_kinds::TWAP_MAX_MS, "Longest life of a TWAP, ms.";
+        TWAP_CATCH_UP_SLICES = twap::CATCH_UP_SLICES, "Most slices that one order catches up with.";
         MATCH_DEADLINE_SLOTS = MATCH_DEADLINE_SLOTS, "Longest life of a market, IOC or FOK order, slots.";
         TAKER_PHASE_MAX_MS = bands::TAKER_PHASE_MAX_MS, "Longest taker phase, ms.";
         TAKER_PHASE_DEFAULT_MS = bands::TAKER_PHASE_DEFAULT_MS, "Usual taker phase, ms.";

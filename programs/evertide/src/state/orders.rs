@@ -220,10 +220,12 @@ pub mod order_flags {
     pub const REDUCE_ONLY: u8 = 2;
     /// Counted in the position's open-order aggregates.
     pub const COUNTED: u8 = 4;
-    /// Waits for `trigger_order`: conditional, or scheduled for later.
+    /// Waits: conditional or scheduled, an exit of an entry that has not filled, a TWAP parent.
     pub const DORMANT: u8 = 8;
     /// Placed by `reveal_order`: older than anybody could see, so that it is no evidence of a price.
     pub const REVEALED: u8 = 32;
+    /// A slice of the TWAP parent whose id is its group.
+    pub const SLICE: u8 = 16;
 }
 
 /// Longest life of a market, IOC or FOK order, slots.

@@ -15,7 +15,7 @@ const POST_ONLY: u8 = TimeInForce::PostOnly as u8;
 const IOC: u8 = TimeInForce::ImmediateOrCancel as u8;
 
 fn put(user: &mut User, orders: &mut Orders, market: &Market, args: &OrderArgs) -> usize {
-    let order = checked_order(args, market, &exchange(), NOW).unwrap();
+    let order = checked_order(args, &[], market, &exchange(), NOW).unwrap();
     insert(user, orders, market, order, NOW, &mut Vec::new()).unwrap()
 }
 
@@ -26,10 +26,10 @@ fn each_rule_of_a_new_order_has_its_own_error() {
     market.terms.position_max_lots = 1_000;
     market.evidence[1] = Evidence { order_id: 9, price_ticks: 1_000_500, shown_ms: NOW.ms, ..Evidence::default() };
     let good = limit(false, 1_000_000, 10);
-    assert!(checked_order(&good, &market, &exchange(), NOW).is_ok());
+    assert!(checked_order(&good, &[], &market, &exchange(), NOW).is_ok());
     let post_only = OrderArgs { time_in_force: POST_ONLY, ..good };
     for (args, error) in [
-        (OrderArgs { kind: 2, ..good }, EvertideError::OrderKindUnknown),
+        (OrderArgs { kind: 200, ..good }, EvertideError::OrderKindUnknown),
         (OrderArgs { time_in_force: 5, ..good }, EvertideError::TimeInForceInvalid),
         (OrderArgs { kind: OrderKind::Market as u8, ..good }, EvertideError::TimeInForceInvalid),
         (OrderArgs { self_trade: 3, ..good }, EvertideError::SelfTradeRuleUnknown),
@@ -46,7 +46,7 @@ fn each_rule_of_a_new_order_has_its_own_error() {
         (OrderArgs { builder_fee_tenth_bps: 1, ..good }, EvertideError::BuilderInvalid),
         (OrderArgs { price_ticks: 1_000_500, ..post_only }, EvertideError::PostOnlyWouldCross),
     ] {
-        refused(checked_order(&args, &market, &exchange(), NOW), error);
+        refused(checked_order(&args, &[], &market, &exchange(), NOW), error);
     }
 }
 
@@ -54,16 +54,16 @@ fn each_rule_of_a_new_order_has_its_own_error() {
 fn a_market_order_gets_its_worst_price_and_a_sliding_one_stays_off_the_book() {
     let mut market = market();
     let args = OrderArgs { kind: OrderKind::Market as u8, time_in_force: IOC, ..limit(false, 0, 10) };
-    assert_eq!(checked_order(&args, &market, &exchange(), NOW).unwrap().price_ticks, 1_010_000);
+    assert_eq!(checked_order(&args, &[], &market, &exchange(), NOW).unwrap().price_ticks, 1_010_000);
     let tight = OrderArgs { max_slippage_bps: 10, ..args };
-    assert_eq!(checked_order(&tight, &market, &exchange(), NOW).unwrap().price_ticks, 1_001_000);
+    assert_eq!(checked_order(&tight, &[], &market, &exchange(), NOW).unwrap().price_ticks, 1_001_000);
     let wide = OrderArgs { price_ticks: 1_002_000, ..tight };
-    refused(checked_order(&wide, &market, &exchange(), NOW), EvertideError::SlippageLimitExceeded);
+    refused(checked_order(&wide, &[], &market, &exchange(), NOW), EvertideError::SlippageLimitExceeded);
     market.evidence[0] = Evidence { order_id: 9, price_ticks: 999_000, shown_ms: NOW.ms, ..Evidence::default() };
     let slide = OrderArgs { time_in_force: TimeInForce::PostOnlySlide as u8, ..limit(true, 998_000, 10) };
-    assert_eq!(checked_order(&slide, &market, &exchange(), NOW).unwrap().price_ticks, 999_001);
+    assert_eq!(checked_order(&slide, &[], &market, &exchange(), NOW).unwrap().price_ticks, 999_001);
     market.evidence[0].shown_ms = NOW.ms - 30_001;
-    assert_eq!(checked_order(&slide, &market, &exchange(), NOW).unwrap().price_ticks, 998_000);
+    assert_eq!(checked_order(&slide, &[], &market, &exchange(), NOW).unwrap().price_ticks, 998_000);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn a_status_takes_only_the_orders_it_should() {
     let post_only = OrderArgs { time_in_force: POST_ONLY, ..any };
     let reduce_only = OrderArgs { reduce_only: true, ..any };
     let taken = |market: &Market| {
-        [any, post_only, reduce_only].map(|args| checked_order(&args, market, &exchange(), NOW).is_ok())
+        [any, post_only, reduce_only].map(|args| checked_order(&args, &[], market, &exchange(), NOW).is_ok())
     };
     assert_eq!(taken(&market), [true, true, true]);
     market.cooldown_until_ms = NOW.ms + 1;
@@ -89,7 +89,7 @@ fn ids_rise_client_ids_are_unique_and_slots_return() {
     let (market, mut user, mut orders) = (market(), user(0), orders());
     let args = OrderArgs { client_order_id: 77, ..limit(false, 1_000_000, 10) };
     let first = put(&mut user, &mut orders, &market, &args);
-    let order = checked_order(&args, &market, &exchange(), NOW).unwrap();
+    let order = checked_order(&args, &[], &market, &exchange(), NOW).unwrap();
     let again = insert(&mut user, &mut orders, &market, order, NOW, &mut Vec::new());
     refused(again, EvertideError::ClientOrderIdInUse);
     remove(&mut user, &mut orders, first).unwrap();
@@ -143,7 +143,7 @@ fn void_orders_leave_without_touching_the_aggregates() {
 fn reduce_only_needs_a_position_and_adds_no_exposure() {
     let (mut market, mut user, mut orders) = (market(), user(1_000 * USD), orders());
     let args = OrderArgs { reduce_only: true, ..limit(true, 1_000_000, 10) };
-    let order = checked_order(&args, &market, &exchange(), NOW).unwrap();
+    let order = checked_order(&args, &[], &market, &exchange(), NOW).unwrap();
     let refusal = insert(&mut user, &mut orders, &market, order, NOW, &mut Vec::new());
     refused(refusal, EvertideError::ReduceOnlyWouldIncrease);
     let (mut user, mut orders) = (crate::common::user(1_000 * USD), crate::common::orders());
@@ -159,7 +159,7 @@ fn orders_of_one_side_stay_within_the_position_limit() {
     market.terms.position_max_lots = 100;
     hold(&mut user, &mut market, 60);
     put(&mut user, &mut orders, &market, &limit(false, 1_000_000, 40));
-    let order = checked_order(&limit(false, 1_000_000, 1), &market, &exchange(), NOW).unwrap();
+    let order = checked_order(&limit(false, 1_000_000, 1), &[], &market, &exchange(), NOW).unwrap();
     let refusal = insert(&mut user, &mut orders, &market, order, NOW, &mut Vec::new());
     refused(refusal, EvertideError::PositionLimitExceeded);
     put(&mut user, &mut crate::common::orders(), &market, &limit(true, 1_000_000, 100));

@@ -164,5 +164,6 @@ pub fn matched(
         auction: false,
         fills: outcome.fills,
         skips: outcome.skips,
+        linked: outcome.linked,
     })
 }

@@ -3,6 +3,8 @@
 use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
+use crate::engine::groups::sweep_orphans;
+use crate::engine::kinds::group_of;
 use crate::engine::orders::{is_ask, remove};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::OrdersCancelled;
@@ -58,7 +60,12 @@ pub fn cancel_orders(ctx: &mut Context<CancelOrders>, selector: CancelArgs) -> R
     for slot in 0..ORDERS_MAX {
         let order = &accounts.orders.orders[slot];
         if order.order_id != 0 && selects(&selector, order) {
+            let group = group_of(order);
             cancelled.push(remove(&mut accounts.user, &mut accounts.orders, slot)?);
+            if group != 0 {
+                // Exits of an unfilled entry and slices of a parent go with it.
+                sweep_orphans(&mut accounts.user, &mut accounts.orders, group, now, &mut cancelled)?;
+            }
         }
     }
     require!(!cancelled.is_empty(), EvertideError::OrderNotFound);

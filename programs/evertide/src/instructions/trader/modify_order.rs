@@ -3,14 +3,15 @@
 use anchor_lang::prelude::*;
 
 use super::place_orders::{require_initial_margin, require_placer, KindArgs, OrderArgs};
-use crate::engine::orders::{find_order, is_ask, is_live, is_reduce_only, remove};
-use crate::engine::{load, place, position};
+use crate::engine::kinds::{group_of, is_dormant};
+use crate::engine::orders::{find_order, is_ask, is_live, is_reduce_only, live_from_id, remove};
+use crate::engine::{groups, load, place, position};
 use crate::error::{EvertideError, OrRefuse};
-use crate::events::OrderModified;
+use crate::events::{CancelledOrder, OrderModified};
 use crate::guards::gate::require_gate;
 use crate::guards::{now, Gate, Now};
 use crate::require_cmp;
-use crate::state::{Exchange, Market, Order, Orders, RiskCache, User};
+use crate::state::{Exchange, Market, Order, OrderKind, Orders, RiskCache, User};
 
 #[event_cpi]
 #[derive(Accounts)]
@@ -31,39 +32,52 @@ pub fn modify_order(
     replacement: OrderArgs,
     kind_args: Vec<KindArgs>,
 ) -> Result<()> {
-    require!(kind_args.is_empty(), EvertideError::OrderKindUnknown);
     let now = now()?;
     let remaining = ctx.remaining_accounts()?;
     let accounts = &mut ctx.accounts;
     require_placer(&accounts.exchange, &accounts.user, &accounts.orders, accounts.signer.address(), now)?;
     let slot = find_order(&accounts.orders, order_id).ok_or(EvertideError::OrderNotFound)?;
     let old = accounts.orders.orders[slot];
-    require!(is_live(&old, accounts.user.orders_epoch, now), EvertideError::OrderNotFound);
+    let live_from = live_from_id(&accounts.user, &accounts.orders, now);
+    require!(is_live(&old, live_from, now), EvertideError::OrderNotFound);
+    // A link is made when orders are placed; a modified order keeps the one it has.
+    require!(replacement.group == 0, EvertideError::GroupKindForbidden);
     let same = replacement.market_index == old.market_index && replacement.ask == is_ask(&old);
     require!(same, EvertideError::ModifyChangesMarketOrSide);
     let market = load::market(&remaining, 0)?;
     require_cmp!(market.index, ==, old.market_index, EvertideError::OrderMarketMismatch);
-    let kept_priority = only_shrinks(&replacement, &old);
+    let kept_priority = only_shrinks(&replacement, &kind_args, &old);
+    let mut removed = Vec::new();
     let slot = if kept_priority {
         let least = market.terms.order_size_min_lots.max(1);
         require_cmp!(replacement.size_lots, >=, least, EvertideError::OrderSizeTooSmall);
         shrink(&mut accounts.user, &mut accounts.orders, slot, replacement.size_lots)?;
         slot
     } else {
-        replace(accounts, slot, &replacement, &market, now)?
+        replace(accounts, slot, (&replacement, &kind_args), &market, now, &mut removed)?
     };
     let order = place::placed(&accounts.orders.orders[slot]);
     let sequence = accounts.user.sequence;
     accounts.user.sequence = sequence.checked_add(1).or_refuse()?;
     let user = *accounts.user.address();
-    emit_cpi!(OrderModified { sequence, user, cancelled_order_id: order_id, kept_priority, order });
+    emit_cpi!(OrderModified { sequence, user, cancelled_order_id: order_id, kept_priority, order, removed });
     Ok(())
 }
 
-/// Everything but a smaller size is as before: time and priority stay.
-fn only_shrinks(new: &OrderArgs, old: &Order) -> bool {
+/// Everything but a smaller size is as before: time and priority stay. Of an order that waits there is no priority to
+/// keep, and a hidden part is behind everybody anyhow.
+fn only_shrinks(new: &OrderArgs, kind_args: &[KindArgs], old: &Order) -> bool {
     let terms = place::plain_terms(old);
-    new.size_lots < old.size_lots
+    let same_kind = if new.kind_args_plus_one == 0 {
+        old.kind <= OrderKind::Market as u8
+    } else {
+        let given = kind_args.get(usize::from(new.kind_args_plus_one).saturating_sub(1)).copied();
+        let pegs = KindArgs { peg_offset_ticks: old.terms[0].cast_signed(), ..KindArgs::default() };
+        old.kind == OrderKind::Pegged as u8 && given == Some(pegs)
+    };
+    same_kind
+        && !is_dormant(old)
+        && new.size_lots < old.size_lots
         && new.price_ticks == old.price_ticks
         && new.client_order_id == old.client_order_id
         && new.kind == old.kind
@@ -72,7 +86,7 @@ fn only_shrinks(new: &OrderArgs, old: &Order) -> bool {
         && new.self_trade == old.self_trade
         && new.taker_phase_s == old.taker_phase_s
         && new.expiry_ms == old.expiry_ms
-        && new.auction_start_ticks == terms.auction_start_ticks
+        && new.auction_start_ticks == place::auction_start_ticks(old)
         && new.max_slippage_bps == terms.max_slippage_bps
         && new.builder_plus_one == old.builder_plus_one
         && new.builder_fee_tenth_bps == terms.builder_fee_tenth_bps
@@ -90,18 +104,23 @@ fn shrink(user: &mut User, orders: &mut Orders, slot: usize, size_lots: u64) -> 
 fn replace(
     accounts: &mut ModifyOrder,
     slot: usize,
-    replacement: &OrderArgs,
+    (replacement, kind_args): (&OrderArgs, &[KindArgs]),
     market: &Market,
     now: Now,
+    removed: &mut Vec<CancelledOrder>,
 ) -> Result<usize> {
     if !replacement.reduce_only {
         require_gate(&accounts.exchange, Gate::PlaceOrders, now.ms)?;
     }
-    let order = place::checked_order(replacement, market, &accounts.exchange, now)?;
+    let mut order = place::checked_order(replacement, kind_args, market, &accounts.exchange, now)?;
+    let old = accounts.orders.orders[slot];
+    groups::relink(&old, &mut order)?;
     remove(&mut accounts.user, &mut accounts.orders, slot)?;
-    // A slot has just been freed: nothing is ever swept here.
-    let mut reclaimed = Vec::new();
-    let slot = place::insert(&mut accounts.user, &mut accounts.orders, market, order, now, &mut reclaimed)?;
+    if old.kind == OrderKind::Twap as u8 {
+        // Slices of the old schedule would fill on top of the new one.
+        groups::sweep_orphans(&mut accounts.user, &mut accounts.orders, group_of(&old), now, removed)?;
+    }
+    let slot = place::insert(&mut accounts.user, &mut accounts.orders, market, order, now, removed)?;
     if !replacement.reduce_only {
         require_initial_margin(&accounts.exchange, &accounts.user, &accounts.risk_cache, now)?;
         accounts.user.last_active_ms = now.ms;

@@ -4,6 +4,7 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::margin::MarginKind;
 
+use crate::engine::groups;
 use crate::engine::load;
 use crate::engine::margin::{self, Freshness, Valuation};
 use crate::engine::place::{self, checked_order, insert};
@@ -61,7 +62,7 @@ pub struct OrderArgs {
 }
 
 /// The part of an order that limit and market orders do without.
-#[derive(Clone, Copy, Default, AnchorSerialize, AnchorDeserialize, IdlType)]
+#[derive(Clone, Copy, Default, PartialEq, AnchorSerialize, AnchorDeserialize, IdlType)]
 pub struct KindArgs {
     /// Unix ms before which the order does nothing; 0 = at once. Any kind.
     pub not_before_ms: i64,
@@ -95,7 +96,6 @@ pub struct PlaceOrders {
 }
 
 pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>, kind_args: Vec<KindArgs>) -> Result<()> {
-    require!(kind_args.is_empty(), EvertideError::OrderKindUnknown);
     let now = now()?;
     let remaining = ctx.remaining_accounts()?;
     let accounts = &mut ctx.accounts;
@@ -107,6 +107,7 @@ pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>, kind
     }
     let mut placed = Vec::with_capacity(orders.len());
     let mut reclaimed = Vec::new();
+    let mut links = Vec::new();
     let mut markets: Vec<Account<Market>> = Vec::with_capacity(1);
     for args in &orders {
         let at = match markets.iter().position(|market| market.index == args.market_index) {
@@ -119,11 +120,15 @@ pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>, kind
             }
         };
         let market = &markets[at];
-        let order = checked_order(args, market, &accounts.exchange, now)?;
+        let mut order = checked_order(args, &kind_args, market, &accounts.exchange, now)?;
+        if args.group != 0 {
+            groups::join(&mut links, args, &mut order, place::next_id(&accounts.user, &accounts.orders))?;
+        }
         require_isolation(&accounts.user, market, &accounts.risk_cache)?;
         let slot = insert(&mut accounts.user, &mut accounts.orders, market, order, now, &mut reclaimed)?;
         placed.push(place::placed(&accounts.orders.orders[slot]));
     }
+    groups::require_whole(&links)?;
     if increasing {
         require_initial_margin(&accounts.exchange, &accounts.user, &accounts.risk_cache, now)?;
         accounts.user.last_active_ms = now.ms;
@@ -147,6 +152,11 @@ pub fn require_placer(
     require_trader(user, signer, now.ms)?;
     require!(address_eq(&orders.user, user.address()), EvertideError::OrdersOfAnotherUser);
     require!(user.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
+    // An order placed now would be dead at once: its owner says first that it is alive.
+    let deadline_ms = orders.cancel_all_after_ms;
+    if deadline_ms != 0 {
+        require_cmp!(now.ms, <, deadline_ms, EvertideError::CancelAllAfterReached);
+    }
     Ok(())
 }
 

@@ -150,5 +150,6 @@ fn event(
         ended: step.ended,
         fills: outcome.fills,
         skips: outcome.skips,
+        linked: outcome.linked,
     })
 }
