@@ -9,6 +9,8 @@ PROGRAM_ID = "33482aS1pZC5YetQmAV25wGs6FXmgwXtxLJ5MCqSrjfF"
 """Address that the program declares."""
 ALL_VALIDITY_BITS = 63
 """Every validity bit."""
+ATOMS_AN_EVENT = 32
+"""Roundings of an atom that one event of a market can leave: nine parties fold, each is charged or paid."""
 ATOMS_PER_THOUSAND_USD = 1_000_000_000
 """Atoms of 1,000 dollars."""
 ATOMS_PER_USD = 1_000_000
@@ -17,14 +19,22 @@ AUTO_DELEVERAGE_FRACTION_BPS = 1_000
 """Automatic deleveraging as a fraction of the size-tier ratio."""
 BACKSTOP_FRACTION_BPS = 2_500
 """Backstop as a fraction of the size-tier ratio."""
+BAND_RANGE_BPS = (10, 2000)
+"""Fill band around index and TWAP."""
 BAND_SCALE_LIMIT = 2
 """The band is never narrower than base / 2 nor wider than base * 2."""
 BASIS_WINDOW_MS = 150_000
 """Window of the average of (book mid - index), in milliseconds."""
+BOUNTY_ATOMS = 100_000_000
+"""Most that is paid for a broken invariant, atoms: $100, out of the market's fees."""
 BPS_ONE = 10_000
 """Basis points of a whole."""
 BPS_ONE_WIDE = 10_000
 """[`BPS_ONE`] for 64-bit products."""
+BREAKER_RANGE_BPS = (10, 5000)
+"""Move that trips the circuit breaker."""
+BREAKER_TIME_RANGE_S = (1, 3600)
+"""Window of the circuit breaker, and its cool-down, s."""
 BUFFER_BPS = 200
 """Buffer above maintenance that a liquidation restores: 2 % of the notional."""
 BUILDERS_MAX = 16
@@ -44,6 +54,8 @@ CANCEL_FRACTION_BPS = 7_500
 """Ladder fractions of the size-tier ratio, in basis points."""
 CATCH_UP_SLICES = 3
 """Most slices that one order catches up with."""
+CHANGE_RAMP_MS = 86_400_000
+"""How long a ramp takes, ms."""
 COLLATERALS_MAX = 16
 """Collateral assets that one exchange can hold; row 0 is the quote asset."""
 COLLATERAL_PRICE_BITS = 48
@@ -52,8 +64,16 @@ COLLATERAL_STALE_MS = 60_000
 """From this age of its price on, a collateral counts at its last TWAP less 10 % where freshness is not demanded, ms."""
 COLLATERAL_WEIGHT_MAX_BPS = 9_800
 """Greatest weight of a collateral asset."""
+COMMIT_LIFE_MS = 60_000
+"""A commitment that is not revealed in this time is dead, ms."""
+COMMIT_MARKET = 65_535
+"""Market index of a commitment: it tells no market."""
+COMMIT_TAG = b'evertide order commit\x01'
+"""Starts what is hashed; its last byte is the version."""
 CONFIDENCE_MAX_BPS = 1_000
 """Greatest confidence that rules may accept."""
+COUNTED_ATOMS = 1_000_000_000
+"""Atoms of 1,000 dollars: the unit in which open interest is counted, rounded up."""
 DAY_MS = 86_400_000
 """Milliseconds of a day: lanes and averages count days."""
 DEBT_CAP_MAX_BPS = 1_000
@@ -66,6 +86,8 @@ DEBT_INDEX_BITS = 48
 """Fractional bits of the debt index."""
 DEBT_INDEX_ONE = 281_474_976_710_656
 """The debt index at the start."""
+DEBT_INTEREST = 7
+"""Debt interest: what accrued before the change bears the old rate."""
 DEBT_INTEREST_MAX_BPS = 5_000
 """Greatest interest on debt, a year."""
 DEBT_OF_COLLATERAL_BPS = 2_000
@@ -76,10 +98,12 @@ DECIMALS_MAX = 12
 """Greatest decimals of a collateral mint: beyond, a price per atom has too few bits."""
 DEFAULT_ACTION_MATRIX = (47, 15, 47, 7, 3, 3, 1, 5)
 """The default matrix, after Drift's ladder; a market stores its own copy as data."""
+DEPLETED_PART = 1_000
+"""Shares that have lost all but this part of their first price take no new ones beside them."""
 DISCOUNT_MAX_BPS = 300
 """Greatest discount of liquidate_collateral."""
 DISCRIMINATOR_BYTES = 8
-"""Bytes of an account before its struct: the discriminator."""
+"""Bytes of the discriminator; the version byte follows it."""
 DRAIN_ONLY_BELOW = 16_777_216
 """A side with `A` below this only drains: no new position opens on it until its next epoch."""
 DROPPED_BITS = 16
@@ -90,6 +114,8 @@ DROPPED_SHARE_BITS = 12
 """Dropped fractions are closed on the other side from this part of the open interest on, as a power of two."""
 E9_PER_BPS = 100_000
 """1e-9 of a whole in a bp."""
+ED25519_PROGRAM = "Ed25519SigVerify111111111111111111111111111"
+"""The Ed25519 program, a part of the runtime."""
 EVIDENCE_AGE_MAX_MS = 30_000
 """Evidence of a best price counts for this long, ms."""
 EVIDENCE_ORDERS_MAX = 16
@@ -107,8 +133,14 @@ FEW_SAMPLES = 16
 """The feed had fewer samples or publishers than the market asks for."""
 FIRST_STEP_BPS = 2_000
 """Part of the shortage that may be liquidated at once."""
+FLAG_ASK = 1
+"""Bit of the flags: ask; clear: bid."""
 FLAG_ISOLATED_ONLY = 1
 """Bit of `MarketRow::flags`: positions live in a sub-account of their own."""
+FLAG_REDUCE_ONLY = 2
+"""Bit of the flags: may only reduce the position."""
+FRACTION_BITS = 12
+"""The market holds at most one part in this of a side without its counterpart, as a power of two."""
 FULL_AFTER_MS = 60_000
 """Time after which all of it may."""
 FUNDING_DIVISOR = 54_931_640_625
@@ -119,31 +151,44 @@ FUTURE_MAX_MS = 5_000
 """A publish time may lie so far ahead of the chain's clock, ms: it counts whole seconds and lags."""
 GATES = 4
 """Gates that an exchange knows: bits of `gates_closed`."""
+HALF_WORD = 4_294_967_295
+"""The low half of a word."""
+HASH_BYTES = 32
 HASH_MULTIPLIER_1 = 13_787_848_793_156_543_929
 """First multiplier of the mixer."""
 HASH_MULTIPLIER_2 = 10_723_151_780_598_845_931
 """Second multiplier of the mixer."""
 HASH_SEED = 11_400_714_819_323_198_485
 """Start value of the hash: the fractional bits of the golden ratio."""
+HEADER_BYTES = 2
+"""Number of signatures and one byte that nobody reads."""
 HEALTH_INITIAL = 0
 """Values of `kind`."""
 HEALTH_MAINTENANCE = 1
+HOLD_BACK_MS = 172_800_000
+"""Longest time for which open bankruptcies hold back their amount, ms: 48 h."""
 HOURS_ONE_BY_ONE = 3
 """After so many hours of a catch-up all evidence is long dead and the rate no longer changes."""
 HOURS_PER_YEAR = 8_760
 """Hours of a year of 365 days."""
 HOUR_MS = 3_600_000
 """Milliseconds of an hour."""
+IMPACT_NOTIONAL_RANGE_ATOMS = (1000000, 1000000000000)
+"""Depth at which impact prices are taken, atoms."""
 INDEX_BITS = 48
 """Fractional bits of `A` and of `J`."""
 INDEX_ONE = 281_474_976_710_656
 """`A` of a fresh epoch."""
 INITIAL_RATIO_MIN_BPS = 200
 """Least and greatest initial margin ratios of a market: at most 50 times leverage."""
+INSURANCE_FEE_RANGE_BPS = (0, 100)
+"""Insurance fund's liquidation fee."""
 INTEREST_CLAMP_E9 = 500_000
 """Largest pull of interest away from the premium per 8 hours: 0.05 %."""
 INTEREST_RATE_E9 = 100_000
 """Interest per 8 hours: 0.01 %."""
+INTEREST_RATE_RANGE_E9 = (0, 1000000)
+"""Interest component of funding, 1e-9 per 8 h."""
 KEEPER_AGE_FACTOR = 10
 """The keeper's upper bound grows from once to this many times with the order's age."""
 KEEPER_AGE_MS = 60_000
@@ -152,6 +197,7 @@ KEEPER_REWARD_MAX_ATOMS = 10_000_000
 """Greatest keeper reward of a fill, atoms: $10."""
 KEEPER_SHARE_BPS = 1_000
 """Keeper's share of the taker fee."""
+KEY_BYTES = 32
 LANE_MAX_ATOMS = 10_000_000_000
 """Greatest open lane of one user a day, atoms: $10,000."""
 LANE_SHARE_MAX_BPS = 100
@@ -160,6 +206,12 @@ LAYOUT_VERSION = 1
 """Version byte of every account layout here."""
 LINE_MAX = 64
 """Prefix, two signs, two numbers of at most 20 digits, one blank."""
+LIQUIDATION_FEE_RANGE_BPS = (25, 350)
+"""Liquidator's base fee."""
+LIST_COLLATERAL = 61
+"""Mint and terms by which an asset is listed after opening, as their hash."""
+LIST_MARKET = 60
+"""Terms by which a market is listed after opening, as their hash."""
 LOCAL_EXPONENT = -6
 """Local prices are quote atoms (1e-6 dollars)."""
 LOT_DECIMALS = 9
@@ -176,6 +228,10 @@ MARKET_FLAGS = 1
 """Bits of `MarketTerms::flags` that mean something."""
 MARKET_ORDER_SLIPPAGE_BPS = 100
 """Default distance of a market order's worst price from the index."""
+MARKET_SLIPPAGE_RANGE_BPS = (1, 1000)
+"""Default worst price of a market order from index."""
+MARK_RADIUS_RANGE_BPS = (10, 500)
+"""Radius of the mark around the index."""
 MATCH_DEADLINE_SLOTS = 30
 """Longest life of a market, IOC or FOK order, slots."""
 MAX_ACCRUAL_MS = 4_294_967_296
@@ -212,8 +268,14 @@ MS_PER_SECOND = 1_000
 """Milliseconds of a second: chain time has whole seconds."""
 MULTISIG_DISCRIMINATOR = (224, 116, 121, 186, 68, 161, 79, 236)
 '`sha256("account:Multisig")[..8]`.'
+NONCES_MAX = 16
+"""Nonces that the window remembers one by one."""
+NONCE_AHEAD_MAX_MS = 5_000
+"""A nonce may lie this far ahead of the chain's clock, ms."""
 NOT_POSITIVE = 1
 """The price is zero or negative."""
+OFFSETS_BYTES = 14
+"""Seven numbers of 16 bits for each signature."""
 ORACLE_ACTIONS = 8
 """Rows of an [`ActionMatrix`]."""
 ORDERS_MAX = 32
@@ -225,6 +287,8 @@ ORDER_FLAG_DORMANT = 8
 """Waits: conditional or scheduled, an exit of an entry that has not filled, a TWAP parent."""
 ORDER_FLAG_REDUCE_ONLY = 2
 """May only reduce the position."""
+ORDER_FLAG_REVEALED = 32
+"""Placed by `reveal_order`: older than anybody could see, so that it is no evidence of a price."""
 ORDER_FLAG_SLICE = 16
 """A slice of the TWAP parent whose id is its group."""
 OWN_ORDERS = 255
@@ -251,6 +315,8 @@ PPM_PER_TENTH_BPS = 10
 PREFIX = b'evertide: '
 PRICE_BITS = 32
 """Fractional bits of [`PriceQ32`]."""
+PRICE_BYTES = 5
+"""Prices take five bytes: they are below 2^40 ticks."""
 PRICE_LIMIT_Q32 = 4_611_686_018_427_387_904
 """Prices are below this, in Q32 atoms per lot (about $1,073 a lot)."""
 PROGRAM_DATA_HEADER = 45
@@ -277,6 +343,8 @@ RATE_HOUR = 3_600_000_000_000_000
 """`1e9 * 3_600_000`: rate units times milliseconds in an hour."""
 RATE_ONE_E9 = 1_000_000_000
 """One whole in units of [`RateE9`]."""
+REQUEST_MIN_PART = 1_000_000
+"""A request is at least one part in this of the asset's deposits, so that nobody fills the queue with nothing."""
 REST_SLOTS = 10
 """Slots that an order must have rested, in a market that could match throughout."""
 RING_HOURS = 24
@@ -284,8 +352,16 @@ RING_HOURS = 24
 ROLES = 4
 ROW_AGE_MAX_MS = 10_000
 """Rows must be younger than this for new risk and for withdrawals, ms."""
+SCALE_START = 65_535
+"""Where a ramp starts from no scaling of weights, thousands of USD."""
+SEASON_CAP_ATOMS = 100_000_000_000
+"""Cap of all deposits of an asset at its first step, atoms of quote."""
 SEASON_STEPS = 7
-"""Steps from 1 % to the whole of a market's open interest limit, doubling. A market of the bootstrap starts at its end."""
+"""Steps from 1 % to the whole of a market's open interest limit, and from no weight of an asset to its whole."""
+SEASON_STEP_MS = 86_400_000
+"""Least time between two steps, ms."""
+SECOND_MS = 1_000
+"""Milliseconds of a second."""
 SEED_CHANGE = b'change'
 SEED_COLLATERAL = b'collateral'
 SEED_EXCHANGE = b'exchange'
@@ -298,6 +374,19 @@ SEED_USER = b'user'
 SEED_VAULT = b'vault'
 SHARES_CAP_BPS = 9_000
 """Rebate, keeper, builder and referrer together get at most this share of the fee charged."""
+SIGNATURE_BYTES = 64
+SIGNED_DOMAIN_BYTES = 12
+"""Bytes of its domain: the first of a hash over all that the order is bound to."""
+SIGNED_MARKET_WINDOW_MAX_S = 60
+"""The same for a market order, s."""
+SIGNED_ORDERS_MAX = 4
+"""Most orders of one instruction."""
+SIGNED_ORDER_BYTES = 56
+"""Bytes of the message."""
+SIGNED_ORDER_TAG = b'evertide signed order\x01'
+"""The hash is over this tag, the cluster's genesis hash, the program's address and the address of the `User`. Its last byte is the version of the layout."""
+SIGNED_WINDOW_MAX_S = 300
+"""Longest time from its nonce in which a signed order can be placed, s."""
 SLICES_MAX = 1_000
 SLICES_MIN = 2
 """Fewest and most slices of a TWAP."""
@@ -309,6 +398,8 @@ SMALL_SHORTAGE_ATOMS = 50_000_000
 """A shortage below this is liquidated at once, in atoms."""
 SQUADS = "SQDS4ep65T869zMMBKyuUq6aD6EgTu8psMjkvj52pCf"
 """Squads multisig, version 4: its vaults execute only after the multisig's time lock."""
+STAKE_MIN_ATOMS = 1_000_000
+"""Least stake, atoms: $1."""
 STALE_FOR_FILLS = 32
 """Published too long ago to fill orders against."""
 STALE_FOR_MARGIN = 8
@@ -318,6 +409,8 @@ STALE_MIN_MS = 1_000
 """Least and greatest ages from which a price is stale, ms."""
 STATUS_NO_DEPOSITS = 1
 """`Collateral::status`: no new deposits."""
+STRESS_MOVE_RANGE_BPS = (10, 4900)
+"""One-minute stress move: no maintenance margin, at most half of a whole, would cover more."""
 STRESS_TO_REFERENCE = 8
 """The one-minute stress move is this many times the volatility at which the band has its listed width."""
 SWITCHBOARD = "SBondMDrcV3K4kxZR1HNVT7osZxAHVHgYXL5Ze1oMUv"
@@ -339,6 +432,8 @@ TAKER_PHASE_START_BPS = 5
 """Where a taker's effective limit starts: index plus (bid) or minus (ask) this."""
 TENTH_BPS_PER_BPS = 10
 """Tenths of a basis point in one."""
+THIS_INSTRUCTION = 65_535
+"""Index that means, to the Ed25519 program, the instruction itself."""
 TICKS_LIMIT = 1_099_511_627_776
 """Order prices are below this many ticks."""
 TIMELOCK_MS = 259_200_000
@@ -357,6 +452,10 @@ TWAP_MAX_MS = 2_592_000_000
 """Longest life of a TWAP, ms."""
 TWAP_WINDOW_MS = 300_000
 """Window of the short TWAP, in milliseconds."""
+UNSTAKE_MS = 1_123_200_000
+"""Time from asking to claiming, ms: 13 days."""
+UNSTAKE_WINDOW_MS = 259_200_000
+"""Time in which a due request may be claimed, ms: 3 days. A request kept open for ever would be a free way out."""
 UPGRADEABLE_LOADER = "BPFLoaderUpgradeab1e11111111111111111111111"
 """The upgradeable loader."""
 USER_COLLATERALS_MAX = 8
@@ -364,6 +463,10 @@ USER_FLAG_BACKSTOP = 1
 """A market's own backstop account: no keeper's reward opens a position slot in it."""
 USER_RATIO_MAX_BPS = 10_000
 """Greatest ratio that a user may set: no leverage at all."""
+VIRTUAL_ATOMS = 1_000_000
+"""Atoms that are not there and that count for the virtual shares."""
+VIRTUAL_SHARES = 1_000_000
+"""Shares that nobody holds and that count beside the real ones: a dollar's worth at the first price."""
 VOLUME_WINDOW_HOURS = 720
 """Hours over which volume decays to nothing: 30 days."""
 VOLUME_WINDOW_MS = 2_592_000_000
@@ -374,6 +477,8 @@ WHOLE_ACCOUNT = 65_535
 """`market_index` that means the whole account."""
 WHOLE_BPS = 10_000
 """Ten thousandths of a whole."""
+WILD_PRINT = 3
+"""Validity failures of a print that no account is judged by: where freshness is not demanded, its TWAP stands for it."""
 WITHDRAWAL_FLOOR_MAX_BPS = 9_500
 """Greatest withdrawal floor."""
 
@@ -399,6 +504,52 @@ class BankruptcyStep(IntEnum):
     """The market has borne its share."""
 
 
+class ChangeClass(IntEnum):
+    """How a change takes effect, by what it moves and whereto."""
+
+    INSTANT = 0
+    """It only stops new risk: with its proposal."""
+    DELAYED = 1
+    """After 72 h, at once."""
+    RAMPED = 2
+    """It lowers maintenance health: after 72 h, over 24 h."""
+
+
+class ChangeStatus(IntEnum):
+    """Where a change stands."""
+
+    PENDING = 0
+    """Waits for its time."""
+    EXECUTED = 1
+    """Took effect."""
+    CANCELLED = 2
+    """The guardian or its proposer cancelled it; a ramp stays where it was."""
+    VOID = 3
+    """The field no longer held what it was proposed against."""
+    RAMPING = 4
+    """On its way from the old value to the new."""
+
+
+class ChangeTarget(IntEnum):
+    """Which account holds a field."""
+
+    EXCHANGE = 0
+    MARKET = 1
+    COLLATERAL = 2
+
+
+class FieldKind(IntEnum):
+    """Type of a field."""
+
+    U8 = 0
+    U16 = 1
+    U32 = 2
+    U64 = 3
+    I16 = 4
+    KEY = 5
+    """32 bytes."""
+
+
 class Gate(IntEnum):
     """What a gate can close: the bit numbers of `Exchange::gates_closed`."""
 
@@ -410,6 +561,27 @@ class Gate(IntEnum):
     """Fills that increase a position."""
     OPEN_LANE = 3
     """Withdrawals beyond the floor, through the open lane."""
+
+
+class Invariant(IntEnum):
+    """Which of them is broken."""
+
+    OPEN_INTEREST = 1
+    """Both sides hold the same open interest."""
+    FRACTIONS = 2
+    """No more fractions of lots were dropped on a side than it holds; no size factor has grown."""
+    BOOKS = 3
+    """While nothing is open, pool and recorded deficit cover all claims and fees, up to counted roundings."""
+    FEES = 4
+    """The insurance fund's part of the fees is a part of them."""
+    LATCH = 5
+    """The market is latched while a bankruptcy is open, and only then."""
+    VAULT = 6
+    """The vault holds what is owed out of it."""
+    QUEUE = 7
+    """What waits in the queue is among the deposits."""
+    TRANCHE = 8
+    """The tranche is a part of the insurance fund."""
 
 
 class LinkedChange(IntEnum):
@@ -544,6 +716,8 @@ class OrderKind(IntEnum):
     """Placed in slices over time."""
     ICEBERG = 9
     """Displays a part of its size."""
+    COMMIT = 10
+    """The hash of an order that `reveal_order` places."""
 
 
 class Role(IntEnum):
@@ -605,7 +779,9 @@ class SkipReason(IntEnum):
     """Only reductions are allowed now, and it would increase."""
     IN_LIQUIDATION = 15
     """Its user is being liquidated."""
-    PEG_NOT_READY = 16
+    EXCHANGE_NOTIONAL_LIMIT = 16
+    """Open interest of the whole exchange would pass its cap."""
+    PEG_NOT_READY = 17
     """Pegged, and the index is not younger than its counterparty, not good enough, or puts it out of range."""
 
 

@@ -45,14 +45,12 @@ pub mod evertide {
         instructions::list_collateral(ctx, terms)
     }
 
-    /// Lists a market inside the solvency envelope. Root; after opening as a change allows whose key is sha256 of the terms,
-    /// and from 1 % of its open interest limit.
+    /// Lists a market inside the solvency envelope. Root; after opening as a change allows, at 1 % of its limit.
     pub fn list_market(ctx: &mut Context<ListMarket>, terms: MarketTerms) -> Result<()> {
         instructions::list_market(ctx, terms)
     }
 
-    /// Opens the exchange for deposits and ends the bootstrap for good. Root. Unless local, the program's upgrade
-    /// authority must be none or the timelock named in the call.
+    /// Opens the exchange for good. Root. Unless local, the upgrade authority must be none or the timelock named.
     pub fn open_exchange(ctx: &mut Context<OpenExchange>) -> Result<()> {
         instructions::open_exchange(ctx)
     }
@@ -124,8 +122,7 @@ pub mod evertide {
         instructions::fund_insurance(ctx, amount_atoms, tranche_atoms)
     }
 
-    /// Repays a market's recorded deficit, then pays its pending fees, as far as its pool reaches, to the insurance fund
-    /// and the treasury. Anyone.
+    /// Repays a market's recorded deficit, then pays its pending fees to the insurance fund and the treasury. Anyone.
     pub fn collect_fees(ctx: &mut Context<CollectFees>) -> Result<()> {
         instructions::collect_fees(ctx)
     }
@@ -135,8 +132,7 @@ pub mod evertide {
         instructions::settle_market(ctx)
     }
 
-    /// Compares the totals of a market, an asset and the insurance fund. True: all is well. False: the market is
-    /// reduce-only from now on, and who found it is paid. Anyone.
+    /// Compares the totals of a market, an asset and the fund; a false one makes the market reduce-only. Anyone.
     pub fn check_invariants(ctx: &mut Context<CheckInvariants>) -> Result<bool> {
         instructions::check_invariants(ctx)
     }
@@ -156,8 +152,7 @@ pub mod evertide {
         instructions::close_user(ctx)
     }
 
-    /// Sets the owner's own limits: a minimum initial ratio and a cap on notional for the whole account
-    /// (`market_index` 65,535), or a minimum initial ratio in one market.
+    /// Sets the owner's own least initial ratio and cap on notional (market 65,535), or the ratio in one market.
     pub fn set_limits(
         ctx: &mut Context<SetLimits>,
         user_ratio_bps: u16,
@@ -179,8 +174,7 @@ pub mod evertide {
         instructions::set_delegate(ctx, delegate, permissions, expiry_ms)
     }
 
-    /// Moves a balance between two sub-accounts of one authority; the payer's positions stay at initial margin with
-    /// profits counted as nothing.
+    /// Moves a balance between sub-accounts of one authority; the payer stays at initial margin, profits as nothing.
     pub fn transfer(ctx: &mut Context<Transfer>, amount_atoms: u64) -> Result<()> {
         instructions::transfer(ctx, amount_atoms)
     }
@@ -190,8 +184,7 @@ pub mod evertide {
         instructions::deposit(ctx, amount_atoms)
     }
 
-    /// Moves tokens out of a sub-account of the signer, never into debt, and leaves it at initial margin with
-    /// profits counted as nothing.
+    /// Moves tokens out of a sub-account of the signer, never into debt, at initial margin with profits as nothing.
     pub fn withdraw(ctx: &mut Context<Withdraw>, amount_atoms: u64) -> Result<()> {
         instructions::withdraw(ctx, amount_atoms)
     }
@@ -260,20 +253,17 @@ pub mod evertide {
         instructions::modify_order(ctx, order_id, replacement, kind_args)
     }
 
-    /// Sets the dead-man's deadline, unix ms; 0 turns it off. From the deadline on all orders are dead, and anyone may
-    /// take them out; placing needs a new deadline, or 0.
+    /// Sets the dead-man's deadline, unix ms, from which all orders are dead; 0 turns it off.
     pub fn cancel_all_after(ctx: &mut Context<CancelAllAfter>, deadline_ms: i64) -> Result<()> {
         instructions::cancel_all_after(ctx, deadline_ms)
     }
 
-    /// Takes dead orders of a user out: void, expired, past the dead-man's deadline, exits and slices that lost what they
-    /// were for. Anyone.
+    /// Takes out a user's dead orders: void, expired, past the dead-man's deadline, exits without entry. Anyone.
     pub fn expire_orders(ctx: &mut Context<ExpireOrders>) -> Result<()> {
         instructions::expire_orders(ctx)
     }
 
-    /// Makes an order live whose time has come or whose trigger price is reached; it is checked as a new one, and
-    /// cancelled when it does not pass. Anyone.
+    /// Makes an order live whose time or trigger has come; it is checked as a new one, or cancelled. Anyone.
     pub fn trigger_order(ctx: &mut Context<TriggerOrder>, order_id: u64) -> Result<()> {
         instructions::trigger_order(ctx, order_id)
     }
@@ -288,8 +278,7 @@ pub mod evertide {
         instructions::execute_slice(ctx, order_id)
     }
 
-    /// Takes a price from Pyth, Switchboard or a local signer into a market or a collateral asset, with its cache
-    /// row. Anyone.
+    /// Takes a price from Pyth, Switchboard or a local signer into a market or an asset, with its row. Anyone.
     pub fn update_oracle(ctx: &mut Context<UpdateOracle>, price: LocalPrice) -> Result<()> {
         instructions::update_oracle(ctx, price)
     }
@@ -325,8 +314,7 @@ pub mod evertide {
         instructions::fill_auction(ctx, taker_order_id, price_ticks, size_max_lots)
     }
 
-    /// Places 1 to 4 orders that their owners signed off chain and instruction `instruction_index` of this transaction, of
-    /// the Ed25519 program, verified. Anyone.
+    /// Places 1 to 4 orders signed off chain, which the Ed25519 instruction `instruction_index` verified. Anyone.
     pub fn place_signed_orders(
         ctx: &mut Context<PlaceSignedOrders>,
         instruction_index: u8,
@@ -335,14 +323,12 @@ pub mod evertide {
         instructions::place_signed_orders(ctx, instruction_index, orders)
     }
 
-    /// Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the
-    /// signed amount is the return data. Anyone.
+    /// Settles a position's losses into its market's pool, its profits out of it; returns the signed amount. Anyone.
     pub fn settle_pnl(ctx: &mut Context<SettlePnl>) -> Result<i64> {
         instructions::settle_pnl(ctx)
     }
 
-    /// Below cancel margin takes out orders that could increase risk, below maintenance margin voids them all and begins
-    /// the liquidation, at maintenance margin ends it. Anyone.
+    /// Below cancel margin takes orders out, below maintenance begins a liquidation, at maintenance ends it. Anyone.
     pub fn liquidate_orders(ctx: &mut Context<LiquidateOrders>) -> Result<()> {
         instructions::liquidate_orders(ctx)
     }
@@ -366,14 +352,12 @@ pub mod evertide {
         instructions::liquidate_collateral(ctx, amount_max_atoms)
     }
 
-    /// Moves a position below backstop margin to its market's backstop account; what insurance could not carry there is,
-    /// below ADL margin, deleveraged at mark. Anyone.
+    /// Moves a position below backstop margin to its market's backstop; the rest is deleveraged at mark. Anyone.
     pub fn liquidate_to_backstop(ctx: &mut Context<LiquidateToBackstop>) -> Result<()> {
         instructions::liquidate_to_backstop(ctx)
     }
 
-    /// Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, tranche, record.
-    /// Anyone.
+    /// Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, record. Anyone.
     pub fn resolve_bankruptcy(ctx: &mut Context<ResolveBankruptcy>) -> Result<()> {
         instructions::resolve_bankruptcy(ctx)
     }

@@ -596,6 +596,27 @@ class LaneOfSubAccount(AccountRuleError):
     RULE: ClassVar[str] = "the open lane serves sub-account 0 of an authority"
 
 
+class MarketNotSettling(AccountRuleError):
+    """the market's status is not settling."""
+
+    CODE: ClassVar[int] = 6147
+    RULE: ClassVar[str] = "the market's status is not settling"
+
+
+class MarketStillHeld(AccountRuleError):
+    """positions of the market wait to be folded, or a bankruptcy to be resolved."""
+
+    CODE: ClassVar[int] = 6148
+    RULE: ClassVar[str] = "positions of the market wait to be folded, or a bankruptcy to be resolved"
+
+
+class AccountUpToDate(AccountRuleError):
+    """the account has the present layout already."""
+
+    CODE: ClassVar[int] = 6149
+    RULE: ClassVar[str] = "the account has the present layout already"
+
+
 class OrderCountOutOfRange(OrderError):
     """an instruction places 1 to 8 orders."""
 
@@ -890,6 +911,118 @@ class SliceNotDue(OrderError):
     RULE: ClassVar[str] = "no slice is due: once in each interval, from the start to the end"
 
 
+class GenesisHashMissing(OrderError):
+    """the cluster's genesis hash is zero: signed orders are bound to it."""
+
+    CODE: ClassVar[int] = 6250
+    RULE: ClassVar[str] = "the cluster's genesis hash is zero: signed orders are bound to it"
+
+
+class SignedOrderCountOutOfRange(OrderError):
+    """an instruction places 1 to 4 signed orders."""
+
+    CODE: ClassVar[int] = 6251
+    RULE: ClassVar[str] = "an instruction places 1 to 4 signed orders"
+
+
+class NotEd25519Instruction(OrderError):
+    """the instruction named is not an earlier one of the Ed25519 program."""
+
+    CODE: ClassVar[int] = 6252
+    RULE: ClassVar[str] = "the instruction named is not an earlier one of the Ed25519 program"
+
+
+class SignatureCountMismatch(OrderError):
+    """the Ed25519 instruction must hold one signature for each order."""
+
+    CODE: ClassVar[int] = 6253
+    RULE: ClassVar[str] = "the Ed25519 instruction must hold one signature for each order"
+
+
+class SignatureElsewhere(OrderError):
+    """signature, key and message must all lie in the Ed25519 instruction itself."""
+
+    CODE: ClassVar[int] = 6254
+    RULE: ClassVar[str] = "signature, key and message must all lie in the Ed25519 instruction itself"
+
+
+class SignatureLayoutInvalid(OrderError):
+    """signature, key and message must lie apart, behind the offsets and inside the data."""
+
+    CODE: ClassVar[int] = 6255
+    RULE: ClassVar[str] = "signature, key and message must lie apart, behind the offsets and inside the data"
+
+
+class SignedOrderMalformed(OrderError):
+    """the signed message is no limit or market order of 56 bytes."""
+
+    CODE: ClassVar[int] = 6256
+    RULE: ClassVar[str] = "the signed message is no limit or market order of 56 bytes"
+
+
+class SignedForAnother(OrderError):
+    """the order was signed for another cluster, program, account or version."""
+
+    CODE: ClassVar[int] = 6257
+    RULE: ClassVar[str] = "the order was signed for another cluster, program, account or version"
+
+
+class SignedWindowInvalid(OrderError):
+    """a signed order can be placed for 1 to 300 s after its nonce, a market order for 60 s at most."""
+
+    CODE: ClassVar[int] = 6258
+    RULE: ClassVar[str] = "a signed order can be placed for 1 to 300 s after its nonce, a market order for 60 s at most"
+
+
+class SignedOrderExpired(OrderError):
+    """the time in which the signed order could be placed is over."""
+
+    CODE: ClassVar[int] = 6259
+    RULE: ClassVar[str] = "the time in which the signed order could be placed is over"
+
+
+class NonceFromFuture(OrderError):
+    """the nonce lies more than 5 s ahead of the chain's clock."""
+
+    CODE: ClassVar[int] = 6260
+    RULE: ClassVar[str] = "the nonce lies more than 5 s ahead of the chain's clock"
+
+
+class NonceUsed(OrderError):
+    """the nonce was used, cancelled, or is older than those remembered."""
+
+    CODE: ClassVar[int] = 6261
+    RULE: ClassVar[str] = "the nonce was used, cancelled, or is older than those remembered"
+
+
+class SignedMarketPriceMissing(OrderError):
+    """a signed market order must name its worst price."""
+
+    CODE: ClassVar[int] = 6262
+    RULE: ClassVar[str] = "a signed market order must name its worst price"
+
+
+class NotACommitment(OrderError):
+    """the order is not a commitment."""
+
+    CODE: ClassVar[int] = 6263
+    RULE: ClassVar[str] = "the order is not a commitment"
+
+
+class CommitmentExpired(OrderError):
+    """the commitment was not revealed within 60 s or was voided."""
+
+    CODE: ClassVar[int] = 6264
+    RULE: ClassVar[str] = "the commitment was not revealed within 60 s or was voided"
+
+
+class CommitmentMismatch(OrderError):
+    """account, order and salt do not have the hash that was committed."""
+
+    CODE: ClassVar[int] = 6265
+    RULE: ClassVar[str] = "account, order and salt do not have the hash that was committed"
+
+
 class InitialMarginTooLow(MarginError):
     """equity is below the initial margin requirement."""
 
@@ -972,6 +1105,13 @@ class PositionAssertionFailed(MarginError):
 
     CODE: ClassVar[int] = 6312
     RULE: ClassVar[str] = "the asserted bounds of the position do not hold"
+
+
+class ExchangeNotionalExceeded(MarginError):
+    """open interest of the whole exchange would exceed its cap."""
+
+    CODE: ClassVar[int] = 6313
+    RULE: ClassVar[str] = "open interest of the whole exchange would exceed its cap"
 
 
 class OracleAccountWrong(OracleError):
@@ -1086,6 +1226,13 @@ class OracleValidityForbids(OracleError):
     RULE: ClassVar[str] = "the oracle's validity does not allow this action"
 
 
+class OracleTooOld(OracleError):
+    """a new reading is older than the age from which its rules call it stale."""
+
+    CODE: ClassVar[int] = 6416
+    RULE: ClassVar[str] = "a new reading is older than the age from which its rules call it stale"
+
+
 class TakerNotLive(MatchingError):
     """the taker order cannot take now."""
 
@@ -1154,6 +1301,34 @@ class EvidenceInsufficient(MatchingError):
 
     CODE: ClassVar[int] = 6509
     RULE: ClassVar[str] = "the evidence does not reach the impact notional in priority order"
+
+
+class AuctionOver(MatchingError):
+    """the order is not in its taker phase."""
+
+    CODE: ClassVar[int] = 6520
+    RULE: ClassVar[str] = "the order is not in its taker phase"
+
+
+class AuctionPriceWorse(MatchingError):
+    """the price is worse for the taker than its effective limit."""
+
+    CODE: ClassVar[int] = 6521
+    RULE: ClassVar[str] = "the price is worse for the taker than its effective limit"
+
+
+class AuctionOfOneself(MatchingError):
+    """an authority does not answer its own order."""
+
+    CODE: ClassVar[int] = 6522
+    RULE: ClassVar[str] = "an authority does not answer its own order"
+
+
+class AuctionMarginTooLow(MatchingError):
+    """the fill would leave the maker that answers below the margin it needs."""
+
+    CODE: ClassVar[int] = 6523
+    RULE: ClassVar[str] = "the fill would leave the maker that answers below the margin it needs"
 
 
 class MarketTermsOutOfBounds(MarketError):
@@ -1500,6 +1675,9 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6144: WithdrawNotFirst,
     6145: DestinationOfAnother,
     6146: LaneOfSubAccount,
+    6147: MarketNotSettling,
+    6148: MarketStillHeld,
+    6149: AccountUpToDate,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
     6202: OrderSizeTooLarge,
@@ -1542,6 +1720,22 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6247: TwapScheduleInvalid,
     6248: ExitWaitsForEntry,
     6249: SliceNotDue,
+    6250: GenesisHashMissing,
+    6251: SignedOrderCountOutOfRange,
+    6252: NotEd25519Instruction,
+    6253: SignatureCountMismatch,
+    6254: SignatureElsewhere,
+    6255: SignatureLayoutInvalid,
+    6256: SignedOrderMalformed,
+    6257: SignedForAnother,
+    6258: SignedWindowInvalid,
+    6259: SignedOrderExpired,
+    6260: NonceFromFuture,
+    6261: NonceUsed,
+    6262: SignedMarketPriceMissing,
+    6263: NotACommitment,
+    6264: CommitmentExpired,
+    6265: CommitmentMismatch,
     6300: InitialMarginTooLow,
     6302: LossesExceedQuote,
     6303: UserNotionalCapExceeded,
@@ -1554,6 +1748,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6310: WithdrawalFloorReached,
     6311: MarketNotPriced,
     6312: PositionAssertionFailed,
+    6313: ExchangeNotionalExceeded,
     6400: OracleAccountWrong,
     6401: OracleOwnerWrong,
     6402: OracleDataInvalid,
@@ -1570,6 +1765,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6413: LotWorthTooMuch,
     6414: QuoteHasNoOracle,
     6415: OracleValidityForbids,
+    6416: OracleTooOld,
     6500: TakerNotLive,
     6501: NothingFilled,
     6502: MakerCountOutOfRange,
@@ -1580,6 +1776,10 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6507: MarketCannotMatch,
     6508: EvidenceInvalid,
     6509: EvidenceInsufficient,
+    6520: AuctionOver,
+    6521: AuctionPriceWorse,
+    6522: AuctionOfOneself,
+    6523: AuctionMarginTooLow,
     6600: MarketTermsOutOfBounds,
     6601: MarginTiersNotMonotone,
     6602: SolvencyEnvelopeViolated,

@@ -9,7 +9,28 @@ from typing import ClassVar
 from solders.pubkey import Pubkey
 
 from evertide._wire import Kind, Wire
-from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, LinkedOrder, MarketTerms, PlacedOrder, Skip
+from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, LinkedOrder, MarketTerms, PlacedOrder, SignedPlacement, Skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountExtended(Wire):
+    """Of no sequence: an account grew to the present layout."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = ''
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('cbdec0de2c9e0dc0')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('account', 'pubkey'),
+        ('from_version', 'u8'),
+        ('version', 'u8'),
+        ('from_bytes', 'u64'),
+        ('bytes', 'u64'),
+    )
+    account: Pubkey
+    from_version: int
+    version: int
+    from_bytes: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +73,7 @@ class BankruptcyResolved(Wire):
         ('bankruptcies_open', 'u32'),
         ('insurance_balance_atoms', 'u64'),
         ('insurance_tranche_atoms', 'u64'),
+        ('insurance_held_back_atoms', 'u64'),
         ('total_atoms', 'u64'),
         ('debt_atoms', 'u64'),
         ('ended', 'bool'),
@@ -95,6 +117,8 @@ class BankruptcyResolved(Wire):
     #: Of the insurance fund, after.
     insurance_balance_atoms: int
     insurance_tranche_atoms: int
+    #: Held back from stakers by open bankruptcies, for 48 h at most.
+    insurance_held_back_atoms: int
     #: Quote asset after: positive balances and debts of all users.
     total_atoms: int
     debt_atoms: int
@@ -121,6 +145,88 @@ class CancelAllAfterSet(Wire):
     deadline_ms: int
     #: What the deadline before had killed.
     orders: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeCancelled(Wire):
+    """Sequence of the exchange."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('8bb36151d615775d')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('target', 'pubkey'),
+        ('by', 'pubkey'),
+    )
+    sequence: int
+    number: int
+    field: int
+    target: Pubkey
+    by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeExecuted(Wire):
+    """Sequence of the exchange. A ramp has begun with it; a change that was void moved nothing."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('3273080c8b08bf1a')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('status', 'u8'),
+        ('target', 'pubkey'),
+        ('value', 'i64'),
+    )
+    sequence: int
+    number: int
+    field: int
+    status: int
+    target: Pubkey
+    #: The field's value after; of a 32-byte field the first 8 bytes.
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeProposed(Wire):
+    """Sequence of the exchange. An instant change has taken effect with it."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'exchange'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('aa0a0a08f4c49297')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('class_', 'u8'),
+        ('status', 'u8'),
+        ('target', 'pubkey'),
+        ('proposer', 'pubkey'),
+        ('old_value', 'i64'),
+        ('new_value', 'i64'),
+        ('key', ("bytes", 32)),
+        ('earliest_ms', 'i64'),
+        ('expiry_ms', 'i64'),
+    )
+    sequence: int
+    number: int
+    field: int
+    class_: int
+    status: int
+    target: Pubkey
+    proposer: Pubkey
+    #: Of a 32-byte field the first 8 bytes.
+    old_value: int
+    new_value: int
+    #: Of a 32-byte field the value, of a listing its hash.
+    key: bytes
+    earliest_ms: int
+    expiry_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -286,12 +392,14 @@ class ExchangeInitialized(Wire):
         ('local', 'bool'),
         ('roles', ("array", 'pubkey', 4)),
         ('terms', ExchangeTerms),
+        ('genesis_hash', ("bytes", 32)),
     )
     sequence: int
     authority: Pubkey
     local: bool
     roles: tuple[Pubkey, ...]
     terms: ExchangeTerms
+    genesis_hash: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -428,12 +536,80 @@ class InsuranceFunded(Wire):
         ('amount_atoms', 'u64'),
         ('balance_atoms', 'u64'),
         ('tranche_atoms', 'u64'),
+        ('protocol_shares', 'u64'),
     )
     sequence: int
     funder: Pubkey
     amount_atoms: int
     balance_atoms: int
     tranche_atoms: int
+    #: Shares of the exchange itself, after; without a staker they are counted when one comes.
+    protocol_shares: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InsuranceStaked(Wire):
+    """Sequence of the insurance fund. Everything but `amount_atoms` and `shares` is after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0c55e3b819d32d67')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('authority', 'pubkey'),
+        ('amount_atoms', 'u64'),
+        ('shares', 'u64'),
+        ('stake_shares', 'u64'),
+        ('all_shares', 'u64'),
+        ('protocol_shares', 'u64'),
+        ('balance_atoms', 'u64'),
+    )
+    sequence: int
+    authority: Pubkey
+    amount_atoms: int
+    shares: int
+    stake_shares: int
+    #: Of all stakers.
+    all_shares: int
+    protocol_shares: int
+    balance_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantBroken(Wire):
+    """Sequence of the market, which is reduce-only from now on. Statuses and fees are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('2e4e3558b8eda34e')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('invariant', 'u8'),
+        ('found', 'u64'),
+        ('bound', 'u64'),
+        ('status', 'u8'),
+        ('collateral_index', 'u16'),
+        ('collateral_status', 'u8'),
+        ('keeper', 'pubkey'),
+        ('bounty_atoms', 'u64'),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+    )
+    sequence: int
+    market_index: int
+    #: `engine::invariants::Invariant`.
+    invariant: int
+    #: The two numbers that it compares.
+    found: int
+    bound: int
+    status: int
+    collateral_index: int
+    collateral_status: int
+    keeper: Pubkey
+    bounty_atoms: int
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -623,6 +799,50 @@ class MarketListed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettled(Wire):
+    """Sequence of the market. Everything is after; with a status of closed nobody holds anything in it."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('edd416afc975d763')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('status', 'u8'),
+        ('price_q32', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('a', ("array", 'u64', 2)),
+        ('j_long_low', 'u64'),
+        ('j_long_high', 'i64'),
+        ('j_short_low', 'u64'),
+        ('j_short_high', 'i64'),
+        ('epoch', ("array", 'u32', 2)),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
+        ('dust_atoms', 'i64'),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    market_index: int
+    status: int
+    #: At which every position was closed, quote atoms per lot, 32 fractional bits.
+    price_q32: int
+    open_interest_lots: tuple[int, ...]
+    a: tuple[int, ...]
+    j_long_low: int
+    j_long_high: int
+    j_short_low: int
+    j_short_high: int
+    epoch: tuple[int, ...]
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+    deficit_atoms: int
+    dust_atoms: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketStatusSet(Wire):
     """Sequence of the market. `status` is after."""
 
@@ -639,6 +859,25 @@ class MarketStatusSet(Wire):
     market_index: int
     status: int
     by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NonceCancelled(Wire):
+    """Sequence of the user. `nonce_base_ms` is after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('61a503c8e4d91c66')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('nonce_ms', 'i64'),
+        ('nonce_base_ms', 'i64'),
+    )
+    sequence: int
+    user: Pubkey
+    nonce_ms: int
+    nonce_base_ms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -671,6 +910,31 @@ class OracleUpdated(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderCommitted(Wire):
+    """Sequence of the user. A hash took a slot: `reveal_order` says until `expiry_ms` what it stands for."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('7873435283d70d53')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('order_id', 'u64'),
+        ('hash', ("bytes", 32)),
+        ('placed_slot', 'u64'),
+        ('expiry_ms', 'i64'),
+        ('reclaimed', ("vec", CancelledOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    order_id: int
+    hash: bytes
+    placed_slot: int
+    expiry_ms: int
+    reclaimed: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrderModified(Wire):
     """Sequence of the user."""
 
@@ -693,6 +957,23 @@ class OrderModified(Wire):
     order: PlacedOrder
     #: Slices of a replaced TWAP.
     removed: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderRevealed(Wire):
+    """Sequence of the user. The order has the id and the slot of its commitment."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('f154caad00306c5b')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('order', PlacedOrder),
+    )
+    sequence: int
+    user: Pubkey
+    order: PlacedOrder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -798,6 +1079,7 @@ class OrdersMatched(Wire):
         ('taker_sequence', 'u64'),
         ('taker_order_id', 'u64'),
         ('taker_client_order_id', 'u64'),
+        ('taker_limit_ticks', 'u64'),
         ('taker_remaining_lots', 'u64'),
         ('taker_funding_atoms', 'i64'),
         ('taker_position_lots_after', 'i64'),
@@ -811,6 +1093,7 @@ class OrdersMatched(Wire):
         ('slot', 'u64'),
         ('time_ms', 'i64'),
         ('event_hash', 'u64'),
+        ('auction', 'bool'),
         ('fills', ("vec", Fill)),
         ('skips', ("vec", Skip)),
         ('linked', ("vec", LinkedOrder)),
@@ -822,6 +1105,8 @@ class OrdersMatched(Wire):
     taker_sequence: int
     taker_order_id: int
     taker_client_order_id: int
+    #: The taker's effective limit at this match: inside its taker phase, a point of the ramp.
+    taker_limit_ticks: int
     taker_remaining_lots: int
     taker_funding_atoms: int
     taker_position_lots_after: int
@@ -835,6 +1120,8 @@ class OrdersMatched(Wire):
     slot: int
     time_ms: int
     event_hash: int
+    #: The only fill answered the taker with `fill_auction`: its maker had nothing in the book.
+    auction: bool
     fills: tuple[Fill, ...]
     skips: tuple[Skip, ...]
     #: Orders that the fills of others moved: brackets, one cancels other, refills, parents of slices.
@@ -1019,6 +1306,33 @@ class PositionTouched(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RampApplied(Wire):
+    """Sequence of the market or of the asset."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market or of the asset'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('c79bf73d25dd4f5c')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market', 'bool'),
+        ('index', 'u16'),
+        ('number', 'u64'),
+        ('field', 'u32'),
+        ('status', 'u8'),
+        ('value', 'i64'),
+    )
+    sequence: int
+    #: A market's, or an asset's.
+    market: bool
+    index: int
+    number: int
+    field: int
+    status: int
+    #: The field's value after.
+    value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RoleClaimed(Wire):
     """Sequence of the exchange."""
 
@@ -1035,6 +1349,50 @@ class RoleClaimed(Wire):
     role: int
     before: Pubkey
     holder: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeasonAdvanced(Wire):
+    """Sequence of the market or of the asset. All values are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market or of the asset'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('b49c840099974649')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market', 'bool'),
+        ('index', 'u16'),
+        ('step', 'u32'),
+        ('season_ms', 'i64'),
+        ('limit', 'u64'),
+    )
+    sequence: int
+    #: A market's, or an asset's.
+    market: bool
+    index: int
+    step: int
+    season_ms: int
+    #: A market: greatest open interest a side, lots. An asset: cap of all deposits, token atoms.
+    limit: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOrdersPlaced(Wire):
+    """Sequence of the user of the first placement; each placement has its own."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('80c44651b36079d6')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('keeper', 'pubkey'),
+        ('placements', ("vec", SignedPlacement)),
+    )
+    sequence: int
+    user: Pubkey
+    keeper: Pubkey
+    placements: tuple[SignedPlacement, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1139,6 +1497,64 @@ class Transferred(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class UnstakeClaimed(Wire):
+    """Sequence of the insurance fund. Everything but `paid_atoms` and `shares` is after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('71aaa67325929f3c')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('authority', 'pubkey'),
+        ('paid_atoms', 'u64'),
+        ('shares', 'u64'),
+        ('stake_shares', 'u64'),
+        ('requested_shares', 'u64'),
+        ('all_shares', 'u64'),
+        ('unstaking_shares', 'u64'),
+        ('balance_atoms', 'u64'),
+        ('to', 'pubkey'),
+    )
+    sequence: int
+    authority: Pubkey
+    paid_atoms: int
+    #: Shares that are gone.
+    shares: int
+    stake_shares: int
+    requested_shares: int
+    #: Of all stakers.
+    all_shares: int
+    unstaking_shares: int
+    balance_atoms: int
+    to: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnstakeRequested(Wire):
+    """Sequence of the insurance fund. `shares` 0: a request was taken back."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'insurance fund'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('15fdb15581ce2a98')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('authority', 'pubkey'),
+        ('shares', 'u64'),
+        ('atoms', 'u64'),
+        ('claimable_ms', 'i64'),
+        ('unstaking_shares', 'u64'),
+    )
+    sequence: int
+    authority: Pubkey
+    shares: int
+    #: What they are worth now, which is the most that will be paid.
+    atoms: int
+    claimable_ms: int
+    #: Of all stakers, after.
+    unstaking_shares: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class UserClosed(Wire):
     """Sequence of the user, its last."""
 
@@ -1179,6 +1595,62 @@ class UserCreated(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawClaimed(Wire):
+    """Sequence of the user. The first request of the queue was paid, whole when `left_atoms` is 0. Totals are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('4d825926efacae55')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('collateral_index', 'u16'),
+        ('amount_atoms', 'u64'),
+        ('left_atoms', 'u64'),
+        ('ticket', 'u64'),
+        ('queued_atoms', 'u64'),
+        ('total_atoms', 'u64'),
+        ('to', 'pubkey'),
+    )
+    sequence: int
+    user: Pubkey
+    collateral_index: int
+    amount_atoms: int
+    left_atoms: int
+    ticket: int
+    queued_atoms: int
+    total_atoms: int
+    to: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawRequested(Wire):
+    """Sequence of the user. An amount left the balance and waits in the asset's queue. Balance and totals are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('7210f0ce5d809727')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('collateral_index', 'u16'),
+        ('amount_atoms', 'u64'),
+        ('balance_atoms', 'i64'),
+        ('ticket', 'u64'),
+        ('queued_atoms', 'u64'),
+        ('total_atoms', 'u64'),
+    )
+    sequence: int
+    user: Pubkey
+    collateral_index: int
+    amount_atoms: int
+    balance_atoms: int
+    ticket: int
+    queued_atoms: int
+    total_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Withdrawn(Wire):
     """Sequence of the user. `balance_atoms` and `total_atoms` are after."""
 
@@ -1207,8 +1679,12 @@ class Withdrawn(Wire):
 
 
 ALL: tuple[type[Wire], ...] = (
+    AccountExtended,
     BankruptcyResolved,
     CancelAllAfterSet,
+    ChangeCancelled,
+    ChangeExecuted,
+    ChangeProposed,
     CollateralLiquidated,
     CollateralListed,
     DebtAccrued,
@@ -1221,14 +1697,20 @@ ALL: tuple[type[Wire], ...] = (
     GateDisabled,
     GateEnabled,
     InsuranceFunded,
+    InsuranceStaked,
+    InvariantBroken,
     LimitsSet,
     LiquidationMatched,
     MarkUpdated,
     MarketAccrued,
     MarketListed,
+    MarketSettled,
     MarketStatusSet,
+    NonceCancelled,
     OracleUpdated,
+    OrderCommitted,
     OrderModified,
+    OrderRevealed,
     OrderTriggered,
     OrdersCancelled,
     OrdersExpired,
@@ -1239,12 +1721,19 @@ ALL: tuple[type[Wire], ...] = (
     PnlSettled,
     PositionLiquidated,
     PositionTouched,
+    RampApplied,
     RoleClaimed,
+    SeasonAdvanced,
+    SignedOrdersPlaced,
     SliceExecuted,
     SuccessorNamed,
     TrailingUpdated,
     Transferred,
+    UnstakeClaimed,
+    UnstakeRequested,
     UserClosed,
     UserCreated,
+    WithdrawClaimed,
+    WithdrawRequested,
     Withdrawn,
 )

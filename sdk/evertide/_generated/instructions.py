@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from evertide._assemble import AccountSlot, InstructionLayout
-from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs
+from .types import CancelArgs, CollateralTerms, EvidenceArgs, ExchangeTerms, KindArgs, LocalPrice, MakerRef, MarketTerms, OrderArgs, SignedRef
 
 INSTRUCTIONS: dict[str, InstructionLayout] = {
     'accrue_debt': InstructionLayout(
@@ -29,6 +29,37 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('risk_cache', True, False, False),
             AccountSlot('exchange', False, False, False),
             AccountSlot('market', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'advance_season': InstructionLayout(
+        name='advance_season',
+        summary="Takes a market or an asset listed after opening one step further, once a day: its limit doubles. Anyone.",
+        discriminator=bytes.fromhex('8e6116943e42f678'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'apply_ramp': InstructionLayout(
+        name='apply_ramp',
+        summary="Moves a parameter along its ramp of 24 h to where it is now. Anyone.",
+        discriminator=bytes.fromhex('538589e449711b34'),
+        accounts=(
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
@@ -75,7 +106,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'cancel_all_after': InstructionLayout(
         name='cancel_all_after',
-        summary="Sets the dead-man's deadline, unix ms; 0 turns it off. From the deadline on all orders are dead, and anyone may take them out; placing needs a new deadline, or 0.",
+        summary="Sets the dead-man's deadline, unix ms, from which all orders are dead; 0 turns it off.",
         discriminator=bytes.fromhex('aff8023c7396d4c8'),
         accounts=(
             AccountSlot('signer', False, True, False),
@@ -86,6 +117,36 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('deadline_ms', 'i64'),
+        ),
+    ),
+    'cancel_change': InstructionLayout(
+        name='cancel_change',
+        summary="Cancels a change that waits, or stops a ramp where it is. The guardian or its proposer.",
+        discriminator=bytes.fromhex('641e049403f4f3a8'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'cancel_nonce': InstructionLayout(
+        name='cancel_nonce',
+        summary="Uses up the nonce of a signed order that was not placed yet, so that nobody can place it.",
+        discriminator=bytes.fromhex('4b85586751d18b8d'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('nonce_ms', 'i64'),
         ),
     ),
     'cancel_orders': InstructionLayout(
@@ -103,6 +164,24 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('selector', CancelArgs),
         ),
     ),
+    'check_invariants': InstructionLayout(
+        name='check_invariants',
+        summary="Compares the totals of a market, an asset and the fund; a false one makes the market reduce-only. Anyone.",
+        discriminator=bytes.fromhex('5f6ce2a013119c4b'),
+        accounts=(
+            AccountSlot('keeper', False, True, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('vault', False, False, False),
+            AccountSlot('insurance', False, False, False),
+            AccountSlot('keeper_user', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'claim_role': InstructionLayout(
         name='claim_role',
         summary="The named successor takes its role, from 72 h after it was named and for 7 days.",
@@ -116,6 +195,43 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('role', 'u8'),
+        ),
+    ),
+    'claim_unstake': InstructionLayout(
+        name='claim_unstake',
+        summary="Pays a due unstake request: what the shares are worth now, at most what they were worth when it was made.",
+        discriminator=bytes.fromhex('ac7175b2dff5f776'),
+        accounts=(
+            AccountSlot('authority', True, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('stake', True, False, False),
+            AccountSlot('quote', False, False, False),
+            AccountSlot('quote_vault', True, False, False),
+            AccountSlot('destination_token', True, False, False),
+            AccountSlot('token_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'claim_withdraw': InstructionLayout(
+        name='claim_withdraw',
+        summary="Pays the first request of an asset's queue as far as the floor allows. Anyone.",
+        discriminator=bytes.fromhex('e8599a7510ccb6e0'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('vault', True, False, False),
+            AccountSlot('destination_token', True, False, False),
+            AccountSlot('mint', False, False, False),
+            AccountSlot('token_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'close_user': InstructionLayout(
@@ -134,7 +250,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'collect_fees': InstructionLayout(
         name='collect_fees',
-        summary="Repays a market's recorded deficit, then pays its pending fees, as far as its pool reaches, to the insurance fund and the treasury. Anyone.",
+        summary="Repays a market's recorded deficit, then pays its pending fees to the insurance fund and the treasury. Anyone.",
         discriminator=bytes.fromhex('a498cf631eba13b6'),
         accounts=(
             AccountSlot('market', True, False, False),
@@ -149,6 +265,22 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'commit_order': InstructionLayout(
+        name='commit_order',
+        summary="Puts the hash of an order into a slot: the order that `reveal_order` makes of it within 60 s has its place in time.",
+        discriminator=bytes.fromhex('6aa7bdba4a718be8'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('hash', ("bytes", 32)),
         ),
     ),
     'create_user': InstructionLayout(
@@ -188,6 +320,25 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('amount_atoms', 'u64'),
         ),
     ),
+    'execute_change': InstructionLayout(
+        name='execute_change',
+        summary="Lets a change take effect, or begin its ramp, from 72 h after its proposal and for 7 days. Anyone.",
+        discriminator=bytes.fromhex('683588ee52dec82a'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('quote', False, False, True),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'execute_slice': InstructionLayout(
         name='execute_slice',
         summary="Places the slice of a TWAP that its schedule says is due, once in each interval. Anyone.",
@@ -207,7 +358,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'expire_orders': InstructionLayout(
         name='expire_orders',
-        summary="Takes dead orders of a user out: void, expired, past the dead-man's deadline, exits and slices that lost what they were for. Anyone.",
+        summary="Takes out a user's dead orders: void, expired, past the dead-man's deadline, exits without entry. Anyone.",
         discriminator=bytes.fromhex('686f1f50b14f6dbc'),
         accounts=(
             AccountSlot('user', True, False, False),
@@ -216,6 +367,40 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'extend_account': InstructionLayout(
+        name='extend_account',
+        summary="Grows an account of an older layout to the present one. Anyone.",
+        discriminator=bytes.fromhex('ea66c2cb96483ee5'),
+        accounts=(
+            AccountSlot('payer', True, True, False),
+            AccountSlot('account', True, False, False),
+            AccountSlot('system_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'fill_auction': InstructionLayout(
+        name='fill_auction',
+        summary="Fills an order in its taker phase at `price_ticks`, its effective limit or better for it, up to `size_max_lots`: the maker answers with nothing of its own in the book. The maker's owner or delegate.",
+        discriminator=bytes.fromhex('33e159c54105b2fa'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('taker_user', True, False, False),
+            AccountSlot('taker_orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('taker_order_id', 'u64'),
+            ('price_ticks', 'u64'),
+            ('size_max_lots', 'u64'),
         ),
     ),
     'fund_insurance': InstructionLayout(
@@ -270,7 +455,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'initialize_exchange': InstructionLayout(
         name='initialize_exchange',
-        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later.",
+        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later; `genesis_hash` is the cluster's, which signed orders are bound to.",
         discriminator=bytes.fromhex('e06974a6e4cf6013'),
         accounts=(
             AccountSlot('authority', True, True, False),
@@ -288,6 +473,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('local', 'bool'),
             ('terms', ExchangeTerms),
             ('roles', ("array", 'pubkey', 4)),
+            ('genesis_hash', ("bytes", 32)),
         ),
     ),
     'lift_pause': InstructionLayout(
@@ -324,7 +510,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'liquidate_orders': InstructionLayout(
         name='liquidate_orders',
-        summary="Below cancel margin takes out orders that could increase risk, below maintenance margin voids them all and begins the liquidation, at maintenance margin ends it. Anyone.",
+        summary="Below cancel margin takes orders out, below maintenance begins a liquidation, at maintenance ends it. Anyone.",
         discriminator=bytes.fromhex('47f74a44f58c9b99'),
         accounts=(
             AccountSlot('risk_cache', False, False, False),
@@ -355,7 +541,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'liquidate_to_backstop': InstructionLayout(
         name='liquidate_to_backstop',
-        summary="Moves a position below backstop margin to its market's backstop account; what insurance could not carry there is, below ADL margin, deleveraged at mark. Anyone.",
+        summary="Moves a position below backstop margin to its market's backstop; the rest is deleveraged at mark. Anyone.",
         discriminator=bytes.fromhex('a19250aeb9a48541'),
         accounts=(
             AccountSlot('risk_cache', True, False, False),
@@ -390,7 +576,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_collateral': InstructionLayout(
         name='list_collateral',
-        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root, before opening.",
+        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.",
         discriminator=bytes.fromhex('9be82fab7cce851b'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -399,6 +585,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('collateral', True, False, False),
             AccountSlot('mint', False, False, False),
             AccountSlot('vault', True, False, False),
+            AccountSlot('change', True, False, True),
             AccountSlot('token_program', False, False, False),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
@@ -411,7 +598,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_market': InstructionLayout(
         name='list_market',
-        summary="Lists a market inside the solvency envelope. Root, before opening.",
+        summary="Lists a market inside the solvency envelope. Root; after opening as a change allows, at 1 % of its limit.",
         discriminator=bytes.fromhex('a15d0335be714320'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -420,6 +607,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('market', True, False, False),
             AccountSlot('backstop', True, False, False),
             AccountSlot('backstop_orders', True, False, False),
+            AccountSlot('change', True, False, True),
             AccountSlot('system_program', False, False, False),
             AccountSlot('instructions', False, False, False),
             AccountSlot('event_authority', False, False, False),
@@ -486,7 +674,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'open_exchange': InstructionLayout(
         name='open_exchange',
-        summary="Opens the exchange for deposits and ends the bootstrap for good. Root. Unless local, the program's upgrade authority must be none or the timelock named in the call.",
+        summary="Opens the exchange for good. Root. Unless local, the upgrade authority must be none or the timelock named.",
         discriminator=bytes.fromhex('2a10cf17b97dcbd9'),
         accounts=(
             AccountSlot('root', False, True, False),
@@ -532,9 +720,79 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('kind_args', ("vec", KindArgs)),
         ),
     ),
+    'place_signed_orders': InstructionLayout(
+        name='place_signed_orders',
+        summary="Places 1 to 4 orders signed off chain, which the Ed25519 instruction `instruction_index` verified. Anyone.",
+        discriminator=bytes.fromhex('f25bfb512909ad49'),
+        accounts=(
+            AccountSlot('keeper', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('instruction_index', 'u8'),
+            ('orders', ("vec", SignedRef)),
+        ),
+    ),
+    'propose_change': InstructionLayout(
+        name='propose_change',
+        summary="Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.",
+        discriminator=bytes.fromhex('a7d312de5dd74a9f'),
+        accounts=(
+            AccountSlot('signer', True, True, False),
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('change', True, False, False),
+            AccountSlot('market', True, False, True),
+            AccountSlot('collateral', True, False, True),
+            AccountSlot('system_program', False, False, False),
+            AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('field', 'u32'),
+            ('value', 'i64'),
+            ('key', ("bytes", 32)),
+        ),
+    ),
+    'request_unstake': InstructionLayout(
+        name='request_unstake',
+        summary="Asks shares of the insurance fund out, in the place of an earlier request; 0 takes it back. Due after 13 days.",
+        discriminator=bytes.fromhex('2c9a6efda0ca3622'),
+        accounts=(
+            AccountSlot('authority', False, True, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('stake', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('shares', 'u64'),
+        ),
+    ),
+    'request_withdraw': InstructionLayout(
+        name='request_withdraw',
+        summary="Takes an amount out of the balance into the asset's queue, which pays in order when the floor allows.",
+        discriminator=bytes.fromhex('895fbb60fa8a1fb6'),
+        accounts=(
+            AccountSlot('authority', False, True, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('amount_atoms', 'u64'),
+        ),
+    ),
     'resolve_bankruptcy': InstructionLayout(
         name='resolve_bankruptcy',
-        summary="Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, tranche, record. Anyone.",
+        summary="Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, record. Anyone.",
         discriminator=bytes.fromhex('52fdbb1d661323f8'),
         accounts=(
             AccountSlot('risk_cache', True, False, False),
@@ -546,6 +804,25 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'reveal_order': InstructionLayout(
+        name='reveal_order',
+        summary="Places the limit or market order that a commitment is the hash of, with the commitment's id and place in time.",
+        discriminator=bytes.fromhex('19f42adb119cd34a'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('order_id', 'u64'),
+            ('order', OrderArgs),
+            ('salt', ("bytes", 32)),
         ),
     ),
     'set_delegate': InstructionLayout(
@@ -566,7 +843,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'set_limits': InstructionLayout(
         name='set_limits',
-        summary="Sets the owner's own limits: a minimum initial ratio and a cap on notional for the whole account (`market_index` 65,535), or a minimum initial ratio in one market.",
+        summary="Sets the owner's own least initial ratio and cap on notional (market 65,535), or the ratio in one market.",
         discriminator=bytes.fromhex('cf32fa43d321465b'),
         accounts=(
             AccountSlot('authority', False, True, False),
@@ -599,9 +876,22 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('status', 'u8'),
         ),
     ),
+    'settle_market': InstructionLayout(
+        name='settle_market',
+        summary="Closes every position of a settling market at the mark's 1 h TWAP; once all are folded, closes the market. Anyone.",
+        discriminator=bytes.fromhex('c1995fd8a60690d9'),
+        accounts=(
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'settle_pnl': InstructionLayout(
         name='settle_pnl',
-        summary="Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the signed amount is the return data. Anyone.",
+        summary="Settles a position's losses into its market's pool, its profits out of it; returns the signed amount. Anyone.",
         discriminator=bytes.fromhex('2b3dea2d0f5f9899'),
         accounts=(
             AccountSlot('market', True, False, False),
@@ -614,6 +904,27 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('program', False, False, False),
         ),
         args=(
+        ),
+    ),
+    'stake_insurance': InstructionLayout(
+        name='stake_insurance',
+        summary="Stakes quote in the insurance fund for shares of it. Anyone.",
+        discriminator=bytes.fromhex('b1028d02d7a0ae77'),
+        accounts=(
+            AccountSlot('authority', True, True, False),
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('insurance', True, False, False),
+            AccountSlot('stake', True, False, False),
+            AccountSlot('quote', False, False, False),
+            AccountSlot('quote_vault', True, False, False),
+            AccountSlot('source_token', True, False, False),
+            AccountSlot('token_program', False, False, False),
+            AccountSlot('system_program', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('amount_atoms', 'u64'),
         ),
     ),
     'touch_position': InstructionLayout(
@@ -631,7 +942,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'transfer': InstructionLayout(
         name='transfer',
-        summary="Moves a balance between two sub-accounts of one authority; the payer's positions stay at initial margin with profits counted as nothing.",
+        summary="Moves a balance between sub-accounts of one authority; the payer stays at initial margin, profits as nothing.",
         discriminator=bytes.fromhex('a334c8e78c0345ba'),
         accounts=(
             AccountSlot('signer', False, True, False),
@@ -648,7 +959,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'trigger_order': InstructionLayout(
         name='trigger_order',
-        summary="Makes an order live whose time has come or whose trigger price is reached; it is checked as a new one, and cancelled when it does not pass. Anyone.",
+        summary="Makes an order live whose time or trigger has come; it is checked as a new one, or cancelled. Anyone.",
         discriminator=bytes.fromhex('3f7033e9e82ff0c7'),
         accounts=(
             AccountSlot('exchange', False, False, False),
@@ -682,7 +993,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'update_oracle': InstructionLayout(
         name='update_oracle',
-        summary="Takes a price from Pyth, Switchboard or a local signer into a market or a collateral asset, with its cache row. Anyone.",
+        summary="Takes a price from Pyth, Switchboard or a local signer into a market or an asset, with its row. Anyone.",
         discriminator=bytes.fromhex('7029d112f8e2fcbc'),
         accounts=(
             AccountSlot('oracle', False, False, False),
@@ -735,7 +1046,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'withdraw': InstructionLayout(
         name='withdraw',
-        summary="Moves tokens out of a sub-account of the signer, never into debt, and leaves it at initial margin with profits counted as nothing.",
+        summary="Moves tokens out of a sub-account of the signer, never into debt, at initial margin with profits as nothing.",
         discriminator=bytes.fromhex('b712469c946da122'),
         accounts=(
             AccountSlot('authority', True, True, False),

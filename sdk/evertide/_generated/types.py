@@ -320,6 +320,7 @@ class Fill(Wire):
         ('maker_position_lots_after', 'i64'),
         ('maker_cash_atoms_after', 'i64'),
         ('maker_remaining_lots', 'u64'),
+        ('improvement_atoms', 'u64'),
         ('maker_sequence', 'u64'),
     )
     maker: Pubkey
@@ -336,6 +337,8 @@ class Fill(Wire):
     maker_position_lots_after: int
     maker_cash_atoms_after: int
     maker_remaining_lots: int
+    #: What the taker got better than its effective limit, atoms.
+    improvement_atoms: int
     #: Sequence of the maker's user.
     maker_sequence: int
 

@@ -46,7 +46,7 @@ impl Session<'_> {
         pair.orders.order_count = pair.orders.order_count.checked_add(1).or_refuse()?;
         let position = &mut pair.user.positions[at];
         position.open_order_count = position.open_order_count.checked_add(1).or_refuse()?;
-        match self.fill(pair, slot, at, fold.funding_atoms)? {
+        match self.fill(pair, slot, at, fold.funding_atoms, price_ticks)? {
             None => {}
             Some(SkipReason::Margin) => return Err(EvertideError::AuctionMarginTooLow.into()),
             Some(SkipReason::ReduceOnlyMarket) => return Err(EvertideError::MarketStatusForbids.into()),

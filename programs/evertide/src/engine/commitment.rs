@@ -2,7 +2,7 @@
 
 use anchor_lang::prelude::*;
 
-use super::orders::{free_slot, is_live};
+use super::orders::{free_slot, is_live, live_from_id};
 use super::place::{checked_order, insert};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CancelledOrder;
@@ -64,11 +64,12 @@ pub fn reveal(
 ) -> Result<usize> {
     let hidden = orders.orders[slot];
     require!(hidden.kind == OrderKind::Commit as u8, EvertideError::NotACommitment);
-    require!(is_live(&hidden, user.orders_epoch, now), EvertideError::CommitmentExpired);
+    let live_from = live_from_id(user, orders, now);
+    require!(is_live(&hidden, live_from, now), EvertideError::CommitmentExpired);
     require!(words(&hash_of(user_key, args, salt)) == held(&hidden), EvertideError::CommitmentMismatch);
     let plain = args.kind <= OrderKind::Market as u8 && args.group == 0 && args.kind_args_plus_one == 0;
     require!(plain, EvertideError::OrderKindUnknown);
-    let order = checked_order(args, market, exchange, now)?;
+    let order = checked_order(args, &[], market, exchange, now)?;
     super::orders::remove(user, orders, slot)?;
     let next_order_id = orders.next_order_id;
     // A slot has just been freed: nothing is swept here.
@@ -79,7 +80,7 @@ pub fn reveal(
     order.placed_slot = hidden.placed_slot;
     order.flags |= order_flags::REVEALED;
     // The deadline of what must be matched at once runs from the commitment.
-    require!(is_live(order, user.orders_epoch, now), EvertideError::OrderExpired);
+    require!(is_live(order, live_from, now), EvertideError::OrderExpired);
     Ok(slot)
 }
 

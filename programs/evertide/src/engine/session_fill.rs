@@ -196,7 +196,7 @@ impl Session<'_> {
             maker_position_lots_after: held.basis_lots,
             maker_cash_atoms_after: held.cash_atoms,
             maker_remaining_lots: order.size_lots,
-            improvement_atoms: self.improvement(order.price_ticks, lots),
+            improvement_atoms: self.improvement(price_ticks, lots),
             maker_sequence,
         });
         let notional = price_ticks.saturating_mul(self.market.atoms_per_lot_tick).saturating_mul(lots);

@@ -90,7 +90,7 @@ fn place(
         require_gate(exchange, Gate::PlaceOrders, now.ms)?;
     }
     require_cmp!(market.index, ==, args.market_index, EvertideError::OrderMarketMismatch);
-    let order = checked_order(&args, market, exchange, now)?;
+    let order = checked_order(&args, &[], market, exchange, now)?;
     require_isolation(&pair.user, market, &accounts.risk_cache)?;
     let mut reclaimed = Vec::new();
     let slot = insert(&mut pair.user, &mut pair.orders, market, order, now, &mut reclaimed)?;

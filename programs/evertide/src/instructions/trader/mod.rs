@@ -1,7 +1,7 @@
 //! What the owner of a sub-account does.
 
-pub mod cancel_nonce;
 pub mod cancel_all_after;
+pub mod cancel_nonce;
 pub mod cancel_orders;
 pub mod claim_withdraw;
 pub mod close_user;
@@ -18,8 +18,8 @@ pub mod set_limits;
 pub mod transfer;
 pub mod withdraw;
 
-pub use cancel_nonce::*;
 pub use cancel_all_after::*;
+pub use cancel_nonce::*;
 pub use cancel_orders::*;
 pub use claim_withdraw::*;
 pub use close_user::*;
