@@ -70,10 +70,10 @@ fn a_revealed_order_has_its_commitments_place() {
     assert_eq!((world.orders(&alice).order_count, world.orders(&alice).next_order_id), (1, id + 1));
     assert_eq!(world.position(&alice, 0).map(|position| position.open_ask_lots), Some(10));
     world.advance_slots(1);
-    let taker = world.place(&bob, limit(0, false, 500_100, 10));
+    let taker = world.place(&bob, limit(0, false, 500_100, 20));
     let wrong = world.match_orders(0, &bob, taker, &[(&carol, later), (&alice, id)]);
     world.fails(&wrong, "MakerPriorityViolated");
-    world.ok(&world.match_orders(0, &bob, taker, &[(&alice, id)]));
+    world.ok(&world.match_orders(0, &bob, taker, &[(&alice, id), (&carol, later)]));
     assert!(world.order(&alice, id).is_none());
     assert_eq!(world.position(&alice, 0).map(|position| position.open_order_count), Some(0));
 }

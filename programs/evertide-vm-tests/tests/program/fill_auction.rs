@@ -4,6 +4,7 @@ use evertide_vm_tests::{
     args::OrderArgs,
     exchange::{exchange, market},
     state::{Exchange, Market, Orders, TimeInForce, User},
+    terms::PRICES,
     tests,
     traders::{limit, post_only, Trader},
     world::World,
@@ -55,7 +56,7 @@ fn the_ramp_sets_the_price_and_the_event_tells_the_improvement() {
     let order = auction(&mut world, &alice);
     for (seconds, limit_ticks) in [(0, 499_500u64), (1, 499_600), (4, 500_000), (4, 500_400)] {
         if seconds != 0 {
-            world.advance(seconds);
+            world.pass(seconds, &PRICES);
         }
         world.fails(&world.fill_auction(0, &alice, order, &bob, limit_ticks + 1, 1), "AuctionPriceWorse");
         let event = world.ok(&world.fill_auction(0, &alice, order, &bob, limit_ticks - 7, 3)).event("OrdersMatched");
@@ -67,7 +68,7 @@ fn the_ramp_sets_the_price_and_the_event_tells_the_improvement() {
     // An ask's ramp falls.
     let ask = OrderArgs { taker_phase_s: 10, auction_start_ticks: 500_500, ..limit(0, true, 499_500, 10) };
     let order = world.place(&bob, ask);
-    world.advance(1);
+    world.pass(1, &PRICES);
     world.fails(&world.fill_auction(0, &bob, order, &alice, 500_399, 1), "AuctionPriceWorse");
     world.ok(&world.fill_auction(0, &bob, order, &alice, 500_400, 1));
 }
@@ -131,7 +132,7 @@ fn refuses_after_the_phase() {
     world.fails(&world.fill_auction(0, &alice, plain, &bob, 500_000, 1), "AuctionOver");
     let resting = world.place(&alice, post_only(0, false, 499_000, 10));
     world.fails(&world.fill_auction(0, &alice, resting, &bob, 499_000, 1), "TakerNotLive");
-    world.pass(10, &evertide_vm_tests::terms::PRICES);
+    world.pass(10, &PRICES);
     world.fails(&world.fill_auction(0, &alice, order, &bob, 500_000, 1), "AuctionOver");
 }
 
