@@ -66,6 +66,7 @@ def matched(sequence: int, taker_sequence: int, makers: dict[Pubkey, int]) -> Or
             "sequence": sequence,
             "market_index": 4,
             "taker_ask": False,
+            "auction": False,
             "taker": ALICE,
             "taker_sequence": taker_sequence,
             "keeper": Pubkey.default(),
