@@ -56,6 +56,7 @@ pub enum EvertideError {
     #[msg("the change does not ramp")] ChangeNotRamping = 38,
     #[msg("the ramp has not moved since it was applied last")] RampUnmoved = 39,
     #[msg("interest or funding must be accrued up to now before this change")] NotAccrued = 40,
+    #[msg("one key cannot hold two roles of an exchange that is not local")] RolesNotSplit = 41,
 
     // 61xx: accounts, tokens and balances.
     #[msg("the orders account does not belong to the user account")] OrdersOfAnotherUser = 100,

@@ -21,6 +21,7 @@ tests!(
     refuses_fee_tiers_out_of_order,
     refuses_shares_beyond_the_fee,
     refuses_a_zero_floor_unless_local,
+    v29_one_key_holds_one_role,
     v11_refuses_forged_program_data,
 );
 
@@ -145,6 +146,15 @@ fn refuses_shares_beyond_the_fee() {
 fn refuses_a_zero_floor_unless_local() {
     let mut world = World::deployed();
     world.fails(&world.initialize_exchange(false, &exchange_terms()), "WithdrawalFloorTooLow");
+}
+
+/// V-29.
+fn v29_one_key_holds_one_role() {
+    let terms = ExchangeTerms { withdrawal_floor_bps: 7_500, ..exchange_terms() };
+    let mut world = World::deployed();
+    world.treasury = key("guardian");
+    world.fails(&world.initialize_exchange(false, &terms), "RolesNotSplit");
+    world.ok(&world.initialize_exchange(true, &terms));
 }
 
 /// V-11, V-03: a forged program data account names its own authority.

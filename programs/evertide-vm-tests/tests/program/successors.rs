@@ -2,6 +2,8 @@
 
 use evertide_vm_tests::{
     admin::{role_keys, TIMELOCK_S, WINDOW_S},
+    exchange::exchange,
+    state::Exchange,
     tests,
     world::{key, World},
 };
@@ -15,6 +17,7 @@ tests!(
     a_claim_lapses,
     refuses_who_holds_no_role,
     refuses_unknown_roles_and_nobody,
+    v29_one_key_holds_one_role,
 );
 
 const GUARDIAN: u8 = 2;
@@ -107,4 +110,22 @@ fn refuses_unknown_roles_and_nobody() {
     world.fails(&world.name_successor(world.root, 0, Address::default()), "SuccessorMissing");
     // The zero address, as which nobody signs, is no successor of a role that has none.
     world.fails(&world.claim_role(Address::default(), 0), "SuccessorMissing");
+}
+
+/// V-29: a guardian that is also root guards nothing; only a local exchange may have it.
+fn v29_one_key_holds_one_role() {
+    for role in 1..4u8 {
+        let mut world = World::open();
+        world.ok(&world.name_successor(world.root, role, world.root));
+        world.advance(TIMELOCK_S);
+        let mut local = world.clone();
+        local.ok(&local.claim_role(local.root, role));
+        world.edit::<Exchange>(exchange(), |state| state.local = 0);
+        world.fails(&world.claim_role(world.root, role), "RolesNotSplit");
+        // Who holds the role already may be named again.
+        let holder = role_keys(&world)[usize::from(role)];
+        world.ok(&world.name_successor(world.root, role, holder));
+        world.advance(TIMELOCK_S);
+        world.ok(&world.claim_role(holder, role));
+    }
 }

@@ -4,7 +4,7 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
-use crate::state::{permissions, Exchange, Role, User};
+use crate::state::{permissions, Exchange, Role, User, ROLES};
 
 /// Refuses anybody but the holder of the root role.
 pub fn require_root(exchange: &Exchange, signer: &Address) -> Result<()> {
@@ -15,6 +15,13 @@ pub fn require_root(exchange: &Exchange, signer: &Address) -> Result<()> {
 /// Refuses anybody who holds none of these roles.
 pub fn require_role(exchange: &Exchange, signer: &Address, roles: &[Role]) -> Result<()> {
     require!(holds_any(exchange, signer, roles), EvertideError::RoleForbids);
+    Ok(())
+}
+
+/// Refuses one key in two roles, except on a local exchange: a guardian that is also root guards nothing.
+pub fn require_split(roles: &[Address; ROLES], local: bool) -> Result<()> {
+    let repeated = |at: usize| roles.iter().skip(at.saturating_add(1)).any(|other| address_eq(other, &roles[at]));
+    require!(local || !(0..ROLES).any(repeated), EvertideError::RolesNotSplit);
     Ok(())
 }
 

@@ -31,6 +31,9 @@ fn validate(accounts: &ClaimRole, number: u8, now_ms: i64) -> Result<Role> {
     let named = &exchange.successors[role as usize];
     require!(address_eq(named, accounts.signer.address()), EvertideError::NotSuccessor);
     require_due(now_ms, claimable_ms)?;
+    let mut after = exchange.roles;
+    after[role as usize] = *named;
+    role::require_split(&after, exchange.local != 0)?;
     Ok(role)
 }
 

@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 
 use crate::error::EvertideError;
 use crate::events::ExchangeInitialized;
-use crate::guards::{bounds, nonce, timelock};
+use crate::guards::{bounds, nonce, role, timelock};
 use crate::state::{Exchange, ExchangeTerms, Insurance, RiskCache, LAYOUT_VERSION};
 
 #[event_cpi]
@@ -42,6 +42,7 @@ fn validate(
     require!(upgrade_authority == Some(*accounts.authority.address()), EvertideError::NotUpgradeAuthority);
     // exchange, risk_cache, insurance: created here at their only addresses. program_account: by its address.
     bounds::check_exchange_terms(terms, local)?;
+    role::require_split(roles, local)?;
     require!(roles.iter().all(|role| *role != Address::default()), EvertideError::RoleMissing);
     require!(*genesis_hash != [0; 32], EvertideError::GenesisHashMissing);
     Ok(())
