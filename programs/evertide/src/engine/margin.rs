@@ -71,8 +71,22 @@ impl Valuation {
 }
 
 /// Values a user for one kind of test, from cached rows.
-#[inline(never)]
 pub fn value(user: &User, cache: &RiskCache, kind: MarginKind, freshness: Freshness) -> Result<Valuation> {
+    // Two copies of one pass: neither asks at every slot which of the two it is.
+    if kind.is_strict() {
+        value_as::<true>(user, cache, kind, freshness)
+    } else {
+        value_as::<false>(user, cache, kind, freshness)
+    }
+}
+
+#[inline(never)]
+fn value_as<const STRICT: bool>(
+    user: &User,
+    cache: &RiskCache,
+    kind: MarginKind,
+    freshness: Freshness,
+) -> Result<Valuation> {
     let mut sum = Valuation::default();
     let quote_row = &cache.collaterals[0];
     let balance = Atoms::new(user.quote_atoms).or_refuse()?;
@@ -86,7 +100,7 @@ pub fn value(user: &User, cache: &RiskCache, kind: MarginKind, freshness: Freshn
         }
         if slot.collateral_index != 0 {
             left = left.saturating_sub(1);
-            add_collateral(&mut sum, slot, cache, kind, freshness)?;
+            add_collateral::<STRICT>(&mut sum, slot, cache, freshness)?;
         }
     }
     let mut left = user.position_count;
@@ -96,7 +110,7 @@ pub fn value(user: &User, cache: &RiskCache, kind: MarginKind, freshness: Freshn
         }
         if position.market_plus_one != 0 {
             left = left.saturating_sub(1);
-            add_position(&mut sum, position, user.user_ratio_bps, cache, kind, freshness)?;
+            add_position::<STRICT>(&mut sum, position, user.user_ratio_bps, cache, kind, freshness)?;
         }
     }
     Ok(sum)
@@ -160,20 +174,23 @@ pub fn snapshot(position: &Position) -> Result<Snapshot> {
 pub fn collateral_total(user: &User, cache: &RiskCache, kind: MarginKind, freshness: Freshness) -> Result<i64> {
     let mut sum = Valuation::default();
     for slot in user.collaterals.iter().filter(|slot| slot.collateral_index != 0) {
-        add_collateral(&mut sum, slot, cache, kind, freshness)?;
+        if kind.is_strict() {
+            add_collateral::<true>(&mut sum, slot, cache, freshness)?;
+        } else {
+            add_collateral::<false>(&mut sum, slot, cache, freshness)?;
+        }
     }
     Ok(sum.collateral_atoms)
 }
 
-fn add_collateral(
+fn add_collateral<const STRICT: bool>(
     sum: &mut Valuation,
     slot: &CollateralSlot,
     cache: &RiskCache,
-    kind: MarginKind,
     freshness: Freshness,
 ) -> Result<()> {
     let row = cache.collaterals.get(usize::from(slot.collateral_index)).ok_or(EvertideError::MarketNotPriced)?;
-    let part = collateral_part(row, slot.amount_atoms, kind, freshness)?;
+    let part = collateral_part::<STRICT>(row, slot.amount_atoms, freshness)?;
     sum.collateral_atoms = sum.collateral_atoms.checked_add(part).or_refuse()?;
     sum.equity_atoms = sum.equity_atoms.checked_add(part).or_refuse()?;
     Ok(())
@@ -192,13 +209,16 @@ fn way_down_price(row: &CollateralRow, now_ms: i64) -> Result<CollateralPriceQ48
 }
 
 /// Weighted value in atoms of an amount of one collateral.
-pub fn collateral_part(row: &CollateralRow, amount_atoms: u64, kind: MarginKind, freshness: Freshness) -> Result<i64> {
+pub fn collateral_part<const STRICT: bool>(
+    row: &CollateralRow,
+    amount_atoms: u64,
+    freshness: Freshness,
+) -> Result<i64> {
     if freshness.required {
         require_fresh(row.updated_ms, row.validity, freshness.now_ms)?;
     }
-    let strict = kind.is_strict();
     let price = CollateralPriceQ48::new(row.price_q48).or_refuse()?;
-    let price = if strict {
+    let price = if STRICT {
         price_less_confidence(price, CollateralPriceQ48::new(row.confidence_q48).or_refuse()?).or_refuse()?
     } else if row.validity & WILD_PRINT != 0
         || freshness.now_ms.saturating_sub(row.publish_time_ms) >= COLLATERAL_STALE_MS
@@ -208,7 +228,7 @@ pub fn collateral_part(row: &CollateralRow, amount_atoms: u64, kind: MarginKind,
         price
     };
     let worth = collateral_value(amount_atoms, price).or_refuse()?;
-    let full = if strict { row.weight_initial_bps } else { row.weight_maintenance_bps };
+    let full = if STRICT { row.weight_initial_bps } else { row.weight_maintenance_bps };
     let full = Bps::new(u32::from(full)).or_refuse()?;
     let weight = if row.scale_thousand_usd == 0 {
         full
@@ -221,7 +241,7 @@ pub fn collateral_part(row: &CollateralRow, amount_atoms: u64, kind: MarginKind,
     Ok(weighted_collateral(worth, weight).or_refuse()?.get())
 }
 
-fn add_position(
+fn add_position<const STRICT: bool>(
     sum: &mut Valuation,
     position: &Position,
     user_ratio_bps: u16,
@@ -241,9 +261,8 @@ fn add_position(
     require!(row.mark_price_q32 != 0, EvertideError::MarketNotPriced);
     let (size_lots, cash_atoms) = folded(position, row)?;
     let size = Lots::new(size_lots).or_refuse()?;
-    let strict = kind.is_strict();
     let mut mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
-    let price = if strict {
+    let price = if STRICT {
         match row.twap_price_q32 {
             0 => mark,
             twap => worse_price(size, mark, PriceQ32::new(twap).or_refuse()?),
