@@ -287,7 +287,8 @@ fn add_position<const STRICT: bool>(
     Ok(())
 }
 
-/// What a position demands beyond its row when open interest is at this ratio: the row may be older than the last fills.
+/// What a position, folded against its market, demands beyond its row when open interest is at this ratio: the row may be
+/// older than the last fills.
 #[inline(never)]
 pub fn demand_beyond_row(
     user: &User,
@@ -296,29 +297,13 @@ pub fn demand_beyond_row(
     kind: MarginKind,
     open_interest_bps: u16,
 ) -> Result<i64> {
-    let (size_lots, _) = folded(position, row)?;
-    let size = Lots::new(size_lots).or_refuse()?;
+    let size = Lots::new(position.basis_lots).or_refuse()?;
     let mark = PriceQ32::new(row.mark_price_q32).or_refuse()?;
     let mut terms = margin_terms(row, user.user_ratio_bps.max(position.user_ratio_bps))?;
-    let of_row = demanded(position, size, mark, &terms, kind)?.1;
+    let of_row = with_orders(position, size, mark, &terms, kind)?.1;
     terms.open_interest_ratio = Bps::new(u32::from(open_interest_bps)).or_refuse()?;
-    let now = demanded(position, size, mark, &terms, kind)?.1;
+    let now = with_orders(position, size, mark, &terms, kind)?.1;
     Ok(now.get().saturating_sub(of_row.get()).max(0))
-}
-
-/// Notional and requirement of a position, its orders included where they count.
-fn demanded(
-    position: &Position,
-    size: Lots,
-    mark: PriceQ32,
-    terms: &MarginTerms,
-    kind: MarginKind,
-) -> Result<(Atoms, Atoms)> {
-    if kind.counts_orders() && (position.open_bid_lots != 0 || position.open_ask_lots != 0) {
-        return with_orders(position, size, mark, terms, kind);
-    }
-    let notional = notional_ceil(size, mark).or_refuse()?;
-    Ok((notional, requirement(notional, terms.ratio(kind, notional).or_refuse()?).or_refuse()?))
 }
 
 #[inline(always)]
