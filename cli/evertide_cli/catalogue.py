@@ -54,4 +54,9 @@ COMMAND_OF: dict[str, str] = {
     "stake_insurance": "insurance stake",
     "request_unstake": "insurance request-unstake",
     "claim_unstake": "insurance claim-unstake",
+    "cancel_all_after": "order cancel-all-after",
+    "trigger_order": "keeper trigger-order",
+    "update_trailing": "keeper update-trailing",
+    "execute_slice": "keeper execute-slice",
+    "expire_orders": "keeper expire-orders",
 }

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from ._generated.constants import ChangeClass as ChangeClass
     from ._generated.constants import ChangeStatus as ChangeStatus
     from ._generated.constants import Gate as Gate
+    from ._generated.constants import LinkedChange as LinkedChange
     from ._generated.constants import MarketStatus as MarketStatus
     from ._generated.constants import OracleKind as OracleKind
     from ._generated.constants import OrderKind as OrderKind
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from ._generated.constants import SkipReason as SkipReason
     from ._generated.constants import TimeInForce as TimeInForce
     from ._generated.constants import TriggerSource as TriggerSource
+    from ._generated.constants import WakeOutcome as WakeOutcome
     from ._generated.parameters import PARAMETERS as PARAMETERS
     from ._generated.parameters import Parameter as Parameter
     from ._generated.types import *  # noqa: F403

@@ -20,6 +20,7 @@ from solders.pubkey import Pubkey
 from . import _lookup_tables as tables
 from ._client_changes import ChangeWrites
 from ._client_keeper import KeeperWrites
+from ._client_kinds import KindWrites
 from ._client_liquidation import LiquidationWrites
 from ._client_money import MoneyWrites
 from ._client_queue import QueueWrites
@@ -34,7 +35,9 @@ from ._sender import Sender
 from ._unsigned import UnsignedTransaction, export_unsigned
 
 
-class EvertideClient(TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites, ChangeWrites, QueueWrites):
+class EvertideClient(
+    TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites, ChangeWrites, QueueWrites, KindWrites
+):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

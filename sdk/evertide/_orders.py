@@ -248,6 +248,9 @@ def rests(order: Order, *, now_ms: int) -> bool:
 
 def same_terms(order: Order, args: OrderArgs) -> bool:
     """Whether an open order is what `args` asked for: a repeated request, not another one under the same id."""
+    # An exit lives as far as its entry has filled; an iceberg shows a part.
+    linked_exit = args.group != 0 and args.reduce_only
+    hidden = order.terms[1] if order.kind == OrderKind.ICEBERG else 0
     slides = args.time_in_force == TimeInForce.POST_ONLY_SLIDE or args.price_ticks == 0
     return (
         order.market_index == args.market_index
@@ -255,7 +258,7 @@ def same_terms(order: Order, args: OrderArgs) -> bool:
         and order.kind == args.kind
         and order.time_in_force == args.time_in_force
         and bool(order.flags & constants.ORDER_FLAG_REDUCE_ONLY) == args.reduce_only
-        and order.size_lots + order.filled_lots == args.size_lots
+        and (linked_exit or order.size_lots + order.filled_lots + hidden == args.size_lots)
         and (slides or order.price_ticks == args.price_ticks)
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from sdk_order_stories import orders_that_wait
 from sdk_stories import (
     changes_and_their_times,
     delegates_and_transfers,
@@ -156,6 +157,16 @@ async def test_queue_and_stakes(world: World) -> None:
         "InsuranceStaked",
         "UnstakeRequested",
         "UnstakeClaimed",
+    }
+
+
+async def test_orders_that_wait(world: World) -> None:
+    assert await orders_that_wait(world, "waiter") >= {
+        "CancelAllAfterSet",
+        "OrderTriggered",
+        "OrdersExpired",
+        "SliceExecuted",
+        "TrailingUpdated",
     }
 
 

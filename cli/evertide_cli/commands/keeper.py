@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from evertide_cli.app import group, settings_of
+from evertide_cli.commands import keeper_orders
 from evertide_cli.errors import CliError, Unreachable, UsageProblem
 from evertide_cli.keys import read_keypair
 from evertide_cli.output import progress, show, table, watch
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from evertide_keepers import Keeper, KeeperConfig
 
 app = group("Run keepers, or one step of one of them.")
+keeper_orders.register(app)
 
 SHOTS = {
     "match": "matcher",

@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
     app.command("bracket")(bracket)
     app.command("oco")(oco)
     app.command("scale")(scale)
+    app.command("cancel-all-after")(cancel_all_after)
 
 
 async def place(session: Session, market: Market, orders: list[NewOrder], **about: Any) -> None:
@@ -159,5 +160,24 @@ def scale(
         rungs = make(whole, listed, low=low, high=high, count=count, skew=skew)
         shown = [{"price": rung.price, "size": rung.size} for rung in rungs]
         await place(session, listed, rungs, side=side, size=size, rungs=shown)
+
+    run(context, body, sign=True)
+
+
+def cancel_all_after(
+    context: typer.Context,
+    seconds: str = typer.Argument(help="Seconds of chain time from now, or `off`."),
+    owner: str = typer.Option(None, "--authority", help="Whose account, as its delegate; default: the keypair's."),
+) -> None:
+    """The dead-man's switch: unless it is set anew, all orders are dead from then on, and anyone takes them out."""
+    if seconds != "off" and not (seconds.isascii() and seconds.isdigit() and int(seconds) > 0):
+        raise UsageProblem(f"SECONDS must be a whole number above 0 or `off`, found {seconds!r}")
+
+    async def body(session: Session) -> None:
+        from evertide import instructions
+
+        deadline_ms = 0 if seconds == "off" else await session.client.chain_time_ms() + int(seconds) * 1_000
+        step = instructions.cancel_all_after(signer=session.me, user=session.user_of(owner), deadline_ms=deadline_ms)
+        await session.submit("cancel_all_after", [step], deadline_ms=deadline_ms)
 
     run(context, body, sign=True)

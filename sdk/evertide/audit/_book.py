@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,11 +13,16 @@ from evertide._generated import constants
 from evertide._generated.constants import ChangeStatus, Gate, MarketStatus, OrderKind, TimeInForce
 from evertide._generated.parameters import PARAMETERS
 from evertide._generated.types import PlacedOrder
+from evertide._order_terms import order_terms
+from evertide._orders import CONDITIONAL_KINDS
 from evertide._pda import PROGRAM_ID, market_address, orders_address
-from evertide.math import order_hash
+from evertide.math import MathError, order_hash, pegged_ticks
 
 _IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 _PARAMETER_NAMES = {entry.number: entry.name for entry in PARAMETERS if entry.target == "market"}
+# What happened to a linked order: `LinkedChange` of the program.
+LINKED_GROWN = 0
+LINKED_REFILLED = 3
 _POST_ONLY = (TimeInForce.POST_ONLY, TimeInForce.POST_ONLY_SLIDE)
 
 
@@ -61,14 +66,27 @@ class Replayed:
         return order_hash(self.placed.placed_slot, self.orders_key, self.placed.order_id)
 
     @property
-    def rank(self) -> tuple[int, int, int]:
-        """Sort key among the orders of its side: the smallest goes first."""
-        price = self.placed.price_ticks
-        return (price if self.ask else -price, self.placed.placed_slot, self.hash)
+    def dormant(self) -> bool:
+        """Whether it waits: conditional, scheduled, an exit of an entry that has not filled, a parent of slices."""
+        return bool(self.placed.flags & constants.ORDER_FLAG_DORMANT)
+
+    @property
+    def pegged(self) -> bool:
+        """Whether its price follows the index."""
+        return self.placed.kind == OrderKind.PEGGED
+
+    def rank(self, price_ticks: int) -> tuple[int, int, int]:
+        """Sort key among the orders of its side at its price: the smallest goes first."""
+        return (price_ticks if self.ask else -price_ticks, self.placed.placed_slot, self.hash)
 
     def rests_at(self, now_ms: int) -> bool:
         """Whether it was in the book, as a maker, at a time."""
-        if self.immediate or (self.placed.expiry_ms and now_ms >= self.placed.expiry_ms):
+        if (
+            self.dormant
+            or self.immediate
+            or not self.left_lots
+            or (self.placed.expiry_ms and now_ms >= self.placed.expiry_ms)
+        ):
             return False
         return self.post_only or now_ms >= self.phase_end_ms
 
@@ -83,6 +101,8 @@ class ReplayedBook:
     authorities: dict[Pubkey, Pubkey] = field(default_factory=dict)
     #: Size of each user's position as last told.
     lots: dict[Pubkey, int] = field(default_factory=dict)
+    #: Dead-man's deadline of each user, unix ms.
+    deadlines: dict[Pubkey, int] = field(default_factory=dict)
     #: Slot of the events being taken.
     slot: int = -1
     #: (user, order id, slot) of every change that a user's own event told: its place among the slot's matches of which
@@ -97,6 +117,50 @@ class ReplayedBook:
     status: int = int(MarketStatus.ACTIVE)
     gate_closed: bool = False
     paused_until_ms: int = 0
+
+    def price_of(self, order: Replayed) -> int | None:
+        """Price of an order now; of a pegged one index plus offset, never beyond its limit. None: nowhere."""
+        limit = order.placed.price_ticks
+        if not order.pegged:
+            return limit
+        offset = order_terms(order.placed).peg_offset_ticks
+        if not (self.index_q32 and self.atoms_per_lot_tick):
+            return limit
+        try:
+            pegged = pegged_ticks(int(order.ask), self.index_q32, offset, self.atoms_per_lot_tick)
+        except MathError:
+            return None
+        return max(pegged, limit) if order.ask else min(pegged, limit)
+
+    def alive(self, user: Pubkey, now_ms: int) -> bool:
+        """Whether a user's dead-man's deadline leaves its orders alive."""
+        deadline_ms = self.deadlines.get(user, 0)
+        return not deadline_ms or now_ms < deadline_ms
+
+    def link(self, event: Any, slot: int, time_ms: int) -> None:
+        """What a fill or a firing did to orders that are linked with it."""
+        for entry in getattr(event, "linked", ()):
+            order = self.of(entry.user, entry.order_id)
+            if order is None:
+                continue
+            if not entry.size_lots:
+                self.drop(entry.user, entry.order_id)
+                continue
+            placed, first = order.placed, not order.left_lots
+            refilled = entry.change == LINKED_REFILLED
+            if refilled or (
+                entry.change == LINKED_GROWN and first and order.dormant and not _is_conditional(placed.kind)
+            ):
+                awake = placed.flags & ~constants.ORDER_FLAG_DORMANT
+                scheduled = placed.placed_ms > time_ms
+                placed = replace(
+                    placed,
+                    placed_slot=slot,
+                    placed_ms=placed.placed_ms if refilled or scheduled else time_ms,
+                    flags=placed.flags if scheduled else awake,
+                )
+            # A new object: what was computed from the old place in time does not hold any more.
+            self.orders[entry.user][entry.order_id] = Replayed(order.user, order.orders_key, placed, entry.size_lots)
 
     def reduce_only_at(self, now_ms: int) -> bool:
         """Whether makers that increase a position were passed over at a time."""
@@ -136,10 +200,15 @@ class ReplayedBook:
         return self.orders.get(user, {}).pop(order_id, None)
 
 
+def _is_conditional(kind: int) -> bool:
+    return kind in CONDITIONAL_KINDS
+
+
 def _created(book: ReplayedBook, event: Any) -> None:
     book.authorities[event.user] = event.authority
     book.orders.pop(event.user, None)
     book.lots.pop(event.user, None)
+    book.deadlines.pop(event.user, None)
 
 
 def _placed(book: ReplayedBook, event: Any) -> None:
@@ -170,7 +239,31 @@ def _cancelled(book: ReplayedBook, event: Any) -> None:
         book.take_out(event.user, gone.order_id)
 
 
+def _triggered(book: ReplayedBook, event: Any) -> None:
+    """A dormant order became live, or was cancelled because it did not pass."""
+    book.take_out(event.user, event.order.order_id)
+    if not event.outcome:
+        book.put(event.user, event.order)
+    book.link(event, book.slot, event.order.placed_ms)
+
+
+def _sliced(book: ReplayedBook, event: Any) -> None:
+    for gone in event.removed:
+        book.take_out(event.user, gone.order_id)
+    if not event.outcome:
+        book.put(event.user, event.order)
+    else:
+        book.take_out(event.user, event.parent_order_id)
+
+
+def _deadline(book: ReplayedBook, event: Any) -> None:
+    _cancelled(book, event)
+    book.deadlines[event.user] = event.deadline_ms
+
+
 def _modified(book: ReplayedBook, event: Any) -> None:
+    for gone in getattr(event, "removed", ()):
+        book.take_out(event.user, gone.order_id)
     book.take_out(event.user, event.cancelled_order_id)
     book.put(event.user, event.order)
 
@@ -238,6 +331,7 @@ def _paused(book: ReplayedBook, event: Any) -> None:
 
 _HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
     "BankruptcyResolved": _bankruptcy,
+    "CancelAllAfterSet": _deadline,
     "ChangeExecuted": _changed,
     "ChangeProposed": _changed,
     "ExchangePaused": _paused,
@@ -249,13 +343,16 @@ _HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
     "OrderCommitted": _committed,
     "OrderModified": _modified,
     "OrderRevealed": _revealed,
+    "OrderTriggered": _triggered,
     "OrdersCancelled": _cancelled,
+    "OrdersExpired": _cancelled,
     "OrdersLiquidated": _orders_liquidated,
     "OrdersPlaced": _placed,
     "PauseLifted": _paused,
     "PositionLiquidated": _position_liquidated,
     "PositionTouched": _touched,
     "SignedOrdersPlaced": _signed,
+    "SliceExecuted": _sliced,
     "UserClosed": _created,
     "UserCreated": _created,
 }

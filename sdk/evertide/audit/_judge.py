@@ -107,7 +107,7 @@ def _rank(book: ReplayedBook, match: Match, fill: Any) -> Rank:
     """Priority of a filled order; one placed before the events begin ranks before all others of its price."""
     order = book.of(fill.maker, fill.order_id)
     if order is not None:
-        return order.rank
+        return order.rank(fill.price_ticks)
     return (-fill.price_ticks if match.taker_ask else fill.price_ticks, -1, 0)
 
 
@@ -115,15 +115,18 @@ def _candidates(book: ReplayedBook, match: Match, fills: tuple[_Fill, ...]) -> I
     worst = max(fill.rank for fill in fills)
     named = {(entry.maker, entry.order_id) for entry in (*match.event.fills, *match.event.skips)}
     for order in book.side(not match.taker_ask):
-        if order.rank >= worst or (order.user, order.placed.order_id) in named or _is_own(book, match, order):
+        price = book.price_of(order)
+        if price is None or order.rank(price) >= worst or (order.user, order.placed.order_id) in named:
+            continue
+        if _is_own(book, match, order) or not book.alive(order.user, match.event.time_ms):
             continue
         lots = _fillable(book, order, match.event.time_ms)
         if not lots or not order.rests_at(match.event.time_ms) or not match.is_older(order):
             continue
-        doubts = _doubts(book, match, order)
+        doubts = _doubts(book, match, order, price)
         if doubts is None:
             continue
-        yield _Candidate(order.rank, lots, _finding(match, order, lots, fills, doubts))
+        yield _Candidate(order.rank(price), lots, _finding(match, order, price, lots, fills, doubts))
 
 
 def _is_own(book: ReplayedBook, match: Match, order: Replayed) -> bool:
@@ -143,14 +146,16 @@ def _fillable(book: ReplayedBook, order: Replayed, now_ms: int) -> int:
     return order.left_lots
 
 
-def _doubts(book: ReplayedBook, match: Match, order: Replayed) -> tuple[str, ...] | None:
+def _doubts(book: ReplayedBook, match: Match, order: Replayed, price_ticks: int) -> tuple[str, ...] | None:
     """What may excuse the keeper; None when the order could certainly not fill."""
-    inside = _inside_band(book, match, order.placed.price_ticks)
+    inside = _inside_band(book, match, price_ticks)
     if inside is None:
         return None
     found = [] if inside else ["band"]
     if order.reduce_only and order.user not in book.lots:
         found.append("reduce-only")
+    if order.pegged:
+        found.append("pegged")
     return tuple(found)
 
 
@@ -168,14 +173,14 @@ def _inside_band(book: ReplayedBook, match: Match, price_ticks: int) -> bool | N
 
 
 def _finding(
-    match: Match, order: Replayed, lots: int, fills: tuple[_Fill, ...], doubts: tuple[str, ...]
+    match: Match, order: Replayed, price_ticks: int, lots: int, fills: tuple[_Fill, ...], doubts: tuple[str, ...]
 ) -> SkippedOrder:
-    behind = sorted((fill for fill in fills if fill.rank > order.rank), key=lambda fill: fill.rank)
+    behind = sorted((fill for fill in fills if fill.rank > order.rank(price_ticks)), key=lambda fill: fill.rank)
     first = behind[0].fill
     return SkippedOrder(
         user=order.user,
         order_id=order.placed.order_id,
-        price_ticks=order.placed.price_ticks,
+        price_ticks=price_ticks,
         size_lots=order.left_lots,
         placed_slot=order.placed.placed_slot,
         displaced_lots=min(lots, sum(fill.lots for fill in behind)),

@@ -96,6 +96,7 @@ class _Auditor:
         self._take_fills(match)
         self._take_skips(match)
         self._take_taker(match)
+        self.book.link(event, event.slot, event.time_ms)
 
     def _follow(self, landed: LandedEvent) -> None:
         """The market's own numbering."""
@@ -133,12 +134,14 @@ class _Auditor:
             if order is None:
                 continue
             order.left_lots -= fill.size_lots
-            self._compare(
-                match, f"rest of order {fill.order_id} of {fill.maker}", order.left_lots, fill.maker_remaining_lots
-            )
+            linked = (fill.maker, fill.order_id) in self._linked(match)
+            if not linked:
+                self._compare(
+                    match, f"rest of order {fill.order_id} of {fill.maker}", order.left_lots, fill.maker_remaining_lots
+                )
             order.left_lots = fill.maker_remaining_lots
             done = order.reduce_only and fill.maker_position_lots_after == 0
-            if not order.left_lots or done:
+            if not linked and (not order.left_lots or done):
                 self.book.drop(fill.maker, fill.order_id)
         told = match.event.event_hash
         if value is not None and value != told:
@@ -147,6 +150,10 @@ class _Auditor:
             )
             self.hash_breaks.append(broken)
         self.hash = told
+
+    def _linked(self, match: Match) -> set[tuple[Pubkey, int]]:
+        """Orders whose size the event tells apart: another fill moved them, or they displayed their next part."""
+        return {(entry.user, entry.order_id) for entry in getattr(match.event, "linked", ())}
 
     def _take_skips(self, match: Match) -> None:
         """Orders that the match took out, and what the taker's self-trade rule took of its own."""
@@ -175,13 +182,14 @@ class _Auditor:
         if taker is None:
             return
         told = match.event.taker_remaining_lots
-        if all(skip.reason != SkipReason.SELF_TRADE for skip in match.event.skips):
+        linked = (match.taker, match.taker_order_id) in self._linked(match)
+        if not linked and all(skip.reason != SkipReason.SELF_TRADE for skip in match.event.skips):
             filled = sum(fill.size_lots for fill in match.event.fills)
             self._compare(
                 match, f"rest of order {match.taker_order_id} of {match.taker}", taker.left_lots - filled, told
             )
         taker.left_lots = told
-        if not told or (taker.reduce_only and held == 0):
+        if not linked and (not told or (taker.reduce_only and held == 0)):
             self.book.drop(match.taker, match.taker_order_id)
 
     def _compare(self, match: Match, what: str, expected: int, found: int) -> None:

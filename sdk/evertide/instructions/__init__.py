@@ -18,6 +18,7 @@ from ._keeper import (
     update_mark,
     update_oracle,
 )
+from ._kinds import cancel_all_after, execute_slice, expire_orders, trigger_order, update_trailing
 from ._liquidation import (
     NO_LIMIT,
     liquidate_collateral,
@@ -69,6 +70,7 @@ __all__ = [
     "assert_health",
     "assert_position",
     "assert_sequence",
+    "cancel_all_after",
     "cancel_change",
     "cancel_orders",
     "claim_role",
@@ -79,6 +81,8 @@ __all__ = [
     "create_user",
     "deposit",
     "execute_change",
+    "execute_slice",
+    "expire_orders",
     "fund_insurance",
     "gate_disable",
     "gate_enable",
@@ -108,8 +112,10 @@ __all__ = [
     "stake_insurance",
     "touch_position",
     "transfer",
+    "trigger_order",
     "update_mark",
     "update_oracle",
+    "update_trailing",
     "view_health",
     "view_market",
     "withdraw",

@@ -37,6 +37,11 @@ CALLS: dict[str, dict[str, Any]] = {
     "stake_insurance": {"authority": KEY, "source_token": TOKEN, "amount_atoms": 8},
     "request_unstake": {"authority": KEY, "shares": 3},
     "claim_unstake": {"authority": KEY, "destination_token": TOKEN},
+    "cancel_all_after": {"signer": KEY, "user": USER, "deadline_ms": 5},
+    "expire_orders": {"user": USER},
+    "trigger_order": {"market_index": 2, "user": USER, "order_id": 6},
+    "update_trailing": {"market_index": 2, "user": USER, "order_id": 6},
+    "execute_slice": {"market_index": 2, "user": USER, "order_id": 6},
     "assert_position": {"user": USER, "market_index": 2, "least_lots": -5, "most_lots": 6},
 }
 
@@ -52,5 +57,9 @@ ARGS: dict[str, list[Any]] = {
     "request_withdraw": [6],
     "stake_insurance": [8],
     "request_unstake": [3],
+    "cancel_all_after": [5],
+    "trigger_order": [6],
+    "update_trailing": [6],
+    "execute_slice": [6],
     "assert_position": [2, -5, 6],
 }

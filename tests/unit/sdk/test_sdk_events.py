@@ -57,7 +57,9 @@ def deposited(sequence: int, user: Pubkey = ALICE) -> Deposited:
 
 
 def matched(sequence: int, taker_sequence: int, makers: dict[Pubkey, int]) -> OrdersMatched:
-    zero = {name: 0 for name, kind in OrdersMatched.WIRE if kind in ("u16", "u64", "i64")}
+    zero: dict[str, Any] = {name: 0 for name, kind in OrdersMatched.WIRE if kind in ("u16", "u64", "i64")}
+    zero |= {name: () for name, kind in OrdersMatched.WIRE if isinstance(kind, tuple) and kind[0] == "vec"}
+    zero |= {name: False for name, kind in OrdersMatched.WIRE if kind == "bool"}
     none = {name: 0 for name, kind in Fill.WIRE if kind in ("u64", "i64")}
     fills = tuple(Fill(**{**none, "maker": maker, "maker_sequence": number}) for maker, number in makers.items())
     return OrdersMatched(
