@@ -24,7 +24,7 @@ GROUPS: dict[str, str] = {
     "liquidate": "The way down: liquidate accounts, move them to the backstop, resolve bankruptcies.",
     "localnet": "A local validator with the program, markets and funded traders.",
     "market": "Markets: prices, book, funding.",
-    "order": "Place, cancel, modify, list orders.",
+    "order": "Place, cancel, modify, list orders; sign them, and place what others signed.",
     "position": "Positions: list, fold, settle.",
 }
 SINGLES: dict[str, str] = {

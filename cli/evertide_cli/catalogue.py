@@ -59,4 +59,9 @@ COMMAND_OF: dict[str, str] = {
     "update_trailing": "keeper update-trailing",
     "execute_slice": "keeper execute-slice",
     "expire_orders": "keeper expire-orders",
+    "cancel_nonce": "order cancel-nonce",
+    "place_signed_orders": "order submit",
+    "fill_auction": "order fill-auction",
+    "commit_order": "order commit",
+    "reveal_order": "order reveal",
 }

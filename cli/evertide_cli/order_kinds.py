@@ -9,7 +9,7 @@ import typer
 from evertide_cli.errors import UsageProblem
 
 if TYPE_CHECKING:
-    from evertide import Market, NewOrder, OrderTerms
+    from evertide import Market, NewOrder, Order, OrderTerms
     from evertide_cli.session import Session
 
 KINDS = (
@@ -136,3 +136,29 @@ def shown_terms(terms: OrderTerms, market: Market) -> dict[str, Any]:
     shown |= {name: lots_to_size(lots, lot_size_e9=lot) for name, lots in sizes.items() if lots}
     numbers = ("trail_bps", "slice_count", "slices_done", "slice_interval_s", "max_slippage_bps", "group")
     return shown | {name: getattr(terms, name) for name in numbers if getattr(terms, name)}
+
+
+def is_commitment(order: Order) -> bool:
+    """Whether a slot holds the hash of an order that nobody has told yet."""
+    from evertide import OrderKind
+
+    return order.kind == OrderKind.COMMIT
+
+
+def commitment_row(order: Order) -> dict[str, Any]:
+    """A commitment among open orders: all that anybody but its owner knows."""
+    return {
+        "order_id": order.order_id,
+        "client_id": 0,
+        "market": "hidden",
+        "side": "hidden",
+        "kind": "commit",
+        "price": None,
+        "remaining": None,
+        "filled": None,
+        "time_in_force": "hidden",
+        "reduce_only": None,
+        "placed_slot": order.placed_slot,
+        "expiry_ms": order.expiry_ms,
+        "terms": {},
+    }

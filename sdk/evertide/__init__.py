@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from ._client_keeper import settled_atoms as settled_atoms
     from ._client_queue import stake_worth as stake_worth
     from ._client_trader import Placed as Placed
+    from ._commitments import HiddenOrder as HiddenOrder
+    from ._commitments import committed_order_id as committed_order_id
+    from ._commitments import order_commitment as order_commitment
     from ._errors import *  # noqa: F403
     from ._events import LandedEvent as LandedEvent
     from ._events import SequenceChecker as SequenceChecker
@@ -165,6 +168,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _NAMES = {
+    "_commitments": "HiddenOrder committed_order_id order_commitment",
     "_client_queue": "stake_worth",
     "instructions._changes": "ChangeTarget",
     "_generated.parameters": "PARAMETERS Parameter",

@@ -18,6 +18,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from . import _lookup_tables as tables
+from ._client_auction import AuctionWrites
 from ._client_changes import ChangeWrites
 from ._client_keeper import KeeperWrites
 from ._client_kinds import KindWrites
@@ -25,6 +26,7 @@ from ._client_liquidation import LiquidationWrites
 from ._client_money import MoneyWrites
 from ._client_queue import QueueWrites
 from ._client_roles import RoleWrites
+from ._client_signed import SignedWrites
 from ._client_trader import TraderWrites
 from ._errors import SignerMissing
 from ._outcome import Confirmed, Outcome, SendOptions, Simulation
@@ -36,7 +38,16 @@ from ._unsigned import UnsignedTransaction, export_unsigned
 
 
 class EvertideClient(
-    TraderWrites, MoneyWrites, KeeperWrites, LiquidationWrites, RoleWrites, ChangeWrites, QueueWrites, KindWrites
+    TraderWrites,
+    MoneyWrites,
+    KeeperWrites,
+    LiquidationWrites,
+    RoleWrites,
+    ChangeWrites,
+    QueueWrites,
+    KindWrites,
+    SignedWrites,
+    AuctionWrites,
 ):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 

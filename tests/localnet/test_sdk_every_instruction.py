@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from sdk_order_stories import orders_that_wait
+from sdk_order_stories import auctions_and_commitments, orders_that_wait, signed_orders
 from sdk_stories import (
     changes_and_their_times,
     delegates_and_transfers,
@@ -168,6 +168,14 @@ async def test_orders_that_wait(world: World) -> None:
         "SliceExecuted",
         "TrailingUpdated",
     }
+
+
+async def test_signed_orders(world: World) -> None:
+    assert await signed_orders(world, "signer") == {"SignedOrdersPlaced", "NonceCancelled"}
+
+
+async def test_auctions_and_commitments(world: World) -> None:
+    assert await auctions_and_commitments(world, "answered") >= {"OrderCommitted", "OrderRevealed", "OrdersMatched"}
 
 
 async def test_roles_and_their_clocks(world: World) -> None:

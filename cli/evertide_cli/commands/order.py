@@ -8,7 +8,7 @@ import typer
 
 from evertide_cli import order_kinds as words
 from evertide_cli.app import group, settings_of
-from evertide_cli.commands import order_groups
+from evertide_cli.commands import order_fair, order_groups, order_signed
 from evertide_cli.errors import UsageProblem
 from evertide_cli.output import show, table, watch
 from evertide_cli.session import Session, run, symbol_of
@@ -16,8 +16,10 @@ from evertide_cli.session import Session, run, symbol_of
 if TYPE_CHECKING:
     from evertide import Market, Order
 
-app = group("Place, cancel, modify, list orders.")
+app = group("Place, cancel, modify, list orders; sign them, and place what others signed.")
 order_groups.register(app)
+order_fair.register(app)
+order_signed.register(app)
 
 OWNER = typer.Option(None, "--authority", help="Whose orders (base58); default: the keypair's.")
 
@@ -163,7 +165,7 @@ async def _rows(session: Session, owner: str | None) -> list[dict[str, Any]]:
     markets = await session.markets()
     # What a liquidation voided keeps its slot until that is needed.
     live = [order for order in orders.orders if order.order_id and order.order_id >= user.orders_epoch]
-    return [order_row(order, markets[order.market_index]) for order in live]
+    return [words.commitment_row(o) if words.is_commitment(o) else order_row(o, markets[o.market_index]) for o in live]
 
 
 async def _order(session: Session, user: Any, order_id: int) -> Order:

@@ -7,6 +7,7 @@ deployment of the same program. Raises `UsageError` (`UnitError` for numbers) be
 from __future__ import annotations
 
 from ._admin import collect_fees, fund_insurance, initialize_exchange, list_collateral, list_market, open_exchange
+from ._auction import commit_order, fill_auction, reveal_order
 from ._changes import EXCHANGE, ChangeTarget, advance_season, apply_ramp, cancel_change, execute_change, propose_change
 from ._guard import assert_health, assert_position, assert_sequence, view_health, view_market
 from ._keeper import (
@@ -46,6 +47,7 @@ from ._roles import (
     pause,
     set_market_status,
 )
+from ._signed import cancel_nonce, place_signed_orders
 from ._trader import (
     WHOLE_ACCOUNT,
     cancel_orders,
@@ -72,17 +74,20 @@ __all__ = [
     "assert_sequence",
     "cancel_all_after",
     "cancel_change",
+    "cancel_nonce",
     "cancel_orders",
     "claim_role",
     "claim_unstake",
     "claim_withdraw",
     "close_user",
     "collect_fees",
+    "commit_order",
     "create_user",
     "deposit",
     "execute_change",
     "execute_slice",
     "expire_orders",
+    "fill_auction",
     "fund_insurance",
     "gate_disable",
     "gate_enable",
@@ -101,10 +106,12 @@ __all__ = [
     "open_exchange",
     "pause",
     "place_orders",
+    "place_signed_orders",
     "propose_change",
     "request_unstake",
     "request_withdraw",
     "resolve_bankruptcy",
+    "reveal_order",
     "set_delegate",
     "set_limits",
     "set_market_status",

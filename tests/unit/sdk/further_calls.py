@@ -6,9 +6,25 @@ from typing import Any
 
 from solders.pubkey import Pubkey
 
-from evertide import ChangeTarget
+from evertide import (
+    ChangeTarget,
+    OrderArgs,
+    SignedOrder,
+    SignedRef,
+    SignedTerms,
+)
 
 KEY, USER, OTHER, TOKEN, MINT = (Pubkey(bytes([n]) * 32) for n in range(1, 6))
+
+SIGNED = SignedOrder(
+    USER,
+    KEY,
+    SignedTerms(nonce_ms=1, market_index=4, ask=True, size_lots=2, price_ticks=3, window_s=9).encode(bytes(12)),
+    bytes(64),
+)
+OTHERS = SignedOrder(OTHER, KEY, SIGNED.message, bytes(64))
+
+PLAIN = OrderArgs(**({name: 3 for name, _ in OrderArgs.WIRE} | {"ask": True, "reduce_only": False}))
 
 CALLS: dict[str, dict[str, Any]] = {
     "set_delegate": {"authority": KEY, "user": USER, "delegate": OTHER, "permissions": 3, "expiry_ms": 9},
@@ -42,6 +58,19 @@ CALLS: dict[str, dict[str, Any]] = {
     "trigger_order": {"market_index": 2, "user": USER, "order_id": 6},
     "update_trailing": {"market_index": 2, "user": USER, "order_id": 6},
     "execute_slice": {"market_index": 2, "user": USER, "order_id": 6},
+    "place_signed_orders": {"keeper": KEY, "orders": [SIGNED, OTHERS, SIGNED], "instruction_index": 2},
+    "cancel_nonce": {"signer": KEY, "user": USER, "nonce_ms": 7},
+    "fill_auction": {
+        "signer": KEY,
+        "market_index": 2,
+        "taker_user": USER,
+        "taker_order_id": 4,
+        "maker_user": OTHER,
+        "price_ticks": 5,
+        "size_max_lots": 6,
+    },
+    "commit_order": {"signer": KEY, "user": USER, "hash": bytes(range(32))},
+    "reveal_order": {"signer": KEY, "user": USER, "order_id": 4, "order": PLAIN, "salt": bytes(32)},
     "assert_position": {"user": USER, "market_index": 2, "least_lots": -5, "most_lots": 6},
 }
 
@@ -61,5 +90,13 @@ ARGS: dict[str, list[Any]] = {
     "trigger_order": [6],
     "update_trailing": [6],
     "execute_slice": [6],
+    "place_signed_orders": [
+        2,
+        [SignedRef(account=0, market=0), SignedRef(account=1, market=0), SignedRef(account=0, market=0)],
+    ],
+    "cancel_nonce": [7],
+    "fill_auction": [4, 5, 6],
+    "commit_order": [bytes(range(32))],
+    "reveal_order": [4, PLAIN, bytes(32)],
     "assert_position": [2, -5, 6],
 }
