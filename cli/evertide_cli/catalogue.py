@@ -64,4 +64,7 @@ COMMAND_OF: dict[str, str] = {
     "fill_auction": "order fill-auction",
     "commit_order": "order commit",
     "reveal_order": "order reveal",
+    "check_invariants": "admin check-invariants",
+    "extend_account": "admin extend-account",
+    "settle_market": "admin settle-market",
 }

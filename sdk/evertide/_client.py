@@ -27,6 +27,7 @@ from ._client_money import MoneyWrites
 from ._client_queue import QueueWrites
 from ._client_roles import RoleWrites
 from ._client_signed import SignedWrites
+from ._client_upkeep import UpkeepWrites
 from ._client_trader import TraderWrites
 from ._errors import SignerMissing
 from ._outcome import Confirmed, Outcome, SendOptions, Simulation
@@ -48,7 +49,7 @@ class EvertideClient(
     KindWrites,
     SignedWrites,
     AuctionWrites,
-):
+, UpkeepWrites):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

@@ -193,5 +193,7 @@ async def test_roles_and_their_clocks(world: World) -> None:
 async def test_every_kind_of_event_was_seen_without_a_gap(world: World) -> None:
     history = await world.client.event_history()
     SequenceChecker().check_all(history)
-    assert {landed.name for landed in history} == {cls.__name__ for cls in ALL}
+    # A sound exchange never tells the first, and with one version of layouts no account can grow.
+    never = {"InvariantBroken", "AccountExtended"}
+    assert {landed.name for landed in history} == {cls.__name__ for cls in ALL} - never
     assert user_address(world.root.pubkey()) not in await world.client.fetch_all_by_address("User")

@@ -10,7 +10,7 @@ from pathlib import Path
 import typer
 
 from evertide_cli.app import group, settings_of
-from evertide_cli.commands import admin_changes, admin_roles
+from evertide_cli.commands import admin_changes, admin_roles, admin_upkeep
 from evertide_cli.errors import UsageProblem
 from evertide_cli.output import show
 from evertide_cli.session import Session, address, run
@@ -19,6 +19,7 @@ from evertide_cli.terms import MARKETS, collateral_terms, exchange_terms, market
 app = group("The exchange itself: listing, opening, roles, insurance, fees.")
 admin_roles.register(app)
 admin_changes.register(app)
+admin_upkeep.register(app)
 
 TERMS = typer.Option(..., "--terms", help="TOML file; `admin example-terms` writes one.")
 

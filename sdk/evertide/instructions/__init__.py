@@ -59,6 +59,7 @@ from ._trader import (
     set_limits,
     withdraw,
 )
+from ._upkeep import check_invariants, extend_account, settle_market
 
 __all__ = [
     "EXCHANGE",
@@ -76,6 +77,7 @@ __all__ = [
     "cancel_change",
     "cancel_nonce",
     "cancel_orders",
+    "check_invariants",
     "claim_role",
     "claim_unstake",
     "claim_withdraw",
@@ -87,6 +89,7 @@ __all__ = [
     "execute_change",
     "execute_slice",
     "expire_orders",
+    "extend_account",
     "fill_auction",
     "fund_insurance",
     "gate_disable",
@@ -115,6 +118,7 @@ __all__ = [
     "set_delegate",
     "set_limits",
     "set_market_status",
+    "settle_market",
     "settle_pnl",
     "stake_insurance",
     "touch_position",

@@ -71,6 +71,9 @@ CALLS: dict[str, dict[str, Any]] = {
     },
     "commit_order": {"signer": KEY, "user": USER, "hash": bytes(range(32))},
     "reveal_order": {"signer": KEY, "user": USER, "order_id": 4, "order": PLAIN, "salt": bytes(32)},
+    "settle_market": {"market_index": 2},
+    "check_invariants": {"keeper": KEY, "market_index": 2, "collateral_index": 1, "keeper_user": USER},
+    "extend_account": {"payer": KEY, "account": OTHER},
     "assert_position": {"user": USER, "market_index": 2, "least_lots": -5, "most_lots": 6},
 }
 

@@ -156,6 +156,10 @@ def test_the_tag_is_needed() -> None:
 def test_every_event_belongs_to_a_stream(cls: type[Any]) -> None:
     fields = {name: _anything(kind) for name, kind in cls.WIRE}
     found = streams(cls(**fields))
+    if cls.__name__ == "AccountExtended":
+        # It changes no balance and nothing numbers it: any account, of any owner.
+        assert found == []
+        return
     assert found, "an event without a stream cannot be checked for gaps"
     assert found[0][1] == fields["sequence"]
 
