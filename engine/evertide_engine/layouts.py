@@ -6,11 +6,13 @@ from ._generated.constants import COLLATERALS_MAX, MARKETS_MAX, ORDERS_MAX, POSI
 from ._generated.layouts import (
     ACCOUNTS,
     COLLATERAL,
+    CONDITIONAL_TERMS,
     DISCRIMINATORS,
     EXCHANGE,
     MARKET,
     ORDERS,
     RISK_CACHE,
+    TWAP_TERMS,
     USER,
 )
 
@@ -18,6 +20,7 @@ __all__ = [
     "ACCOUNTS",
     "COLLATERAL",
     "COLLATERALS_MAX",
+    "CONDITIONAL_TERMS",
     "DISCRIMINATORS",
     "EXCHANGE",
     "MARKET",
@@ -26,5 +29,6 @@ __all__ = [
     "ORDERS_MAX",
     "POSITIONS_MAX",
     "RISK_CACHE",
+    "TWAP_TERMS",
     "USER",
 ]

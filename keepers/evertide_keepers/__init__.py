@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .settings import MatcherSettings as MatcherSettings
     from .settings import OracleSettings as OracleSettings
     from .settings import SettlerSettings as SettlerSettings
+    from .settings import TriggerSettings as TriggerSettings
     from .sources import HeldSource as HeldSource
     from .sources import HermesSource as HermesSource
     from .sources import TapeSource as TapeSource
@@ -61,6 +62,7 @@ _PLACES = {
     "MatcherSettings": "settings",
     "OracleSettings": "settings",
     "SettlerSettings": "settings",
+    "TriggerSettings": "settings",
     "HeldSource": "sources",
     "HermesSource": "sources",
     "TapeSource": "sources",

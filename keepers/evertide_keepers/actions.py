@@ -135,6 +135,25 @@ def _in_market(name: str) -> Builder:
     return built
 
 
+def _on_order(name: str) -> Builder:
+    """Builder of an instruction that anyone sends about one order of a user."""
+
+    def built(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+        made: Instruction = getattr(instructions, name)(
+            market_index=arguments["market_index"],
+            user=Pubkey.from_string(arguments["user"]),
+            order_id=arguments["order_id"],
+            program_id=program_id,
+        )
+        return made
+
+    return built
+
+
+def _expire_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+    return instructions.expire_orders(user=Pubkey.from_string(arguments["user"]), program_id=program_id)
+
+
 def _place_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
     user = Pubkey.from_string(arguments["user"])
     orders = [OrderArgs(**order) for order in arguments["orders"]]
@@ -164,6 +183,10 @@ _BUILDERS: dict[str, Builder] = {
     "liquidate_to_backstop": _in_market("liquidate_to_backstop"),
     "resolve_bankruptcy": _in_market("resolve_bankruptcy"),
     "touch_position": _in_market("touch_position"),
+    "trigger_order": _on_order("trigger_order"),
+    "update_trailing": _on_order("update_trailing"),
+    "execute_slice": _on_order("execute_slice"),
+    "expire_orders": _expire_orders,
     "place_orders": _place_orders,
     "cancel_orders": _cancel_orders,
 }

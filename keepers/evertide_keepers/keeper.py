@@ -10,7 +10,7 @@ from typing import Any
 
 from evertide import OracleKind
 
-from . import accrual, bankruptcy, collateral, ladder, liquidator, mark, matcher, oracle, settler
+from . import accrual, bankruptcy, collateral, ladder, liquidator, mark, matcher, oracle, settler, trigger
 from .actions import Action
 from .memory import Memory
 from .settings import (
@@ -22,6 +22,7 @@ from .settings import (
     MatcherSettings,
     OracleSettings,
     SettlerSettings,
+    TriggerSettings,
 )
 from .sources import Source
 from .spine import Blame, Spine
@@ -68,6 +69,7 @@ KINDS: dict[str, Kind] = {
     "mark": Kind(mark.plan, MarkSettings()),
     "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed),
     "settler": Kind(settler.plan, SettlerSettings()),
+    "trigger": Kind(trigger.plan, TriggerSettings()),
     "liquidator": Kind(liquidator.plan, LiquidatorSettings(), liquidator.blamed, ladder.waiting),
     "collateral": Kind(collateral.plan, CollateralSettings()),
     "bankruptcy": Kind(bankruptcy.plan, BankruptcySettings()),

@@ -30,11 +30,12 @@ PAUSE_MS = {
     "mark": 1_000,
     "matcher": 200,
     "settler": 5_000,
+    "trigger": 400,
     "liquidator": 200,
     "collateral": 1_000,
     "bankruptcy": 400,
 }
-WOKEN_BY_HINTS = ("matcher", "liquidator", "bankruptcy")
+WOKEN_BY_HINTS = ("matcher", "trigger", "liquidator", "bankruptcy")
 TROUBLE_FIRST_S = 0.5
 TROUBLE_MOST_S = 15.0
 

@@ -129,3 +129,17 @@ class BankruptcySettings:
     """Most accounts resolved in one step."""
     touches_max: int = 32
     """Most positions folded in one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerSettings:
+    """Conditional and scheduled orders, trailing stops, slices of TWAPs, and dead orders."""
+
+    trailing_step_bps: int = 5
+    """Least step of a trailing stop's trigger worth a transaction, of the trigger."""
+    row_age_ms: int = 5_000
+    """Rows older than this are renewed before an order takes on risk."""
+    accounts_max: int = 16
+    """Most accounts whose dead orders are removed in one step."""
+    actions_max: int = 64
+    """Most actions of one step."""

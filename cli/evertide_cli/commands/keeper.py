@@ -30,6 +30,7 @@ SHOTS = {
     "mark": "mark",
     "accrue": "accrual",
     "settle": "settler",
+    "trigger": "trigger",
     "liquidate": "liquidator",
     "collateral": "collateral",
     "bankruptcy": "bankruptcy",
@@ -202,6 +203,16 @@ def accrue(
 def settle(context: typer.Context) -> None:
     """One step of the settler: losers first, as far as worth a transaction."""
     run(context, lambda session: shot(session, SHOTS["settle"]), sign=True)
+
+
+@app.command("trigger")
+def trigger(
+    context: typer.Context,
+    trailing_step_bps: int = typer.Option(None, "--trailing-step-bps", help="Least step of a trailing stop."),
+) -> None:
+    """One step of the trigger keeper: fires triggers, moves trailing stops, executes slices, removes dead orders."""
+    settings = chosen_settings(SHOTS["trigger"], {}, {}, trailing_step_bps=trailing_step_bps)
+    run(context, lambda session: shot(session, SHOTS["trigger"], settings), sign=True)
 
 
 def chosen_settings(name: str, accounts: dict[str, str], amounts: dict[str, str], **numbers: int | None) -> Any:

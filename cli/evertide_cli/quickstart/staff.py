@@ -22,13 +22,21 @@ LIQUIDATOR_TOTAL_ATOMS = 120_000 * 1_000_000
 def _of_life(roles: Cast) -> dict[str, Any]:
     """Settings of the keepers of everyday life."""
     from evertide import user_address
-    from evertide_keepers import AccrualSettings, MarkSettings, MatcherSettings, OracleSettings, SettlerSettings
+    from evertide_keepers import (
+        AccrualSettings,
+        MarkSettings,
+        MatcherSettings,
+        OracleSettings,
+        SettlerSettings,
+        TriggerSettings,
+    )
 
     return {
         "oracle": OracleSettings(interval_ms=0, confidence_bps=CONFIDENCE_BPS),
         "accrual": AccrualSettings(market_interval_ms=0, debt_interval_ms=600_000),
         "mark": MarkSettings(refresh_ms=1_000),
         "matcher": MatcherSettings(keeper_user=str(user_address(roles.keeper.pubkey()))),
+        "trigger": TriggerSettings(),
         "settler": SettlerSettings(minimum_atoms=1_000_000, interval_ms=60_000, settlements_max=8),
     }
 

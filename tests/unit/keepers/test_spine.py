@@ -219,7 +219,7 @@ def test_unknown_keepers_are_refused_and_feeds_are_parsed() -> None:
     with pytest.raises(KeyError):
         build_keepers(Spine(Client(kw.World.with_market())), ["butler"])  # type: ignore[arg-type]
     ladder = ("liquidator", "collateral", "bankruptcy")
-    assert tuple(KINDS) == ("oracle", "accrual", "mark", "matcher", "settler", *ladder)
+    assert tuple(KINDS) == ("oracle", "accrual", "mark", "matcher", "settler", "trigger", *ladder)
     pyth = bytearray(134)
     pyth[40] = 1
     pyth[93:101] = (1_700).to_bytes(8, "little")
