@@ -100,6 +100,11 @@ def _cancelled(books: Books, event: Any) -> None:
     books.orders_cancelled += len(event.orders)
 
 
+def _sliced(books: Books, event: Any) -> None:
+    books.orders_placed += 1
+    books.orders_cancelled += len(event.removed)
+
+
 def _matched(books: Books, event: Any) -> None:
     taker = str(event.taker)
     book = books.markets[event.market_index]
@@ -190,6 +195,8 @@ HANDLERS: dict[str, Callable[[Books, Any], None]] = {
     "InsuranceFunded": _insurance_funded,
     "FeesCollected": _collected,
     "OrdersPlaced": _placed,
+    "SliceExecuted": _sliced,
+    "OrdersExpired": _cancelled,
     "OrdersCancelled": _cancelled,
     "OrdersMatched": _matched,
     "MarketAccrued": _accrued,
