@@ -15,15 +15,15 @@ pytestmark = pytest.mark.localnet
 
 WALKED = (
     "cancel_orders", "close_user", "collect_fees", "create_user", "deposit", "execute_change", "execute_slice",
-    "match_orders", "modify_order", "pause", "place_orders", "propose_change", "settle_pnl", "trigger_order",
-    "update_mark", "update_oracle", "update_trailing", "withdraw",
+    "fill_auction", "match_orders", "modify_order", "pause", "place_orders", "place_signed_orders",
+    "propose_change", "settle_pnl", "trigger_order", "update_mark", "update_oracle", "update_trailing", "withdraw",
 )  # fmt: skip
 WAY_DOWN = (
     "liquidate_collateral", "liquidate_orders", "liquidate_position", "liquidate_to_backstop",
     "liquidate_with_orders", "resolve_bankruptcy", "touch_position",
 )  # fmt: skip
 
-EPISODES = ("parameters", "pause", "bracket", "trailing stop", "TWAP")
+EPISODES = ("parameters", "pause", "bracket", "trailing stop", "TWAP", "signed order", "auction")
 
 
 def summary_of(folder: Path, *words: str) -> dict[str, Any]:

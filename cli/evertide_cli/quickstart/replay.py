@@ -100,6 +100,10 @@ def _cancelled(books: Books, event: Any) -> None:
     books.orders_cancelled += len(event.orders)
 
 
+def _placed_signed(books: Books, event: Any) -> None:
+    books.orders_placed += len(event.placements)
+
+
 def _sliced(books: Books, event: Any) -> None:
     books.orders_placed += 1
     books.orders_cancelled += len(event.removed)
@@ -195,6 +199,7 @@ HANDLERS: dict[str, Callable[[Books, Any], None]] = {
     "InsuranceFunded": _insurance_funded,
     "FeesCollected": _collected,
     "OrdersPlaced": _placed,
+    "SignedOrdersPlaced": _placed_signed,
     "SliceExecuted": _sliced,
     "OrdersExpired": _cancelled,
     "OrdersCancelled": _cancelled,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from . import bracket, parameters, pause, trailing, twap
+from . import auction, bracket, parameters, pause, signed, trailing, twap
 from .stage import Stage
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from evertide_cli.quickstart.sights import Actor
     from evertide_cli.quickstart.staff import Staff
 
-EPISODES = (parameters.play, pause.play, bracket.play, trailing.play, twap.play)
+EPISODES = (parameters.play, pause.play, bracket.play, trailing.play, twap.play, signed.play, auction.play)
 
 
 async def perform(
