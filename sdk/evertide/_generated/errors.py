@@ -295,6 +295,13 @@ class NotAccrued(ExchangeStateError):
     RULE: ClassVar[str] = "interest or funding must be accrued up to now before this change"
 
 
+class RolesNotSplit(ExchangeStateError):
+    """one key cannot hold two roles of an exchange that is not local."""
+
+    CODE: ClassVar[int] = 6041
+    RULE: ClassVar[str] = "one key cannot hold two roles of an exchange that is not local"
+
+
 class OrdersOfAnotherUser(AccountRuleError):
     """the orders account does not belong to the user account."""
 
@@ -1632,6 +1639,7 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6038: ChangeNotRamping,
     6039: RampUnmoved,
     6040: NotAccrued,
+    6041: RolesNotSplit,
     6100: OrdersOfAnotherUser,
     6101: WrongVault,
     6102: WrongMint,

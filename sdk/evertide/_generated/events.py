@@ -9,7 +9,28 @@ from typing import ClassVar
 from solders.pubkey import Pubkey
 
 from evertide._wire import Kind, Wire
-from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, MarketTerms, PlacedOrder, SignedPlacement, Skip
+from .types import CancelledOrder, CollateralTerms, ExchangeTerms, Fill, LinkedOrder, MarketTerms, PlacedOrder, SignedPlacement, Skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountExtended(Wire):
+    """Of no sequence: an account grew to the present layout."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = ''
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('cbdec0de2c9e0dc0')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('account', 'pubkey'),
+        ('from_version', 'u8'),
+        ('version', 'u8'),
+        ('from_bytes', 'u64'),
+        ('bytes', 'u64'),
+    )
+    account: Pubkey
+    from_version: int
+    version: int
+    from_bytes: int
+    bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +124,27 @@ class BankruptcyResolved(Wire):
     debt_atoms: int
     ended: bool
     time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAllAfterSet(Wire):
+    """Sequence of the user."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('3e9da84deec437b2')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('deadline_ms', 'i64'),
+        ('orders', ("vec", CancelledOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    #: Unix ms; 0 = off.
+    deadline_ms: int
+    #: What the deadline before had killed.
+    orders: tuple[CancelledOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -534,6 +576,43 @@ class InsuranceStaked(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InvariantBroken(Wire):
+    """Sequence of the market, which is reduce-only from now on. Statuses and fees are after."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('2e4e3558b8eda34e')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('invariant', 'u8'),
+        ('found', 'u64'),
+        ('bound', 'u64'),
+        ('status', 'u8'),
+        ('collateral_index', 'u16'),
+        ('collateral_status', 'u8'),
+        ('keeper', 'pubkey'),
+        ('bounty_atoms', 'u64'),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+    )
+    sequence: int
+    market_index: int
+    #: `engine::invariants::Invariant`.
+    invariant: int
+    #: The two numbers that it compares.
+    found: int
+    bound: int
+    status: int
+    collateral_index: int
+    collateral_status: int
+    keeper: Pubkey
+    bounty_atoms: int
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LimitsSet(Wire):
     """Sequence of the user. `market_index` 65,535: the limits of the whole account."""
 
@@ -585,6 +664,7 @@ class LiquidationMatched(Wire):
         ('ended', 'bool'),
         ('fills', ("vec", Fill)),
         ('skips', ("vec", Skip)),
+        ('linked', ("vec", LinkedOrder)),
     )
     sequence: int
     market_index: int
@@ -608,6 +688,8 @@ class LiquidationMatched(Wire):
     ended: bool
     fills: tuple[Fill, ...]
     skips: tuple[Skip, ...]
+    #: As in `OrdersMatched`.
+    linked: tuple[LinkedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -717,6 +799,50 @@ class MarketListed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MarketSettled(Wire):
+    """Sequence of the market. Everything is after; with a status of closed nobody holds anything in it."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('edd416afc975d763')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('status', 'u8'),
+        ('price_q32', 'u64'),
+        ('open_interest_lots', ("array", 'u64', 2)),
+        ('a', ("array", 'u64', 2)),
+        ('j_long_low', 'u64'),
+        ('j_long_high', 'i64'),
+        ('j_short_low', 'u64'),
+        ('j_short_high', 'i64'),
+        ('epoch', ("array", 'u32', 2)),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
+        ('dust_atoms', 'i64'),
+        ('time_ms', 'i64'),
+    )
+    sequence: int
+    market_index: int
+    status: int
+    #: At which every position was closed, quote atoms per lot, 32 fractional bits.
+    price_q32: int
+    open_interest_lots: tuple[int, ...]
+    a: tuple[int, ...]
+    j_long_low: int
+    j_long_high: int
+    j_short_low: int
+    j_short_high: int
+    epoch: tuple[int, ...]
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+    deficit_atoms: int
+    dust_atoms: int
+    time_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MarketStatusSet(Wire):
     """Sequence of the market. `status` is after."""
 
@@ -821,6 +947,7 @@ class OrderModified(Wire):
         ('cancelled_order_id', 'u64'),
         ('kept_priority', 'bool'),
         ('order', PlacedOrder),
+        ('removed', ("vec", CancelledOrder)),
     )
     sequence: int
     user: Pubkey
@@ -828,6 +955,8 @@ class OrderModified(Wire):
     #: The order only shrank: it keeps its id, time and priority.
     kept_priority: bool
     order: PlacedOrder
+    #: Slices of a replaced TWAP.
+    removed: tuple[CancelledOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -848,12 +977,52 @@ class OrderRevealed(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OrderTriggered(Wire):
+    """Sequence of the user."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('f2e409553ea163d0')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('outcome', 'u8'),
+        ('order', PlacedOrder),
+        ('linked', ("vec", LinkedOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    #: `engine::dormant::WakeOutcome`: 0 live, otherwise why it was cancelled.
+    outcome: int
+    #: As it became live, or as it would have.
+    order: PlacedOrder
+    linked: tuple[LinkedOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OrdersCancelled(Wire):
     """Sequence of the user."""
 
     #: Whose numbers `sequence` counts.
     STREAM: ClassVar[str] = 'user'
     DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('0786d20341defebc')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('orders', ("vec", CancelledOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    orders: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrdersExpired(Wire):
+    """Sequence of the user. Dead orders that were taken out."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('5e5eae9a29330fff')
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
         ('sequence', 'u64'),
         ('user', 'pubkey'),
@@ -927,6 +1096,7 @@ class OrdersMatched(Wire):
         ('auction', 'bool'),
         ('fills', ("vec", Fill)),
         ('skips', ("vec", Skip)),
+        ('linked', ("vec", LinkedOrder)),
     )
     sequence: int
     market_index: int
@@ -954,6 +1124,8 @@ class OrdersMatched(Wire):
     auction: bool
     fills: tuple[Fill, ...]
     skips: tuple[Skip, ...]
+    #: Orders that the fills of others moved: brackets, one cancels other, refills, parents of slices.
+    linked: tuple[LinkedOrder, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1224,6 +1396,33 @@ class SignedOrdersPlaced(Wire):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SliceExecuted(Wire):
+    """Sequence of the user."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('4cfd79bc49b2d38b')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('parent_order_id', 'u64'),
+        ('slice_number', 'u16'),
+        ('outcome', 'u8'),
+        ('order', PlacedOrder),
+        ('removed', ("vec", CancelledOrder)),
+    )
+    sequence: int
+    user: Pubkey
+    parent_order_id: int
+    #: Number of the interval, from 1.
+    slice_number: int
+    #: `engine::dormant::WakeOutcome`: 0 live, otherwise why slice and parent were cancelled.
+    outcome: int
+    order: PlacedOrder
+    removed: tuple[CancelledOrder, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SuccessorNamed(Wire):
     """Sequence of the exchange. `successor` zero: the one named before is withdrawn."""
 
@@ -1243,6 +1442,25 @@ class SuccessorNamed(Wire):
     #: From when it may claim the role; 0 = withdrawn.
     claimable_ms: int
     by: Pubkey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrailingUpdated(Wire):
+    """Sequence of the user."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'user'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('47514626bb6e556a')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('user', 'pubkey'),
+        ('order_id', 'u64'),
+        ('trigger_ticks', 'u64'),
+    )
+    sequence: int
+    user: Pubkey
+    order_id: int
+    trigger_ticks: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1461,7 +1679,9 @@ class Withdrawn(Wire):
 
 
 ALL: tuple[type[Wire], ...] = (
+    AccountExtended,
     BankruptcyResolved,
+    CancelAllAfterSet,
     ChangeCancelled,
     ChangeExecuted,
     ChangeProposed,
@@ -1478,18 +1698,22 @@ ALL: tuple[type[Wire], ...] = (
     GateEnabled,
     InsuranceFunded,
     InsuranceStaked,
+    InvariantBroken,
     LimitsSet,
     LiquidationMatched,
     MarkUpdated,
     MarketAccrued,
     MarketListed,
+    MarketSettled,
     MarketStatusSet,
     NonceCancelled,
     OracleUpdated,
     OrderCommitted,
     OrderModified,
     OrderRevealed,
+    OrderTriggered,
     OrdersCancelled,
+    OrdersExpired,
     OrdersLiquidated,
     OrdersMatched,
     OrdersPlaced,
@@ -1501,7 +1725,9 @@ ALL: tuple[type[Wire], ...] = (
     RoleClaimed,
     SeasonAdvanced,
     SignedOrdersPlaced,
+    SliceExecuted,
     SuccessorNamed,
+    TrailingUpdated,
     Transferred,
     UnstakeClaimed,
     UnstakeRequested,

@@ -104,6 +104,21 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('sequence', 'u64'),
         ),
     ),
+    'cancel_all_after': InstructionLayout(
+        name='cancel_all_after',
+        summary="Sets the dead-man's deadline, unix ms, from which all orders are dead; 0 turns it off.",
+        discriminator=bytes.fromhex('aff8023c7396d4c8'),
+        accounts=(
+            AccountSlot('signer', False, True, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('deadline_ms', 'i64'),
+        ),
+    ),
     'cancel_change': InstructionLayout(
         name='cancel_change',
         summary="Cancels a change that waits, or stops a ramp where it is. The guardian or its proposer.",
@@ -147,6 +162,24 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('selector', CancelArgs),
+        ),
+    ),
+    'check_invariants': InstructionLayout(
+        name='check_invariants',
+        summary="Compares the totals of a market, an asset and the fund; a false one makes the market reduce-only. Anyone.",
+        discriminator=bytes.fromhex('5f6ce2a013119c4b'),
+        accounts=(
+            AccountSlot('keeper', False, True, False),
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('collateral', True, False, False),
+            AccountSlot('vault', False, False, False),
+            AccountSlot('insurance', False, False, False),
+            AccountSlot('keeper_user', True, False, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
         ),
     ),
     'claim_role': InstructionLayout(
@@ -217,7 +250,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'collect_fees': InstructionLayout(
         name='collect_fees',
-        summary="Repays a market's recorded deficit, then pays its pending fees, as far as its pool reaches, to the insurance fund and the treasury. Anyone.",
+        summary="Repays a market's recorded deficit, then pays its pending fees to the insurance fund and the treasury. Anyone.",
         discriminator=bytes.fromhex('a498cf631eba13b6'),
         accounts=(
             AccountSlot('market', True, False, False),
@@ -300,6 +333,50 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             AccountSlot('collateral', True, False, True),
             AccountSlot('quote', False, False, True),
             AccountSlot('instructions', False, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'execute_slice': InstructionLayout(
+        name='execute_slice',
+        summary="Places the slice of a TWAP that its schedule says is due, once in each interval. Anyone.",
+        discriminator=bytes.fromhex('7c3c28237a54f0b0'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('order_id', 'u64'),
+        ),
+    ),
+    'expire_orders': InstructionLayout(
+        name='expire_orders',
+        summary="Takes out a user's dead orders: void, expired, past the dead-man's deadline, exits without entry. Anyone.",
+        discriminator=bytes.fromhex('686f1f50b14f6dbc'),
+        accounts=(
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
+    'extend_account': InstructionLayout(
+        name='extend_account',
+        summary="Grows an account of an older layout to the present one. Anyone.",
+        discriminator=bytes.fromhex('ea66c2cb96483ee5'),
+        accounts=(
+            AccountSlot('payer', True, True, False),
+            AccountSlot('account', True, False, False),
+            AccountSlot('system_program', False, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
         ),
@@ -433,7 +510,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'liquidate_orders': InstructionLayout(
         name='liquidate_orders',
-        summary="Below cancel margin takes out orders that could increase risk, below maintenance margin voids them all and begins the liquidation, at maintenance margin ends it. Anyone.",
+        summary="Below cancel margin takes orders out, below maintenance begins a liquidation, at maintenance ends it. Anyone.",
         discriminator=bytes.fromhex('47f74a44f58c9b99'),
         accounts=(
             AccountSlot('risk_cache', False, False, False),
@@ -464,7 +541,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'liquidate_to_backstop': InstructionLayout(
         name='liquidate_to_backstop',
-        summary="Moves a position below backstop margin to its market's backstop account; what insurance could not carry there is, below ADL margin, deleveraged at mark. Anyone.",
+        summary="Moves a position below backstop margin to its market's backstop; the rest is deleveraged at mark. Anyone.",
         discriminator=bytes.fromhex('a19250aeb9a48541'),
         accounts=(
             AccountSlot('risk_cache', True, False, False),
@@ -521,7 +598,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_market': InstructionLayout(
         name='list_market',
-        summary="Lists a market inside the solvency envelope. Root; after opening as a change allows whose key is sha256 of the terms, and from 1 % of its open interest limit.",
+        summary="Lists a market inside the solvency envelope. Root; after opening as a change allows, at 1 % of its limit.",
         discriminator=bytes.fromhex('a15d0335be714320'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -597,7 +674,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'open_exchange': InstructionLayout(
         name='open_exchange',
-        summary="Opens the exchange for deposits and ends the bootstrap for good. Root. Unless local, the program's upgrade authority must be none or the timelock named in the call.",
+        summary="Opens the exchange for good. Root. Unless local, the upgrade authority must be none or the timelock named.",
         discriminator=bytes.fromhex('2a10cf17b97dcbd9'),
         accounts=(
             AccountSlot('root', False, True, False),
@@ -645,7 +722,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'place_signed_orders': InstructionLayout(
         name='place_signed_orders',
-        summary="Places 1 to 4 orders that their owners signed off chain and instruction `instruction_index` of this transaction, of the Ed25519 program, verified. Anyone.",
+        summary="Places 1 to 4 orders signed off chain, which the Ed25519 instruction `instruction_index` verified. Anyone.",
         discriminator=bytes.fromhex('f25bfb512909ad49'),
         accounts=(
             AccountSlot('keeper', False, True, False),
@@ -715,7 +792,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'resolve_bankruptcy': InstructionLayout(
         name='resolve_bankruptcy',
-        summary="Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, tranche, record. Anyone.",
+        summary="Lets one market bear its share of a bankrupt account's deficit: fees, insurance, deleveraging, record. Anyone.",
         discriminator=bytes.fromhex('52fdbb1d661323f8'),
         accounts=(
             AccountSlot('risk_cache', True, False, False),
@@ -766,7 +843,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'set_limits': InstructionLayout(
         name='set_limits',
-        summary="Sets the owner's own limits: a minimum initial ratio and a cap on notional for the whole account (`market_index` 65,535), or a minimum initial ratio in one market.",
+        summary="Sets the owner's own least initial ratio and cap on notional (market 65,535), or the ratio in one market.",
         discriminator=bytes.fromhex('cf32fa43d321465b'),
         accounts=(
             AccountSlot('authority', False, True, False),
@@ -799,9 +876,22 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
             ('status', 'u8'),
         ),
     ),
+    'settle_market': InstructionLayout(
+        name='settle_market',
+        summary="Closes every position of a settling market at the mark's 1 h TWAP; once all are folded, closes the market. Anyone.",
+        discriminator=bytes.fromhex('c1995fd8a60690d9'),
+        accounts=(
+            AccountSlot('risk_cache', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'settle_pnl': InstructionLayout(
         name='settle_pnl',
-        summary="Settles a position's losses into its market's pool, or its profits out of it as far as the pool reaches; the signed amount is the return data. Anyone.",
+        summary="Settles a position's losses into its market's pool, its profits out of it; returns the signed amount. Anyone.",
         discriminator=bytes.fromhex('2b3dea2d0f5f9899'),
         accounts=(
             AccountSlot('market', True, False, False),
@@ -852,7 +942,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'transfer': InstructionLayout(
         name='transfer',
-        summary="Moves a balance between two sub-accounts of one authority; the payer's positions stay at initial margin with profits counted as nothing.",
+        summary="Moves a balance between sub-accounts of one authority; the payer stays at initial margin, profits as nothing.",
         discriminator=bytes.fromhex('a334c8e78c0345ba'),
         accounts=(
             AccountSlot('signer', False, True, False),
@@ -865,6 +955,23 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('amount_atoms', 'u64'),
+        ),
+    ),
+    'trigger_order': InstructionLayout(
+        name='trigger_order',
+        summary="Makes an order live whose time or trigger has come; it is checked as a new one, or cancelled. Anyone.",
+        discriminator=bytes.fromhex('3f7033e9e82ff0c7'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('risk_cache', False, False, False),
+            AccountSlot('market', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('order_id', 'u64'),
         ),
     ),
     'update_mark': InstructionLayout(
@@ -886,7 +993,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'update_oracle': InstructionLayout(
         name='update_oracle',
-        summary="Takes a price from Pyth, Switchboard or a local signer into a market or a collateral asset, with its cache row. Anyone.",
+        summary="Takes a price from Pyth, Switchboard or a local signer into a market or an asset, with its row. Anyone.",
         discriminator=bytes.fromhex('7029d112f8e2fcbc'),
         accounts=(
             AccountSlot('oracle', False, False, False),
@@ -899,6 +1006,21 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         ),
         args=(
             ('price', LocalPrice),
+        ),
+    ),
+    'update_trailing': InstructionLayout(
+        name='update_trailing',
+        summary="Moves a trailing stop's trigger after the price, only in its order's favour. Anyone.",
+        discriminator=bytes.fromhex('7b771f524b624f3f'),
+        accounts=(
+            AccountSlot('market', False, False, False),
+            AccountSlot('user', True, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('order_id', 'u64'),
         ),
     ),
     'view_health': InstructionLayout(
@@ -924,7 +1046,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'withdraw': InstructionLayout(
         name='withdraw',
-        summary="Moves tokens out of a sub-account of the signer, never into debt, and leaves it at initial margin with profits counted as nothing.",
+        summary="Moves tokens out of a sub-account of the signer, never into debt, at initial margin with profits as nothing.",
         discriminator=bytes.fromhex('b712469c946da122'),
         accounts=(
             AccountSlot('authority', True, True, False),
