@@ -21,6 +21,7 @@ from evertide import (
     TimeInForce,
     associated_token_address,
     constants,
+    exchange_address,
     gate_views,
     listing_key,
     pause_view,
@@ -29,11 +30,13 @@ from evertide import (
     user_address,
 )
 from evertide.errors import (
+    AccountUpToDate,
     ChangeNotPending,
     ChangeNotYours,
     DelegateMayNot,
     GateClosed,
     InsufficientBalance,
+    MarketNotSettling,
     NotAuthorityOrDelegate,
     OrderNotFound,
     PauseNotOver,
@@ -207,6 +210,27 @@ async def queue_and_stakes(world: World, name: str) -> set[str]:
     out = seen.add(await client.claim_unstake(authority=key))
     assert out.paid_atoms == leaving.atoms
     assert await client.stake(key.pubkey()) is None
+    return seen.names
+
+
+async def the_end_of_a_market(world: World) -> set[str]:
+    """Totals agree; no account is of an older layout; the last listed market, in which nobody trades, is closed."""
+    client, seen = world.client, Seen()
+    await world.publish()
+    assert await client.invariants_hold(0)
+    assert (await client.check_invariants(0)).events == ()
+    with pytest.raises(AccountUpToDate):
+        await client.extend_account(exchange_address())
+    last = (await client.exchange()).market_count - 1
+    with pytest.raises(MarketNotSettling):
+        await client.settle_market(last)
+    change = (await client.propose_change("status", "settling", market=last)).events[-1]
+    world.net.cheats.travel_to(change.earliest_ms + 2_000)
+    await world.publish()
+    await client.execute_change(change.number)
+    seen.add(await client.settle_market(last))
+    closed = seen.add(await client.settle_market(last))
+    assert closed.status == MarketStatus.CLOSED == (await client.market(last)).status
     return seen.names
 
 

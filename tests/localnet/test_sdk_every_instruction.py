@@ -9,6 +9,7 @@ from sdk_stories import (
     delegates_and_transfers,
     queue_and_stakes,
     roles_and_their_clocks,
+    the_end_of_a_market,
 )
 from sdk_way_down import WAY_DOWN_EVENTS, way_down
 from sdk_world import World
@@ -188,6 +189,10 @@ async def test_roles_and_their_clocks(world: World) -> None:
         "RoleClaimed",
         "MarketStatusSet",
     }
+
+
+async def test_the_end_of_a_market(world: World) -> None:
+    assert await the_end_of_a_market(world) == {"MarketSettled"}
 
 
 async def test_every_kind_of_event_was_seen_without_a_gap(world: World) -> None:
