@@ -75,6 +75,7 @@ def matched(sequence: int, taker_sequence: int, makers: dict[Pubkey, int]) -> Or
             "open_interest_lots": (0, 0),
             "fills": fills,
             "skips": (),
+            "linked": (),
         }
     )
 
