@@ -27,8 +27,8 @@ from ._client_money import MoneyWrites
 from ._client_queue import QueueWrites
 from ._client_roles import RoleWrites
 from ._client_signed import SignedWrites
-from ._client_upkeep import UpkeepWrites
 from ._client_trader import TraderWrites
+from ._client_upkeep import UpkeepWrites
 from ._errors import SignerMissing
 from ._outcome import Confirmed, Outcome, SendOptions, Simulation
 from ._pda import PROGRAM_ID
@@ -49,7 +49,8 @@ class EvertideClient(
     KindWrites,
     SignedWrites,
     AuctionWrites,
-, UpkeepWrites):
+    UpkeepWrites,
+):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it

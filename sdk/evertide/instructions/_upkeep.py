@@ -1,4 +1,4 @@
-"""Instructions that anyone may call for the exchange's soundness: settling a market, checking totals, growing accounts."""
+"""Instructions that anyone may call for soundness: settling a market, checking totals, growing accounts."""
 
 from __future__ import annotations
 

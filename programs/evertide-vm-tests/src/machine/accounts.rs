@@ -59,7 +59,7 @@ impl Machine {
         self.check_initial_margin(from, None);
     }
 
-    fn held(&self, row: usize, asset: u16) -> i64 {
+    pub(super) fn held(&self, row: usize, asset: u16) -> i64 {
         let user = self.user(row);
         if asset == 0 {
             return user.quote_atoms;

@@ -77,6 +77,48 @@ const TRANSFER: &[&str] = &[
     "OracleValidityForbids",
 ];
 
+/// What leaving the insurance fund meets.
+const UNSTAKE: &[&str] =
+    &["StakeSharesExceeded", "UnstakeNotRequested", "UnstakeNotDue", "UnstakeLapsed", "InsuranceHeldBack"];
+
+/// What a request of a withdrawal and its payment meet.
+const QUEUE: &[&str] = &[
+    "AmountZero",
+    "WithdrawPending",
+    "WithdrawTooSmall",
+    "WithdrawNotRequested",
+    "WithdrawNotFirst",
+    "WithdrawalFloorReached",
+    "InsufficientBalance",
+    "InitialMarginTooLow",
+    "LossesExceedQuote",
+    "RowTooOld",
+    "OutOfRange",
+    "OracleValidityForbids",
+];
+
+/// What a change of a parameter meets, and a season.
+const CHANGE: &[&str] = &[
+    "RoleForbids",
+    "ChangeUnchanged",
+    "ChangeValueUnfit",
+    "ChangeNotPending",
+    "TimelockNotOver",
+    "RampUnmoved",
+    "ChangeNotRamping",
+    "NotAccrued",
+    "MarketTermsOutOfBounds",
+    "MarginTiersNotMonotone",
+    "SolvencyEnvelopeViolated",
+    "SeasonOver",
+    "SeasonNotDue",
+    "SeasonUnsound",
+    "MarketHasNoPrice",
+    "OracleNotNewer",
+    "OutOfRange",
+    "Overflow",
+];
+
 /// What a key meets that tries an instruction of the roles.
 const ROLES: &[&str] = &[
     "RoleForbids",
@@ -132,6 +174,10 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::CollectFees => &["NothingToCollect"],
         Rule::CloseUser => &["UserNotEmpty"],
         Rule::Transfer => TRANSFER,
+        Rule::Stake => &["StakeTooSmall", "InsufficientBalance", "InsuranceDepleted", "OutOfRange", "Overflow"],
+        Rule::Unstake => UNSTAKE,
+        Rule::Queue => QUEUE,
+        Rule::Change => CHANGE,
         Rule::Delegate => &["DelegateInvalid", "DelegateExpiryPassed"],
         Rule::Roles => ROLES,
         Rule::Fund => &["AmountZero", "InsufficientBalance", "TrancheTooLarge"],

@@ -12,12 +12,12 @@ use crate::{
     terms::PRICES,
 };
 
-/// Movements of a step by its events, atoms.
+/// Movements of a step by its events, atoms. One market more than those at the start may be listed on the way.
 #[derive(Default)]
 struct Moved {
-    pools: [i128; PRICES.len()],
+    pools: [i128; PRICES.len() + 1],
     /// Recorded deficits after, by what was recorded, repaid and given up.
-    deficits: [i128; PRICES.len()],
+    deficits: [i128; PRICES.len() + 1],
     insurance: i128,
     /// The tranche after.
     tranche: i128,
@@ -54,6 +54,8 @@ impl Moved {
                 self.name(event, "user");
                 self.lost_by_fractions(at, event, "market_deficit_atoms");
             }
+            "InsuranceStaked" => self.insurance += number(event, "amount_atoms"),
+            "UnstakeClaimed" => self.insurance -= number(event, "paid_atoms"),
             "InsuranceFunded" => {
                 self.insurance += number(event, "amount_atoms");
                 self.tranche = number(event, "tranche_atoms");

@@ -19,6 +19,7 @@ impl Machine {
         self.check_conservation(&markets, &users);
         self.check_claims(&markets, &users);
         self.check_extraction(&users);
+        self.check_shares();
         for market in &markets {
             self.check_market(market, &users);
         }
@@ -33,7 +34,9 @@ impl Machine {
     /// I-01: each vault holds exactly what its claims add up to. Catches money made or lost anywhere.
     fn check_conservation(&self, markets: &[Market], users: &[(usize, User)]) {
         let quote = self.world.collateral(0);
+        let queued = [self.queued(users, 0), self.queued(users, 1)];
         let balances: i128 = users.iter().map(|(_, user)| i128::from(user.quote_atoms)).sum();
+        let balances = balances + i128::from(queued[0]);
         let pools: i128 = markets.iter().map(|market| i128::from(market.pool_atoms)).sum();
         let insurance = i128::from(self.world.insurance().balance_atoms);
         let held = i128::from(self.world.tokens(&vault(0)));
@@ -46,8 +49,11 @@ impl Machine {
         // I-07: totals of balances and debts; interest that a user has not yet met is in neither.
         let credits: u64 = users.iter().map(|(_, user)| user.quote_atoms.max(0).unsigned_abs()).sum();
         let debts: u64 = users.iter().map(|(_, user)| user.quote_atoms.min(0).unsigned_abs()).sum();
+        let credits = credits + queued[0];
         assert_eq!((quote.total_atoms, quote.debt_atoms), (credits, debts), "I-07: quote totals against the users");
         let sol: u64 = users.iter().flat_map(|(_, user)| user.collaterals).map(|slot| slot.amount_atoms).sum();
+        let sol = sol + queued[1];
+        assert_eq!((quote.queued_atoms, self.world.collateral(1).queued_atoms), (queued[0], queued[1]), "I-07: queues");
         assert_eq!(self.world.tokens(&vault(1)), sol, "I-01: SOL vault against the users' slots");
         assert_eq!(self.world.collateral(1).total_atoms, sol, "I-07: the SOL total against the users' slots");
     }
@@ -66,7 +72,8 @@ impl Machine {
                 let value = ((i128::from(size) * mark) >> 32) + i128::from(cash);
                 claim += value.min(0);
             }
-            total += claim.max(0);
+            let waiting = if user.withdraw_index == 0 { i128::from(user.withdraw_atoms) } else { 0 };
+            total += claim.max(0) + waiting;
         }
         let held = i128::from(self.world.tokens(&vault(0)));
         let owed: i128 = users.iter().map(|(_, user)| -i128::from(user.quote_atoms.min(0))).sum();
@@ -79,7 +86,10 @@ impl Machine {
             i128::from(self.flows[row].withdrawn[asset]) - i128::from(self.flows[row].deposited[asset])
         };
         let balance = |row: usize| {
-            users.iter().find(|(other, _)| *other == row).map_or(0, |(_, user)| i128::from(user.quote_atoms))
+            users.iter().find(|(other, _)| *other == row).map_or(0, |(_, user)| {
+                let waiting = if user.withdraw_index == 0 { user.withdraw_atoms } else { 0 };
+                i128::from(user.quote_atoms) + i128::from(waiting)
+            })
         };
         let rows = 0..self.traders.len();
         for first in rows.clone() {
@@ -162,12 +172,18 @@ impl Machine {
                 | "FeesCollected" | "PositionLiquidated" | "LiquidationMatched" | "BankruptcyResolved" => {
                     format!("event market {}", value["market_index"])
                 }
-                "OracleUpdated" => format!("event {} {}", value["market"], value["index"]).replace("true", "market"),
+                "OracleUpdated" | "RampApplied" | "SeasonAdvanced" => {
+                    format!("event {} {}", value["market"], value["index"]).replace("true", "market")
+                }
                 "DebtAccrued" => "event debt".to_string(),
                 "SuccessorNamed" | "RoleClaimed" | "GateDisabled" | "GateEnabled" | "ExchangePaused"
-                | "PauseLifted" => "event exchange".to_string(),
+                | "PauseLifted" | "ChangeProposed" | "ChangeExecuted" | "ChangeCancelled" | "MarketListed" => {
+                    "event exchange".to_string()
+                }
                 "MarketStatusSet" => format!("event market {}", value["market_index"]),
-                "InsuranceFunded" => "event insurance".to_string(),
+                "InsuranceFunded" | "InsuranceStaked" | "UnstakeRequested" | "UnstakeClaimed" => {
+                    "event insurance".to_string()
+                }
                 _ => format!("event user {}", value["user"].as_str().unwrap_or("none")),
             };
             let number = value["sequence"].as_u64().expect("every event has a sequence");

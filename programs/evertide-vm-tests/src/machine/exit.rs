@@ -28,6 +28,7 @@ impl Machine {
         self.exiting = true;
         self.acting(Rule::Roles, |machine| machine.open_again(0));
         self.rule = Rule::Refresh;
+        self.empty_queues();
         self.open_house();
         // After a gap the fill band follows the TWAP: the index itself is inside it again within minutes.
         self.settle_prices();
@@ -58,6 +59,7 @@ impl Machine {
         for &row in &rows {
             self.leave(row);
         }
+        self.unstake_all(&rows);
         self.check_emptied();
     }
 

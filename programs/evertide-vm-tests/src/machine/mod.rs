@@ -21,7 +21,9 @@ mod rule;
 mod rules;
 mod sequence;
 mod settles;
+mod terms;
 mod trips;
+mod waiting;
 mod way_down;
 
 pub use rule::{Rule, RULES};

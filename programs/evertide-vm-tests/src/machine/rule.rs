@@ -37,10 +37,14 @@ pub enum Rule {
     Delegate,
     Steal,
     Roles,
+    Stake,
+    Unstake,
+    Queue,
+    Change,
 }
 
 /// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 34] = [
+pub const RULES: [(Rule, &str, u32); 38] = [
     (Rule::Deposit, "deposit", 6),
     (Rule::Withdraw, "withdraw", 6),
     (Rule::Place, "place", 30),
@@ -75,4 +79,8 @@ pub const RULES: [(Rule, &str, u32); 34] = [
     (Rule::Delegate, "delegate", 3),
     (Rule::Steal, "steal", 2),
     (Rule::Roles, "roles", 3),
+    (Rule::Stake, "stake", 2),
+    (Rule::Unstake, "unstake", 2),
+    (Rule::Queue, "queue", 4),
+    (Rule::Change, "change", 3),
 ];

@@ -55,6 +55,10 @@ impl Machine {
             Rule::Delegate => self.delegate(row, dice),
             Rule::Steal => self.steal(row, dice),
             Rule::Roles => self.roles(dice),
+            Rule::Stake => self.stake(row, dice),
+            Rule::Unstake => self.unstake(row, dice),
+            Rule::Queue => self.queue(row, dice),
+            Rule::Change => self.change(dice),
         }
     }
 

@@ -1,0 +1,157 @@
+//! Changes of parameters: what is instant, what waits, what ramps; new markets that season.
+//!
+//! The bug this catches: a parameter that moves before its time, by a key that may not, or past where it was to go.
+
+use solana_address::Address;
+
+use super::{Machine, Rule, PRICES};
+use crate::{
+    admin::TIMELOCK_S,
+    changes::{allowed_by, parameters, Parameter, Subject},
+    state::{ChangeClass, ChangeStatus, MarketTerms},
+    terms::market_terms,
+    world::key,
+};
+
+const HOUR_S: i64 = 3_600;
+/// The market whose parameters change: it has a price and no positions, so that what the others are judged by stays.
+const SUBJECT: Subject = Subject::Market(PRICES.len() as u16 - 1);
+/// The market that may be listed while the machine runs.
+const NEW: u16 = PRICES.len() as u16;
+
+impl Machine {
+    /// A key proposes a value; it takes effect as its class says, or is cancelled on the way.
+    pub(super) fn change(&mut self, dice: [u32; 4]) {
+        if dice[1] & 0x700 == 0 {
+            return self.season(dice);
+        }
+        let known: Vec<Parameter> =
+            parameters().into_iter().filter(|known| known.target == "market" && known.kind != "key").collect();
+        let known = known[dice[1] as usize % known.len()].clone();
+        // Oracles and statuses stop the market's price, which SOL as collateral shares.
+        if known.name.starts_with("oracle") || known.name == "status" || known.name == "flags" {
+            return;
+        }
+        let exchange = self.world.exchange();
+        let who = [0, 0, 1, 1, 1, 2, 3, 4][dice[0] as usize % 8];
+        let signer = exchange.roles.get(who).copied().unwrap_or_else(|| key("stranger"));
+        self.pay_rent(signer);
+        let before = self.world.parameter_value(SUBJECT, &known);
+        let value = proposed(&known, before, dice);
+        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        let number = self.world.exchange().next_change;
+        let call = self.world.propose_change(signer, SUBJECT, known.number, value, [0; 32]);
+        if self.attempt(&call).is_none() {
+            return;
+        }
+        assert!(exchange.roles[..2].contains(&signer), "{} was proposed by a key that may not", known.name);
+        let class = if value > before { &known.rising } else { &known.falling };
+        let change = self.world.change(number);
+        let due = match class.as_str() {
+            "instant" => ChangeClass::Instant,
+            "ramped" => ChangeClass::Ramped,
+            _ => ChangeClass::Delayed,
+        };
+        assert_eq!(change.class, due as u8, "the class of {} from {before} to {value}", known.name);
+        let now = self.world.parameter_value(SUBJECT, &known);
+        if due == ChangeClass::Instant {
+            assert_eq!((now, change.status), (value, ChangeStatus::Executed as u8), "{} at once", known.name);
+            return;
+        }
+        assert_eq!(now, before, "{} moved before its time", known.name);
+        self.wait_for(number, &known, before, value, dice[3]);
+    }
+
+    fn wait_for(&mut self, number: u64, known: &Parameter, before: i64, value: i64, die: u32) {
+        let execute = self.world.execute_change(key("anybody"), number, SUBJECT);
+        self.attempt(&execute);
+        if die.is_multiple_of(5) {
+            let guardian = self.world.exchange().roles[2];
+            let call = self.world.cancel_change(guardian, number);
+            self.attempt(&call);
+        }
+        self.later(TIMELOCK_S);
+        let open = self.world.change(number).status == ChangeStatus::Pending as u8;
+        let done = self.attempt(&execute).is_some();
+        assert!(open || !done, "a change that was taken back was executed");
+        if self.world.change(number).status != ChangeStatus::Ramping as u8 {
+            let due = if done { value } else { before };
+            assert_eq!(self.world.parameter_value(SUBJECT, known), due, "{} after its wait", known.name);
+            return;
+        }
+        let mut last = self.world.parameter_value(SUBJECT, known);
+        assert_eq!(last, before, "a ramp of {} began with a step", known.name);
+        for hours in [1 + i64::from(die >> 8) % 12, 6, 24] {
+            self.later(hours * HOUR_S);
+            let call = self.world.apply_ramp(number, SUBJECT);
+            self.attempt(&call);
+            let now = self.world.parameter_value(SUBJECT, known);
+            let onward = if value > before { last..=value } else { value..=last };
+            assert!(
+                onward.contains(&now),
+                "a ramp of {} from {before} to {value} went from {last} to {now}",
+                known.name
+            );
+            last = now;
+        }
+    }
+
+    /// Whoever proposes pays the rent of the change's account.
+    fn pay_rent(&mut self, signer: Address) {
+        if !self.world.exists(&signer) {
+            self.world.fund(signer);
+        }
+    }
+
+    fn later(&mut self, seconds: i64) {
+        self.world.advance(seconds);
+        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+    }
+
+    /// A market is listed after opening, and its limit rises by a step a day at most.
+    fn season(&mut self, dice: [u32; 4]) {
+        if self.world.exchange().market_count == NEW {
+            let (open_interest_max_lots, position_max_lots) = (1_000, 1_000);
+            let all = market_terms(0, self.world.oracle);
+            let terms = MarketTerms { open_interest_max_lots, position_max_lots, ..all };
+            let (root, number) = (self.world.exchange().roles[0], self.world.exchange().next_change);
+            self.pay_rent(root);
+            let call = self.world.propose_market(root, &terms);
+            self.attempt(&call);
+            let list = allowed_by(self.world.list_market(NEW, &terms).with("root", root), number);
+            assert!(self.world.send(&list).is_err(), "a market was listed without a wait");
+            self.later(TIMELOCK_S);
+            if self.attempt(&list).is_none() {
+                return;
+            }
+        }
+        let subject = Subject::Market(NEW);
+        self.world.advance((20 + i64::from(dice[2] % 10)) * HOUR_S);
+        let call = self.world.update_oracle(crate::exchange::Target::Market(NEW), PRICES[0]);
+        self.attempt(&call);
+        let call = self.world.accrue_market(NEW);
+        self.attempt(&call);
+        let before = self.world.market(NEW);
+        let call = self.world.advance_season(subject);
+        if self.attempt(&call).is_some() {
+            let after = self.world.market(NEW);
+            assert_eq!(after.season_step, before.season_step + 1, "more than a step of a season");
+            let waited = self.world.now_ms() - before.season_ms;
+            assert!(waited >= 24 * HOUR_S * 1_000, "a season's step after {waited} ms");
+        }
+    }
+}
+
+/// A value near the present one, or anywhere in the parameter's range or just beyond it.
+fn proposed(known: &Parameter, before: i64, dice: [u32; 4]) -> i64 {
+    let (low, high) = (known.minimum, known.maximum);
+    let near = |percent: i64| (before as i128 * i128::from(percent) / 100).clamp(low.into(), high.into()) as i64;
+    match dice[2] % 10 {
+        0 => before,
+        1 => high.saturating_add(1),
+        2 => low.saturating_sub(1),
+        3 => high,
+        4..=6 => near(80 + i64::from(dice[3] % 20)),
+        _ => near(101 + i64::from(dice[3] % 20)),
+    }
+}
