@@ -80,7 +80,8 @@ mod wild_prints;
 mod update_trailing;
 mod withdraw;
 
-fn all() -> Vec<Case> {
+/// The instructions up to the way down.
+fn trading() -> Vec<Case> {
     [
         schema::tests(),
         initialize_exchange::tests(),
@@ -125,6 +126,13 @@ fn all() -> Vec<Case> {
         wild_prints::tests(),
         settling::tests(),
         invariant_checks::tests(),
+    ]
+    .concat()
+}
+
+/// The way down, what everything costs, and the attacks.
+fn falling() -> Vec<Case> {
+    [
         liquidate_orders::tests(),
         liquidate_position::tests(),
         liquidate_to_backstop::tests(),
@@ -155,7 +163,8 @@ fn all() -> Vec<Case> {
 
 fn main() {
     let wanted = filters();
-    let chosen: Vec<Case> = all()
+    let chosen: Vec<Case> = [trading(), falling()]
+        .concat()
         .into_iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word)))
         .collect();
