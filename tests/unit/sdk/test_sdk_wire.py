@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import dataclasses
 import json
+import keyword
 import pickle
 from typing import Any
 
@@ -100,7 +101,8 @@ def test_sizes_and_offsets_are_those_that_rust_measured() -> None:
         assert found.itemsize == entry["size"], name
         for field in entry["fields"]:
             assert found.fields is not None
-            assert found.fields[field["name"]][1] == field["offset"], (name, field["name"])
+            attribute = f"{field['name']}_" if keyword.iskeyword(field["name"]) else field["name"]
+            assert found.fields[attribute][1] == field["offset"], (name, attribute)
 
 
 def test_ten_thousand_users_are_one_view() -> None:
