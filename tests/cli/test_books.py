@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evertide import events
 from evertide_cli.errors import CliError
 from evertide_cli.quickstart.books import Books
 from evertide_cli.quickstart.check import Check
@@ -16,7 +17,9 @@ from evertide_cli.quickstart.replay import feed, replay
 
 def event(name: str, **fields: Any) -> Any:
     """An event of that name with these fields, as the SDK's classes have them."""
-    return type(name, (), fields)()
+    known = getattr(events, name, None)
+    words = {} if known is None else {"STREAM": known.STREAM, "WIRE": known.WIRE}
+    return type(name, (), words | fields)()
 
 
 @dataclass

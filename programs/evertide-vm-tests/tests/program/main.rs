@@ -80,6 +80,11 @@ mod wild_prints;
 mod update_trailing;
 mod withdraw;
 
+/// Every test but the last judgement.
+fn all() -> Vec<Case> {
+    [trading(), falling()].concat()
+}
+
 /// The instructions up to the way down.
 fn trading() -> Vec<Case> {
     [
@@ -163,8 +168,7 @@ fn falling() -> Vec<Case> {
 
 fn main() {
     let wanted = filters();
-    let chosen: Vec<Case> = [trading(), falling()]
-        .concat()
+    let chosen: Vec<Case> = all()
         .into_iter()
         .filter(|(name, _)| wanted.is_empty() || wanted.iter().any(|word| name.contains(word)))
         .collect();
