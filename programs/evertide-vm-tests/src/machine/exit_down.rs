@@ -127,7 +127,9 @@ impl Machine {
         for _ in 0..2 {
             for row in self.existing() {
                 for market_index in 0..MARKETS {
-                    self.acting(Rule::Touch, |machine| machine.fold(row, market_index));
+                    if self.world.position(&self.traders[row], market_index).is_some() {
+                        self.acting(Rule::Touch, |machine| machine.fold(row, market_index));
+                    }
                 }
             }
         }
@@ -165,7 +167,8 @@ impl Machine {
     /// Publishes until the averages have followed the prices.
     pub(super) fn settle_prices(&mut self) {
         for _ in 0..100 {
-            self.refresh_all(300);
+            self.world.advance(300);
+            self.publish_all();
             let calm = |index: u16| {
                 let market = self.world.market(index);
                 let (price, average) = (market.index_price_q32, market.index_twap_q32);

@@ -250,15 +250,22 @@ impl Machine {
     /// Publishes and accrues everything after some seconds, as honest keepers do.
     pub(super) fn refresh_all(&mut self, seconds: i64) {
         self.world.advance(seconds.max(1));
+        self.publish_all();
         for index in 0..PRICES.len() {
-            let call = self.world.update_oracle(Target::Market(index as u16), self.prices[index]);
-            self.attempt(&call);
             let call = self.world.accrue_market(index as u16);
             self.attempt(&call);
         }
-        let call = self.world.update_oracle(Target::Collateral(1), self.prices[2]);
-        self.attempt(&call);
         let call = self.world.accrue_debt();
+        self.attempt(&call);
+    }
+
+    /// Publishes every price, SOL's as collateral too.
+    pub(super) fn publish_all(&mut self) {
+        for index in 0..PRICES.len() {
+            let call = self.world.update_oracle(Target::Market(index as u16), self.prices[index]);
+            self.attempt(&call);
+        }
+        let call = self.world.update_oracle(Target::Collateral(1), self.prices[2]);
         self.attempt(&call);
     }
 
