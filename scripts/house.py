@@ -80,4 +80,6 @@ def rust_environment(target: str = "target") -> dict[str, str]:
         "PATH": f"/usr/bin:{os.environ.get('PATH', '')}",
         "CARGO_TARGET_DIR": str(CACHE / target),
         "CARGO_TERM_COLOR": "never",
+        # Debian's library, which scripts/install_sbf_toolchain installs, instead of a build from source.
+        "OPENSSL_NO_VENDOR": "1",
     }
