@@ -188,5 +188,4 @@ fn each_rule_of_these_kinds_has_its_error() {
     });
     let order = OrderArgs { kind_args_plus_one: 1, kind: OrderKind::Pegged as u8, ..peg };
     world.fails(&world.place_kinds(&alice, &[order], &[offset]), "PostOnlyWouldCross");
-    drop(market_order(0, false, 1));
 }

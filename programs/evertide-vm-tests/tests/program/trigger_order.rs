@@ -157,7 +157,7 @@ fn a_keeper_that_comes_early_is_refused() {
 }
 
 fn without_margin_it_is_cancelled_and_says_so() {
-    let (mut world, alice, bob, id) = with(conditional(OrderKind::StopMarket, false, 505_000, 10_000));
+    let (mut world, alice, _, id) = with(conditional(OrderKind::StopMarket, false, 505_000, 10_000));
     world.ok(&world.withdraw(&alice, 0, 9_000 * USD));
     world.btc_at(50_500);
     let mut old = world.clone();
@@ -167,7 +167,6 @@ fn without_margin_it_is_cancelled_and_says_so() {
     assert_eq!(event["outcome"].as_u64(), Some(1));
     assert_eq!(world.order(&alice, id), None);
     assert_eq!((world.user(&alice).position_count, world.orders(&alice).order_count), (0, 0));
-    drop(bob);
 }
 
 fn reduce_only_is_clamped_to_the_position() {
@@ -307,7 +306,7 @@ fn each_rule_of_a_kind_has_its_error() {
     }
     for plus_one in [0, 2] {
         let order = OrderArgs { kind_args_plus_one: plus_one, ..order.clone() };
-        world.fails(&world.place_kinds(&alice, &[order], &[kind.clone()]), "KindArgsMissing");
+        world.fails(&world.place_kinds(&alice, &[order], std::slice::from_ref(&kind)), "KindArgsMissing");
     }
 }
 
