@@ -59,7 +59,8 @@ def test_a_hidden_order_is_revealed_into_its_place(console: Console, tmp_path: P
     assert file.stat().st_mode & 0o077 == 0
     row = console.ok("order list")[0]
     assert (row["order_id"], row["kind"]) == (said["order_id"], "commit")
-    assert "45000" not in json.dumps(row)
+    # Times may hold the same figures.
+    assert "45000" not in json.dumps({key: value for key, value in row.items() if not key.endswith("_ms")})
     told = console.ok(f"order reveal {file}")
     assert told["order_id"] == said["order_id"]
     row = console.ok("order list")[0]

@@ -7,7 +7,7 @@ use evertide_vm_tests::{
     state::{Market, OrderKind},
     terms::{PRICES, USD},
     tests,
-    traders::{limit, market_order, post_only, Trader},
+    traders::{limit, post_only, Trader},
     world::World,
 };
 
