@@ -52,6 +52,11 @@ def parser() -> Parser:
     )
     made.add_argument("--json", type=Path, metavar="FILE", help="write the summary as JSON")
     made.add_argument("--keep", action="store_true", help="leave the network up for the command line")
+    made.add_argument(
+        "--deploy-by-writes",
+        action="store_true",
+        help="send the program to the loader's buffer a kilobyte a transaction, as on any cluster: two minutes more",
+    )
     made.add_argument("--seed", type=whole, default=tape.DEFAULT_SEED, help="seed of tape and traders")
     return made
 
@@ -83,7 +88,9 @@ def live(chosen: Any, loaded: tape.Tape) -> int:
 
     story = report.Story()
     default = tape.load(None, None, DEFAULT_BARS, tape.DEFAULT_SEED)
-    plan = Plan(loaded, chosen.seed, chosen.keep, loaded == default, rpc_port=8899, ws_port=8900)
+    plan = Plan(
+        loaded, chosen.seed, chosen.keep, loaded == default, chosen.deploy_by_writes, rpc_port=8899, ws_port=8900
+    )
     outcome = asyncio.run(whole_run(plan, story))
     report.print_summary(outcome)
     if chosen.json is not None:

@@ -46,6 +46,8 @@ class Plan:
     keep: bool
     all_expected: bool
     """The tape is the default one: everything that the way down has must happen."""
+    deploy_by_writes: bool
+    """Send the program in transactions; else a cheat fills the loader's buffer. The loader verifies it either way."""
     rpc_port: int
     ws_port: int
 
@@ -77,10 +79,13 @@ def funding_of(actor: sights.Actor) -> market_setup.Funding:
     return market_setup.Funding(actor.key, usdc, actor.trader.usdc_atoms, sol)
 
 
-async def open_market(chain: Chain, roles: Cast, cast: list[sights.Actor], story: Story) -> None:
+async def open_market(
+    chain: Chain, roles: Cast, cast: list[sights.Actor], story: Story, *, deploy_by_writes: bool
+) -> None:
     """From nothing to an open exchange with funded traders."""
-    story.say("deploying the program, a kilobyte a transaction")
-    size = await market_setup.deploy_program(chain, roles, by_writes=True)
+    if deploy_by_writes:
+        story.say("deploying the program, a kilobyte a transaction")
+    size = await market_setup.deploy_program(chain, roles, by_writes=deploy_by_writes)
     story.say(f"program deployed through the upgradeable loader: {size:,} bytes")
     await market_setup.make_mints(chain, roles)
     await market_setup.initialize(chain, roles)
@@ -134,7 +139,7 @@ async def run(plan: Plan, story: Story) -> Outcome:
             story.stage("validator")
             # Compiled while the validator takes the program in, each on a core of its own.
             kernels = asyncio.create_task(asyncio.to_thread(compile_kernels))
-            await open_market(chain, roles, cast, story)
+            await open_market(chain, roles, cast, story, deploy_by_writes=plan.deploy_by_writes)
             await kernels
             story.stage("setup")
             collector = Collector(chain)
