@@ -12,6 +12,7 @@ from evertide import (
     LadderRung,
     LiquidationRung,
     NewOrder,
+    Permission,
     TimeInForce,
     WhatIf,
     ladder,
@@ -137,6 +138,9 @@ async def test_a_position_closes_against_the_best_orders_of_the_book(world: Worl
     victim = await leveraged(world, "matched")
     makers = [await world.trader(f"closer-{number}", usdc=20_000) for number in (1, 2)]
     earner = await world.trader("earner", usdc=10)
+    # A reward takes a slot of its account, so that its owner must have consented to the key that names it.
+    consent = Permission.LIQUIDATE
+    await client.set_delegate(earner[1], client.address(), consent, authority=earner[0])
     await move_price(world, MAINTENANCE_USD)
     await stay(world)
     third = await rest(world, makers[0], "bid", MAINTENANCE_USD - 30, "0.5")
