@@ -59,7 +59,7 @@ impl Machine {
         for &row in &rows {
             self.leave(row);
         }
-        self.unstake_all(&rows);
+        self.unstake_all();
         self.check_emptied();
     }
 

@@ -42,7 +42,7 @@ impl Machine {
 
     /// Asks a part of a stake out, or claims what was asked for, sometimes after having waited for it.
     pub(super) fn unstake(&mut self, row: usize, dice: [u32; 4]) {
-        let stakers: Vec<usize> = self.living().into_iter().filter(|row| self.stake_at(*row).is_some()).collect();
+        let stakers = self.stakers();
         let row = if stakers.is_empty() { row } else { stakers[dice[0] as usize % stakers.len()] };
         let Some(stake) = self.stake_at(row) else { return };
         if dice[1].is_multiple_of(2) || stake.requested_shares == 0 {
@@ -81,18 +81,23 @@ impl Machine {
 
     /// Shares and requests add up to what the fund counts.
     pub(super) fn check_shares(&self) {
-        let mut owners: Vec<usize> = (0..self.traders.len()).collect();
-        owners.dedup_by_key(|row| self.traders[*row].authority);
-        let stakes: Vec<InsuranceStake> = owners.into_iter().filter_map(|row| self.stake_at(row)).collect();
+        let stakes: Vec<InsuranceStake> = self.stakers().into_iter().filter_map(|row| self.stake_at(row)).collect();
         let fund = self.world.insurance();
         let shares: u64 = stakes.iter().map(|stake| stake.shares).sum();
         let asked: u64 = stakes.iter().map(|stake| stake.requested_shares).sum();
         assert_eq!((fund.shares, fund.unstaking_shares), (shares, asked), "I-07: shares of the insurance fund");
     }
 
+    /// One row of every authority with a stake: a stake outlives the accounts of its owner.
+    fn stakers(&self) -> Vec<usize> {
+        let mut authorities = std::collections::BTreeSet::new();
+        let held = (0..self.traders.len()).filter(|row| self.stake_at(*row).is_some());
+        held.filter(|row| authorities.insert(self.traders[*row].authority)).collect()
+    }
+
     /// Everybody takes its stake out.
-    pub(super) fn unstake_all(&mut self, rows: &[usize]) {
-        let held: Vec<usize> = rows.iter().copied().filter(|row| self.stake_at(*row).is_some()).collect();
+    pub(super) fn unstake_all(&mut self) {
+        let held = self.stakers();
         if held.is_empty() {
             return;
         }
