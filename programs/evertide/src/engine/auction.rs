@@ -6,7 +6,7 @@ use evertide_math::{Side, Ticks};
 
 use super::load::Pair;
 use super::matching::{in_taker_phase, nothing_filled, SkipReason};
-use super::orders::free_place;
+use super::orders::{free_place, next_id, seat};
 use super::position::{fold_position, require_isolation, slot_for};
 use super::session::Session;
 use crate::error::{EvertideError, OrRefuse};
@@ -29,10 +29,8 @@ impl Session<'_> {
         let at = slot_for(&mut pair.user, self.market)?;
         let fold = fold_position(&mut pair.user.positions[at], self.market)?;
         let held_lots = pair.user.positions[at].basis_lots;
-        let order_id = pair.orders.next_order_id.max(pair.user.orders_epoch).max(1);
-        pair.orders.next_order_id = order_id.checked_add(1).or_refuse()?;
-        pair.orders.orders[slot] = Order {
-            order_id,
+        let answer = Order {
+            order_id: next_id(&pair.orders),
             price_ticks,
             size_lots: size_max_lots.min(self.state.left_lots),
             placed_slot: now.slot,
@@ -43,7 +41,7 @@ impl Session<'_> {
             flags: if self.state.taker.side == Side::Bid { order_flags::ASK } else { 0 },
             ..Order::default()
         };
-        pair.orders.order_count = pair.orders.order_count.checked_add(1).or_refuse()?;
+        seat(&mut pair.orders, slot, &answer)?;
         let position = &mut pair.user.positions[at];
         position.open_order_count = position.open_order_count.checked_add(1).or_refuse()?;
         match self.fill(pair, slot, at, fold.funding_atoms, price_ticks)? {

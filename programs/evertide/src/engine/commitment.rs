@@ -1,8 +1,9 @@
 //! Orders that are hidden at first: a slot holds the hash of one, and with it its place in time.
 
 use anchor_lang::prelude::*;
+use anchor_lang::{wincode, BORSH_CONFIG};
 
-use super::orders::{free_slot, is_live, live_from_id};
+use super::orders::{free_slot, is_live, live_from_id, next_id, seat};
 use super::place::{checked_order, insert};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CancelledOrder;
@@ -29,12 +30,9 @@ pub fn commit(
     reclaimed: &mut Vec<CancelledOrder>,
 ) -> Result<usize> {
     let slot = free_slot(user, orders, now, reclaimed)?;
-    let order_id = orders.next_order_id.max(user.orders_epoch).max(1);
-    orders.next_order_id = order_id.checked_add(1).or_refuse()?;
-    orders.order_count = orders.order_count.checked_add(1).or_refuse()?;
     let [price_ticks, filled_lots, first, second] = words(hash);
-    orders.orders[slot] = Order {
-        order_id,
+    let order = Order {
+        order_id: next_id(orders),
         price_ticks,
         filled_lots,
         terms: [first, second, 0],
@@ -45,6 +43,7 @@ pub fn commit(
         kind: OrderKind::Commit as u8,
         ..Order::default()
     };
+    seat(orders, slot, &order)?;
     Ok(slot)
 }
 
@@ -66,7 +65,7 @@ pub fn reveal(
     require!(hidden.kind == OrderKind::Commit as u8, EvertideError::NotACommitment);
     let live_from = live_from_id(user, orders, now);
     require!(is_live(&hidden, live_from, now), EvertideError::CommitmentExpired);
-    require!(words(&hash_of(user_key, args, salt)) == held(&hidden), EvertideError::CommitmentMismatch);
+    require!(words(&hash_of(user_key, args, salt)?) == held(&hidden), EvertideError::CommitmentMismatch);
     let plain = args.kind <= OrderKind::Market as u8 && args.group == 0 && args.kind_args_plus_one == 0;
     require!(plain, EvertideError::OrderKindUnknown);
     let order = checked_order(args, &[], market, exchange, now)?;
@@ -85,24 +84,14 @@ pub fn reveal(
 }
 
 /// sha256 of tag, account, the arguments' bytes as in an instruction, and the salt.
-fn hash_of(user: &Address, args: &OrderArgs, salt: &[u8; HASH_BYTES]) -> [u8; HASH_BYTES] {
+fn hash_of(user: &Address, args: &OrderArgs, salt: &[u8; HASH_BYTES]) -> Result<[u8; HASH_BYTES]> {
     let mut bytes = Vec::with_capacity(160);
     bytes.extend_from_slice(COMMIT_TAG);
     bytes.extend_from_slice(user.as_ref());
-    bytes.extend_from_slice(&args.client_order_id.to_le_bytes());
-    bytes.extend_from_slice(&args.market_index.to_le_bytes());
-    bytes.extend_from_slice(&[args.kind, u8::from(args.ask), args.time_in_force, u8::from(args.reduce_only)]);
-    bytes.extend_from_slice(&[args.self_trade, args.taker_phase_s]);
-    bytes.extend_from_slice(&args.price_ticks.to_le_bytes());
-    bytes.extend_from_slice(&args.size_lots.to_le_bytes());
-    bytes.extend_from_slice(&args.expiry_ms.to_le_bytes());
-    bytes.extend_from_slice(&args.auction_start_ticks.to_le_bytes());
-    bytes.extend_from_slice(&args.max_slippage_bps.to_le_bytes());
-    bytes.push(args.builder_plus_one);
-    bytes.extend_from_slice(&args.builder_fee_tenth_bps.to_le_bytes());
-    bytes.extend_from_slice(&[args.group, args.kind_args_plus_one]);
+    let written = wincode::config::serialize_into(&mut bytes, args, BORSH_CONFIG);
+    written.map_err(|_| EvertideError::CommitmentMismatch)?;
     bytes.extend_from_slice(salt);
-    sha256(&bytes)
+    Ok(sha256(&bytes))
 }
 
 fn held(order: &Order) -> [u64; 4] {

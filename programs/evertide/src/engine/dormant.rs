@@ -4,19 +4,18 @@
 //! with an outcome, so that it can neither fire again later nor hang in its slot.
 
 use anchor_lang::prelude::*;
-use evertide_math::bands::market_order_limit;
 use evertide_math::margin::MarginKind;
 use evertide_math::oracle::{is_allowed, OracleAction};
 use evertide_math::round::{mul_div_ceil, mul_div_floor};
 use evertide_math::units::{BPS_ONE, TICKS_LIMIT};
-use evertide_math::{AtomsPerLotTick, Bps, PriceQ32, Ticks};
+use evertide_math::{AtomsPerLotTick, PriceQ32, Ticks};
 
 use super::groups;
 use super::kinds::{group_of, is_conditional, is_dormant, is_market_like, slippage_and_fee};
 use super::margin::{self, Freshness};
 use super::oracle::with_staleness;
 use super::orders::{is_ask, is_post_only, is_reduce_only, remove};
-use super::place::{keep_off_the_book, require_position_limit, require_status, require_worth, side, status_now};
+use super::place::{keep_off_the_book, require_position_limit, require_status, require_worth, status_now, worst_ticks};
 use super::position::{closing_price, count_order, find};
 use super::session::opposing_lots;
 use crate::error::{EvertideError, OrRefuse};
@@ -125,13 +124,8 @@ impl Surroundings<'_> {
 
     /// Worst price of a market order now: its slippage, or the market's default, from index.
     pub fn worst_ticks(&self, order: &Order) -> Result<u64> {
-        require!(self.market.index_price_q32 != 0, EvertideError::MarketHasNoPrice);
-        let (own, _) = slippage_and_fee(order);
-        let slippage = if own == 0 { self.market.terms.market_slippage_bps } else { own };
-        let tick_value = AtomsPerLotTick::new(self.market.atoms_per_lot_tick).or_refuse()?;
-        let index = PriceQ32::new(self.market.index_price_q32).or_refuse()?;
-        let slippage = Bps::new(u32::from(slippage)).or_refuse()?;
-        Ok(market_order_limit(side(is_ask(order)), index, slippage, tick_value).or_refuse()?.get())
+        let (own_bps, _) = slippage_and_fee(order);
+        worst_ticks(self.market, is_ask(order), own_bps)
     }
 
     /// Counts an order that becomes live, and checks it as a new one. Rows must be fresh for new risk.

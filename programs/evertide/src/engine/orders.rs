@@ -7,7 +7,10 @@ use super::position::{find, release_if_empty, uncount_order};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::CancelledOrder;
 use crate::guards::Now;
-use crate::state::{order_flags, Order, OrderKind, Orders, TimeInForce, User, MATCH_DEADLINE_SLOTS, ORDERS_MAX};
+use crate::require_cmp;
+use crate::state::{
+    order_flags, Market, Order, OrderKind, Orders, TimeInForce, User, MATCH_DEADLINE_SLOTS, ORDERS_MAX,
+};
 
 /// Whether an order must be matched within its deadline and never rests: market, IOC and FOK.
 #[inline(always)]
@@ -73,6 +76,30 @@ pub fn find_order(orders: &Orders, order_id: u64) -> Option<usize> {
         return None;
     }
     orders.orders.iter().position(|order| order.order_id == order_id)
+}
+
+/// Slot of an order that is alive and of this market.
+pub fn live_slot(user: &User, orders: &Orders, market: &Market, order_id: u64, now: Now) -> Result<usize> {
+    let slot = find_order(orders, order_id).ok_or(EvertideError::OrderNotFound)?;
+    let order = &orders.orders[slot];
+    require!(is_live(order, live_from_id(user, orders, now), now), EvertideError::OrderNotFound);
+    require_cmp!(market.index, ==, order.market_index, EvertideError::OrderMarketMismatch);
+    Ok(slot)
+}
+
+/// Id of the order that comes next. The epoch is never above it: voiding raises that to just this.
+#[inline(always)]
+pub fn next_id(orders: &Orders) -> u64 {
+    orders.next_order_id.max(1)
+}
+
+/// Writes an order, whose id is the next one, into a free slot. Aggregates are the caller's.
+#[inline(always)]
+pub fn seat(orders: &mut Orders, slot: usize, order: &Order) -> Result<()> {
+    orders.next_order_id = order.order_id.checked_add(1).or_refuse()?;
+    orders.order_count = orders.order_count.checked_add(1).or_refuse()?;
+    orders.orders[slot] = *order;
+    Ok(())
 }
 
 /// Takes an order out of its slot and out of the aggregates; frees the position slot behind it when that empties.

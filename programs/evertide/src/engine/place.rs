@@ -7,7 +7,7 @@ use evertide_math::units::{MAX_LOTS, TICKS_LIMIT};
 use evertide_math::{AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
 
 use super::kinds;
-use super::orders::{client_id_in_use, free_slot, is_ask, is_post_only, is_reduce_only, live_from_id};
+use super::orders::{client_id_in_use, free_slot, is_ask, is_post_only, is_reduce_only, live_from_id, next_id, seat};
 use super::position::{count_order, slot_for};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{CancelledOrder, PlacedOrder};
@@ -145,13 +145,10 @@ fn check_builder(args: &OrderArgs, exchange: &Exchange) -> Result<()> {
 fn set_price(order: &mut Order, args: &OrderArgs, market: &Market, now_ms: i64) -> Result<()> {
     let tick_value = AtomsPerLotTick::new(market.atoms_per_lot_tick).or_refuse()?;
     if args.kind == OrderKind::Market as u8 {
-        require!(market.index_price_q32 != 0, EvertideError::MarketHasNoPrice);
-        let index = PriceQ32::new(market.index_price_q32).or_refuse()?;
+        let index = index_price(market)?;
         let own = args.max_slippage_bps;
         if args.price_ticks == 0 {
-            let slippage = if own == 0 { market.terms.market_slippage_bps } else { own };
-            let slippage = Bps::new(u32::from(slippage)).or_refuse()?;
-            order.price_ticks = market_order_limit(side(args.ask), index, slippage, tick_value).or_refuse()?.get();
+            order.price_ticks = worst_ticks(market, args.ask, own)?;
         } else if own != 0 {
             let worst = PriceQ32::from_ticks(Ticks::new(args.price_ticks).or_refuse()?, tick_value).or_refuse()?;
             let limit = Bps::new(u32::from(own)).or_refuse()?;
@@ -165,6 +162,20 @@ fn set_price(order: &mut Order, args: &OrderArgs, market: &Market, now_ms: i64) 
         keep_off_the_book(order, market, now_ms)?;
     }
     require_worth(order, market)
+}
+
+fn index_price(market: &Market) -> Result<PriceQ32> {
+    require!(market.index_price_q32 != 0, EvertideError::MarketHasNoPrice);
+    PriceQ32::new(market.index_price_q32).or_refuse()
+}
+
+/// Worst price of a market order now: its own slippage, or the market's default where that is 0, from index.
+pub fn worst_ticks(market: &Market, ask: bool, own_bps: u16) -> Result<u64> {
+    let index = index_price(market)?;
+    let slippage = if own_bps == 0 { market.terms.market_slippage_bps } else { own_bps };
+    let slippage = Bps::new(u32::from(slippage)).or_refuse()?;
+    let tick_value = AtomsPerLotTick::new(market.atoms_per_lot_tick).or_refuse()?;
+    Ok(market_order_limit(side(ask), index, slippage, tick_value).or_refuse()?.get())
 }
 
 /// Price and notional of an order fit their units.
@@ -261,20 +272,12 @@ pub fn insert(
     Ok(slot)
 }
 
-/// Id of the order that comes next.
-pub fn next_id(user: &User, orders: &Orders) -> u64 {
-    orders.next_order_id.max(user.orders_epoch).max(1)
-}
-
 /// Writes an order that is counted already into a free slot, with its id and time.
 pub fn enter(position: &mut Position, orders: &mut Orders, slot: usize, order: &mut Order, now: Now) -> Result<()> {
-    // The epoch is never above the next id: voiding raises it to just that.
-    order.order_id = orders.next_order_id.max(1);
+    order.order_id = next_id(orders);
     order.placed_slot = now.slot;
     // A scheduled order knows its time already.
     order.placed_ms = order.placed_ms.max(now.ms);
-    orders.next_order_id = order.order_id.checked_add(1).or_refuse()?;
-    orders.order_count = orders.order_count.checked_add(1).or_refuse()?;
     position.open_order_count = position.open_order_count.checked_add(1).or_refuse()?;
     if is_reduce_only(order) {
         position.reduce_only_count = position.reduce_only_count.checked_add(1).or_refuse()?;
@@ -283,8 +286,7 @@ pub fn enter(position: &mut Position, orders: &mut Orders, slot: usize, order: &
         let group = u32::try_from(order.order_id).map_err(|_| EvertideError::Overflow)?;
         kinds::set_group(order, group);
     }
-    orders.orders[slot] = *order;
-    Ok(())
+    seat(orders, slot, order)
 }
 
 fn require_opposes(position: &Position, ask: bool) -> Result<()> {

@@ -4,13 +4,12 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
 use crate::engine::dormant::Surroundings;
-use crate::engine::orders::{find_order, is_live, live_from_id};
+use crate::engine::orders::live_slot;
 use crate::engine::{place, twap};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::SliceExecuted;
 use crate::guards::gate::require_opened;
 use crate::guards::now;
-use crate::require_cmp;
 use crate::state::{Exchange, Market, Orders, RiskCache, User};
 
 #[event_cpi]
@@ -33,11 +32,7 @@ pub fn execute_slice(ctx: &mut Context<ExecuteSlice>, order_id: u64) -> Result<(
     require_opened(&accounts.exchange)?;
     require!(address_eq(&accounts.orders.user, accounts.user.address()), EvertideError::OrdersOfAnotherUser);
     require!(accounts.user.liquidation_start_ms == 0, EvertideError::UserInLiquidation);
-    let slot = find_order(&accounts.orders, order_id).ok_or(EvertideError::OrderNotFound)?;
-    let parent = &accounts.orders.orders[slot];
-    let live_from = live_from_id(&accounts.user, &accounts.orders, now);
-    require!(is_live(parent, live_from, now), EvertideError::OrderNotFound);
-    require_cmp!(accounts.market.index, ==, parent.market_index, EvertideError::OrderMarketMismatch);
+    let slot = live_slot(&accounts.user, &accounts.orders, &accounts.market, order_id, now)?;
     let around =
         Surroundings { exchange: &accounts.exchange, cache: &accounts.risk_cache, market: &accounts.market, now };
     let slice = twap::execute(&mut accounts.user, &mut accounts.orders, slot, &around)?;

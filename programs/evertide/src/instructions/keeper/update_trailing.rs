@@ -4,7 +4,7 @@ use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 
 use crate::engine::dormant::{require_trigger_allowed, source_price, trail};
-use crate::engine::orders::{find_order, is_ask, is_live, live_from_id};
+use crate::engine::orders::{is_ask, live_slot};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::TrailingUpdated;
 use crate::guards::now;
@@ -26,11 +26,8 @@ pub fn update_trailing(ctx: &mut Context<UpdateTrailing>, order_id: u64) -> Resu
     let accounts = &mut ctx.accounts;
     // user: any. orders: those of the user. market: that of the order.
     require!(address_eq(&accounts.orders.user, accounts.user.address()), EvertideError::OrdersOfAnotherUser);
-    let slot = find_order(&accounts.orders, order_id).ok_or(EvertideError::OrderNotFound)?;
+    let slot = live_slot(&accounts.user, &accounts.orders, &accounts.market, order_id, now)?;
     let order = accounts.orders.orders[slot];
-    let live_from = live_from_id(&accounts.user, &accounts.orders, now);
-    require!(is_live(&order, live_from, now), EvertideError::OrderNotFound);
-    require_cmp!(accounts.market.index, ==, order.market_index, EvertideError::OrderMarketMismatch);
     require!(order.kind == OrderKind::TrailingStop as u8, EvertideError::OrderKindMismatch);
     require!(order.size_lots != 0, EvertideError::ExitWaitsForEntry);
     require_cmp!(now.ms, >=, order.placed_ms, EvertideError::OrderNotDue);

@@ -7,6 +7,7 @@ use evertide_math::margin::MarginKind;
 use crate::engine::groups;
 use crate::engine::load;
 use crate::engine::margin::{self, Freshness, Valuation};
+use crate::engine::orders::next_id;
 use crate::engine::place::{self, checked_order, insert};
 use crate::engine::position::require_isolation;
 use crate::error::{EvertideError, OrRefuse};
@@ -122,7 +123,7 @@ pub fn place_orders(ctx: &mut Context<PlaceOrders>, orders: Vec<OrderArgs>, kind
         let market = &markets[at];
         let mut order = checked_order(args, &kind_args, market, &accounts.exchange, now)?;
         if args.group != 0 {
-            groups::join(&mut links, args, &mut order, place::next_id(&accounts.user, &accounts.orders))?;
+            groups::join(&mut links, args, &mut order, next_id(&accounts.orders))?;
         }
         require_isolation(&accounts.user, market, &accounts.risk_cache)?;
         let slot = insert(&mut accounts.user, &mut accounts.orders, market, order, now, &mut reclaimed)?;
