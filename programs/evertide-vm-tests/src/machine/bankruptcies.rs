@@ -4,13 +4,13 @@ use serde_json::Value;
 
 use super::{
     is_backstop,
-    ladder::{ceil, closing_price, folded_user, notional_up, rung_of, side_of, standing, value_down, Rung},
+    ladder::{ceil, closing_price, folded_user, notional_up, rung_of, side_of, standing, value_down, Rung, Standing},
     liquidations::Case,
     matches::number,
     Machine, TRADERS,
 };
 use crate::{
-    state::{Bankruptcy, Market, User},
+    state::{Bankruptcy, Market},
     world::World,
 };
 
@@ -99,7 +99,7 @@ impl Machine {
         }
         assert_eq!(tokens, 0, "I-13: resolved with collateral left: {event}");
         let rung = rung_of(before, &user, market_index);
-        self.check_share(&user, was.losses_unresolved, &rung, -was.equity, state, event);
+        check_share(&was, &rung, state, event);
         self.check_waterfall(before, &market, &rung, event);
         let closed = number(event, "closed_lots");
         assert_eq!(closed, rung.size_lots, "I-14: the position did not close whole: {event}");
@@ -126,21 +126,6 @@ impl Machine {
         if number(event, "tranche_atoms") > 0 {
             self.note("Seen: the tranche paid");
         }
-    }
-
-    /// A share by its part of the losses; several of them cover the deficit.
-    fn check_share(&self, user: &User, losses: i128, rung: &Rung, deficit: i128, state: u8, event: &Value) {
-        let share = i128::from(number(event, "share_atoms"));
-        let open = user.positions.iter().any(|position| position.basis_lots != 0);
-        let resolved = state == Bankruptcy::Resolved as u8;
-        let due = if losses != 0 && rung.worth < 0 && !resolved {
-            ceil(deficit * -rung.worth, -losses).min(deficit)
-        } else if losses != 0 || rung.size_lots != 0 || open {
-            0
-        } else {
-            deficit
-        };
-        assert_eq!(share, due, "I-14: the share of the deficit: {event}");
     }
 
     /// Fees, then insurance within its room, then the other side within its cap, then the tranche, then the record.
@@ -214,6 +199,21 @@ impl Machine {
             assert!((gained - due).abs() <= slack, "I-14: {other} gained {gained} where {due} is due: {event}");
         }
     }
+}
+
+/// A share by its part of the losses; several of them cover the deficit. Once every loss was borne and no lot is open, by
+/// folded sizes, what is still missing is one market's.
+fn check_share(was: &Standing, rung: &Rung, state: u8, event: &Value) {
+    let (share, deficit) = (i128::from(number(event, "share_atoms")), -was.equity);
+    let resolved = state == Bankruptcy::Resolved as u8;
+    let due = if was.losses_unresolved != 0 && rung.worth < 0 && !resolved {
+        ceil(deficit * -rung.worth, -was.losses_unresolved).min(deficit)
+    } else if was.losses_unresolved != 0 || was.notional != 0 {
+        0
+    } else {
+        deficit
+    };
+    assert_eq!(share, due, "I-14: the share of the deficit: {event}");
 }
 
 /// Size and value at `mark` of a party's position, folded; none without one.

@@ -16,6 +16,7 @@ tests!(
     a_profit_elsewhere_closes_at_mark_and_bears_nothing,
     a_debt_alone_falls_to_the_lowest_market,
     a_shrunken_profit_leaves_a_rest,
+    a_profit_that_nobody_folded_leaves_a_rest,
     a_recorded_deficit_is_repaid_by_fees_first,
     i09_a_deficit_is_shared_by_the_winners,
     i09_a_repaid_deficit_costs_nobody,
@@ -171,6 +172,37 @@ fn a_shrunken_profit_leaves_a_rest() {
     down.world.told(&down.world.resolve_bankruptcy(2, &down.alice), "BankruptcyResolved");
     assert!((0..=3).contains(&down.world.equity(&down.alice)));
     assert_eq!(down.world.user(&down.alice).liquidation_start_ms, 0);
+}
+
+/// The profit shrinks because whoever owed it is bankrupt too: alice is deleveraged to nothing, and her slot in that
+/// market still says otherwise when the first one bears the rest.
+fn a_profit_that_nobody_folded_leaves_a_rest() {
+    let mut world = World::open();
+    let alice = world.funded("alice", 1_450);
+    let (bob, carol) = (world.funded("bob", 200_000), world.funded("carol", 100_000));
+    trade(&mut world, &alice, &bob, 1_600);
+    let dave = world.funded("dave", 420);
+    world.trade(2, &dave, &alice, 100_000, 4_000);
+    uninsured(&mut world, 0);
+    let mut down = Downfall { world, alice, bob, carol };
+    for _ in 0..8 {
+        down.world.pass(301, &[38_000 * USD, PRICES[1], 89 * USD]);
+    }
+    for trader in [&down.alice, &dave] {
+        let call = down.world.liquidate_orders(trader);
+        down.world.ok(&call);
+    }
+    down.world.told(&down.world.resolve_bankruptcy(0, &down.alice), "BankruptcyResolved");
+    assert!((0..=1).contains(&down.world.equity(&down.alice)));
+    let event = down.world.told(&down.world.resolve_bankruptcy(2, &dave), "BankruptcyResolved");
+    assert!(number(&event, "deleveraged_atoms") > USD as i64, "{event}");
+    let stale = down.world.position(&down.alice, 2).expect("a slot");
+    assert!(stale.basis_lots != 0 && stale.epoch < down.world.market(2).epoch[1], "{stale:?}");
+    let deficit = -down.world.equity(&down.alice);
+    assert!(deficit > USD as i64, "{deficit}");
+    let event = down.world.told(&down.world.resolve_bankruptcy(0, &down.alice), "BankruptcyResolved");
+    assert_eq!((number(&event, "share_atoms"), number(&event, "closed_lots")), (deficit, 0));
+    assert_eq!((down.world.equity(&down.alice), down.world.user(&down.alice).liquidation_start_ms), (0, 0));
 }
 
 /// Nothing insured, bob deleveraged to his limit, and more than $100 that nobody paid.

@@ -63,7 +63,8 @@ pub fn share_of(user: &User, slot: Option<usize>, market: &Market, ladder: &Ladd
             let losses = Atoms::new(ladder.losses_unresolved).or_refuse()?.negate();
             return deficit_share(deficit, loss, losses).or_refuse();
         }
-    } else if !has_lots && user.positions.iter().all(|position| position.basis_lots == 0) {
+    } else if ladder.notional == 0 {
+        // No lot is open by the folded sizes: what a side's reset closed may still stand in a slot that nobody touched.
         let bearer = lowest_market(user, |position| ladder.losses == 0 || position.cash_atoms < 0);
         require_cmp!(market.index, ==, bearer, EvertideError::BankruptcyMarketWrong);
         return Ok(deficit);
