@@ -23,6 +23,15 @@ fn market_room(world: &World, market: &Market) -> i128 {
     (i128::from(fund.balance_atoms) - i128::from(fund.tranche_atoms)).min(day).max(0)
 }
 
+/// What a market may use of the tranche now: within its limit of the day once more.
+fn tranche_room(world: &World, market: &Market) -> i128 {
+    let fund = world.insurance();
+    let today = world.now_ms() / 86_400_000 == i64::from(market.insurance_day);
+    let used = if today { market.tranche_used_atoms } else { 0 };
+    let day = i128::from(market.terms.insurance_day_max_atoms) - i128::from(used);
+    i128::from(fund.tranche_atoms.min(fund.balance_atoms)).min(day).max(0)
+}
+
 impl Machine {
     /// The world after the market's funding and mark are up to date, as an instruction that renews them first sees it.
     pub(super) fn renewed(&self, market_index: u16) -> World {
@@ -148,8 +157,7 @@ impl Machine {
             assert_eq!(shift, wanted * i128::from(rung.size_lots.signum()), "I-14: the bankruptcy price: {event}");
         }
         rest = (rest - part("deleveraged_atoms")).max(0);
-        let fund = before.insurance();
-        assert_eq!(part("tranche_atoms"), rest.min(fund.tranche_atoms.into()), "I-14: then the tranche: {event}");
+        assert_eq!(part("tranche_atoms"), rest.min(tranche_room(before, market)), "I-14: then the tranche: {event}");
         rest -= part("tranche_atoms");
         assert_eq!(part("recorded_atoms"), rest, "I-14: then the record: {event}");
         let after = self.world.market(market.index);

@@ -104,8 +104,9 @@ impl Machine {
                 moved.deficits[at],
                 "I-14: the deficit of market {at} moved otherwise than told"
             );
-            let used = i128::from(market.terms.insurance_day_max_atoms);
-            assert!(i128::from(market.insurance_used_atoms) <= used, "I-13: insurance of market {at} beyond its day");
+            let day = market.terms.insurance_day_max_atoms;
+            assert!(market.insurance_used_atoms <= day, "I-13: insurance of market {at} beyond its day");
+            assert!(market.tranche_used_atoms <= day, "I-13: the tranche for market {at} beyond its day");
         }
         let fund = self.world.insurance();
         let change = i128::from(fund.balance_atoms) - i128::from(self.last.insurance.balance_atoms);

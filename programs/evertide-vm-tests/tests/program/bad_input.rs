@@ -85,6 +85,11 @@ fn an_insurance_limit_of_zero_leaves_the_fund_alone() {
     assert_eq!((number(&event, "insurance_atoms"), number(&event, "recorded_atoms")), (0, 0));
     assert!(number(&event, "deleveraged_atoms") > 0, "the winner bears it: {event}");
     assert_eq!(down.world.insurance(), fund);
+    // Deep enough for the tranche, of which it may use none either.
+    let mut down = limited(42_000);
+    let event = down.world.told(&down.world.resolve_bankruptcy(0, &down.alice), "BankruptcyResolved");
+    assert!(number(&event, "tranche_atoms") == 0 && number(&event, "recorded_atoms") > 10_000_000, "{event}");
+    assert_eq!(down.world.insurance(), fund);
 }
 
 /// Nothing in the fund at all, and nothing paid into it.

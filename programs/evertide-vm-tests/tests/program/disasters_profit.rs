@@ -92,8 +92,8 @@ fn mango_october_2022() {
 }
 
 /// The same, and nobody brings the price down for the five hours that the average takes to follow, and nobody liquidates
-/// before. The loser is then $6,000,000 under water: insurance pays what the market has for a day and the tranche, the
-/// winner the rest.
+/// before. The loser is then $6,000,000 under water: insurance pays what the market has for a day, and the tranche as much
+/// again, the winner the rest.
 fn mango_held_until_the_average_has_followed() {
     let mut mango = Mango::begun();
     let mut usd = THIN_USD;
@@ -112,12 +112,14 @@ fn mango_held_until_the_average_has_followed() {
     let event = mango.world.told(&mango.world.resolve_bankruptcy(THIN, &mango.short), "BankruptcyResolved");
     assert!(number(&event, "deficit_atoms") > 5_000_000_000_000);
     assert_eq!(number(&event, "insurance_atoms"), (THIN_INSURANCE_USD * USD) as i64);
-    assert_eq!(number(&event, "tranche_atoms"), (20_000 * USD) as i64);
+    assert_eq!(number(&event, "tranche_atoms"), (THIN_INSURANCE_USD * USD) as i64);
+    assert_eq!(mango.world.insurance().tranche_atoms, 10_000 * USD, "what the other markets have");
     for _ in 0..10 {
         mango.world.pass(60, &thin_prices(usd));
         mango.grab();
     }
     let (net, paid) = (mango.net_atoms(), fund.balance_atoms - mango.world.insurance().balance_atoms);
+    assert_eq!(paid, 2 * THIN_INSURANCE_USD * USD);
     assert!(net < paid as i64, "he is left with {net}, all of it out of {paid} of insurance");
     mango.world.assert_sound();
     leaves_whole(&mut mango.world, &mango.honest, 1_000_000);

@@ -21,6 +21,7 @@ tests!(
     i14_a_bankrupt_short_too,
     i14_at_most_maintenance_margin_a_lot,
     i14_then_the_tranche,
+    i14_the_tranche_within_the_limit_of_the_day,
     i14_then_the_record,
     i12_who_is_flat_loses_nothing,
     i13_opens_while_collateral_is_left,
@@ -165,6 +166,29 @@ fn i14_then_the_tranche() {
     assert!(number(&event, "recorded_atoms") > 50_000_000);
     let fund = down.world.insurance();
     assert_eq!((fund.balance_atoms, fund.tranche_atoms), (0, 0));
+}
+
+/// A market takes of the tranche what it may take of insurance in a day, and the rest is recorded: most of the tranche stays
+/// for the others.
+fn i14_the_tranche_within_the_limit_of_the_day() {
+    for (days_ago, used, tranche) in [(0, 0, 100), (0, 40, 60), (0, 100, 0), (1, 100, 100)] {
+        let mut down = held(LOTS);
+        uninsured(&mut down.world, 20_000);
+        down.begin(42_000);
+        let day = (down.world.now_ms() / 86_400_000) as u32;
+        down.world.edit::<Market>(market(0), |state| {
+            state.terms.insurance_day_max_atoms = 100 * USD;
+            (state.insurance_day, state.tranche_used_atoms) = (day - days_ago, used * USD);
+        });
+        let event = resolved(&mut down);
+        assert_eq!(number(&event, "tranche_atoms"), (tranche * USD) as i64, "{event}");
+        let recorded = number(&event, "recorded_atoms");
+        assert!(recorded > 10_000_000, "{event}");
+        let (state, fund) = (down.world.market(0), down.world.insurance());
+        assert_eq!((state.insurance_day, state.tranche_used_atoms, state.insurance_used_atoms), (day, 100 * USD, 0));
+        assert_eq!(state.deficit_atoms as i64, recorded);
+        assert_eq!((fund.tranche_atoms, fund.balance_atoms), ((20_000 - tranche) * USD, (20_000 - tranche) * USD));
+    }
 }
 
 /// Insurance of zero is passed over; a claim without backing is left.

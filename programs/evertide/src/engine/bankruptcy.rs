@@ -1,11 +1,12 @@
 //! One market's share of a bankrupt account's deficit, and who pays it: the market's own fees, insurance within its
-//! limit, the other side by deleveraging at the bankruptcy price, the exchange-wide tranche, and then the record.
+//! limit, the other side by deleveraging at the bankruptcy price, the exchange-wide tranche within the same limit, and then
+//! the record.
 
 use anchor_lang::prelude::*;
 use evertide_math::liquidation::{bankruptcy_price, deficit_share};
 use evertide_math::{Atoms, Bps, Lots, PriceQ32};
 
-use super::cover::{market_room, pay_market, pay_tranche};
+use super::cover::{market_room, pay_market, pay_tranche, tranche_room};
 use super::ladder::{Ladder, Rung};
 use super::margin::side_of;
 use super::position::add_cash;
@@ -101,8 +102,8 @@ pub fn bear(
             i64::try_from(rest).map_err(|_| EvertideError::Overflow)?.checked_sub(paid.deleveraged).or_refuse()?;
         rest = left.max(0).unsigned_abs();
     }
-    paid.tranche = insurance.tranche_atoms.min(insurance.balance_atoms).min(rest);
-    pay_tranche(insurance, market, paid.tranche)?;
+    paid.tranche = tranche_room(insurance, market, now).min(rest);
+    pay_tranche(insurance, market, paid.tranche, now)?;
     paid.recorded = rest.checked_sub(paid.tranche).or_refuse()?;
     // What nobody paid is a claim on the pool without backing.
     market.deficit_atoms = market.deficit_atoms.checked_add(paid.recorded).or_refuse()?;

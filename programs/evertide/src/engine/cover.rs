@@ -13,18 +13,33 @@ pub fn market_room(insurance: &Insurance, market: &Market, now: Now) -> u64 {
     insurance.balance_atoms.saturating_sub(insurance.tranche_atoms).min(day)
 }
 
-/// Pays out of the fund into a market's pool within its limit of the day.
-pub fn pay_market(insurance: &mut Insurance, market: &mut Market, amount_atoms: u64, now: Now) -> Result<()> {
+/// Atoms of the exchange-wide tranche that a market may use now: once more what it may use of the rest in a day, so that
+/// no thin market empties what stands behind all of them.
+pub fn tranche_room(insurance: &Insurance, market: &Market, now: Now) -> u64 {
+    let used = if market.insurance_day == now.day() { market.tranche_used_atoms } else { 0 };
+    let day = market.terms.insurance_day_max_atoms.saturating_sub(used);
+    insurance.tranche_atoms.min(insurance.balance_atoms).min(day)
+}
+
+/// Both uses of a day count from nothing on the next one.
+fn begin_day(market: &mut Market, now: Now) {
     if market.insurance_day != now.day() {
         market.insurance_day = now.day();
-        market.insurance_used_atoms = 0;
+        (market.insurance_used_atoms, market.tranche_used_atoms) = (0, 0);
     }
+}
+
+/// Pays out of the fund into a market's pool within its limit of the day.
+pub fn pay_market(insurance: &mut Insurance, market: &mut Market, amount_atoms: u64, now: Now) -> Result<()> {
+    begin_day(market, now);
     market.insurance_used_atoms = market.insurance_used_atoms.checked_add(amount_atoms).or_refuse()?;
     pay(insurance, market, amount_atoms)
 }
 
-/// Pays out of the exchange-wide tranche into a market's pool.
-pub fn pay_tranche(insurance: &mut Insurance, market: &mut Market, amount_atoms: u64) -> Result<()> {
+/// Pays out of the exchange-wide tranche into a market's pool within its limit of the day.
+pub fn pay_tranche(insurance: &mut Insurance, market: &mut Market, amount_atoms: u64, now: Now) -> Result<()> {
+    begin_day(market, now);
+    market.tranche_used_atoms = market.tranche_used_atoms.checked_add(amount_atoms).or_refuse()?;
     insurance.tranche_atoms = insurance.tranche_atoms.checked_sub(amount_atoms).or_refuse()?;
     pay(insurance, market, amount_atoms)
 }

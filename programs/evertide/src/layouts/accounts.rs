@@ -126,7 +126,8 @@ fn market() -> Layout {
             season_step: u32, counted_thousand_usd: u32, season_ms: i64,
             claims_atoms: i64,
             dropped_q16: [u64; 2],
-            reserved: [u64; 4], settlement_price_q32: u64, reserved1: [u64; 8],
+            reserved: [u64; 4], settlement_price_q32: u64,
+            tranche_used_atoms: u64, reserved1: [u64; 7],
         }
     )
 }

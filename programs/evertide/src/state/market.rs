@@ -63,7 +63,7 @@ pub struct MarketTerms {
     pub open_interest_max_lots: u64,
     /// Depth at which impact prices are taken, quote atoms.
     pub impact_notional_atoms: u64,
-    /// Insurance that one day may use, atoms.
+    /// Insurance that one day may use, atoms; as much again of the exchange-wide tranche.
     pub insurance_day_max_atoms: u64,
     /// Upper notional bounds of the four margin tiers, whole USD.
     pub tier_bound_usd: [u32; 4],
@@ -225,7 +225,7 @@ pub struct Market {
     pub pending_insurance_atoms: u64,
     /// Funding and folding dust owed to nobody, counted, atoms.
     pub dust_atoms: i64,
-    /// Insurance used on `insurance_day`, atoms.
+    /// Insurance beside the exchange-wide tranche that was used on `insurance_day`, atoms.
     pub insurance_used_atoms: u64,
     /// Day number of that use.
     pub insurance_day: u32,
@@ -256,7 +256,9 @@ pub struct Market {
     pub reserved: [u64; 4],
     /// Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
     pub settlement_price_q32: u64,
-    pub reserved1: [u64; 8],
+    /// Of the exchange-wide tranche used on `insurance_day`, atoms.
+    pub tranche_used_atoms: u64,
+    pub reserved1: [u64; 7],
 }
 
 const _: () = assert!(core::mem::size_of::<OracleRules>() == 96);
