@@ -16,7 +16,7 @@ from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import is_refused
 
 from .actions import Action
-from .ladder import Account, Holding, accounts, address_of, bankrupt, is_liquidatable, with_beginning
+from .ladder import Account, Holding, accounts, address_of, bankrupt, is_liquidatable, may_begin, with_beginning
 from .memory import Memory
 from .own import is_own
 from .purse import Purchase, Purse, moved, need_atoms, offers, own_purse
@@ -46,6 +46,8 @@ def _steps(state: State, account: Account, purse: Purse | None) -> list[Action]:
     """What an account needs next."""
     if account.equity_atoms >= 0:
         return _closings(state, account)
+    if not may_begin(state, account):
+        return []
     if account.collateral_count:
         own = purse is not None and not is_own(state, purse.row, account)
         return _with_collateral(state, account, purse if own else None)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from solders.pubkey import Pubkey
 
-from evertide import Bankruptcy, MarketStatus, OracleAction
+from evertide import LIQUIDATION_GRACE_MS, SILENCE_MS, Bankruptcy, MarketStatus, OracleAction
 from evertide.math import (
     MarginTiers,
     MathError,
@@ -216,6 +216,21 @@ def is_liquidatable(market: Any, now_ms: int) -> bool:
     """Whether the market's price is good enough to liquidate on, and the market is not settling or closed."""
     priced = bool(market["index_price_q32"]) and int(market["status"]) <= MarketStatus.HALTED
     return priced and not is_refused(market, OracleAction.LIQUIDATE, now_ms)
+
+
+def may_begin(state: State, account: Account) -> bool:
+    """Whether a liquidation of this account below maintenance has begun or could begin now.
+
+    None begins in a silence of all feeds, nor in the grace after one unless the account is below backstop margin.
+    """
+    if account.in_liquidation:
+        return True
+    now_ms, cache = state.time.unix_ms, state.risk_cache
+    if now_ms - int(cache["priced_ms"]) > SILENCE_MS:
+        return False
+    resumed_ms = int(cache["resumed_ms"])
+    in_grace = resumed_ms != 0 and now_ms < resumed_ms + LIQUIDATION_GRACE_MS
+    return not in_grace or account.equity_atoms < account.backstop_atoms
 
 
 def with_beginning(account: Account) -> list[list[Any]]:

@@ -13,7 +13,7 @@ from evertide.math import MathError, notional_ceil, notional_floor
 from .actions import Action
 from .closing import Books, Closing, Terms, backstop_terms, repaired_atoms, terms_of
 from .inventory import Inventory, Takeover, own_account
-from .ladder import Account, Holding, accounts, going_down, is_liquidatable, with_beginning
+from .ladder import Account, Holding, accounts, going_down, is_liquidatable, may_begin, with_beginning
 from .matcher import MAKERS_AT_FAULT, order_key, renewals
 from .memory import Memory
 from .settings import LiquidatorSettings
@@ -114,15 +114,17 @@ class _Planner:
                     return way.action
             below = account.equity_atoms < account.cancel_atoms and could_increase(self.state, account)
             return self._orders_only(account, "cancel") if below else None
-        ways = [way for holding in account.holdings for way in self._ways(account, holding)]
+        begins = may_begin(self.state, account)
+        ways = [way for holding in account.holdings for way in self._ways(account, holding)] if begins else []
         ways += [way for holding in account.holdings if (way := self._own_backstop(account, holding)) is not None]
         best = max(ways, key=lambda way: (way.repaired_atoms, -way.holding.market_index), default=None)
-        backstop = self._to_backstop(account) if account.equity_atoms < account.backstop_atoms else None
+        last_resort = begins and account.equity_atoms < account.backstop_atoms
+        backstop = self._to_backstop(account) if last_resort else None
         # Somebody who takes but a little must not keep the whole from the backstop.
         if backstop is not None and (best is None or 2 * best.lots < best.terms.lots):
             return backstop
         if best is None:
-            return None if account.in_liquidation else self._orders_only(account, "begin")
+            return self._orders_only(account, "begin") if begins and not account.in_liquidation else None
         self._count_on(account, best)
         return best.action
 

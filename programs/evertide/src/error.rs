@@ -255,6 +255,8 @@ pub enum EvertideError {
     #[msg("this market bears no part of the deficit")] BankruptcyMarketWrong = 813,
     #[msg("the liquidation would not improve the account's health")] HealthNotImproved = 814,
     #[msg("the bankrupt account still holds collateral to be sold first")] CollateralRemains = 815,
+    #[msg("no price of any market or asset came for an hour: bring one before a liquidation starts")] ExchangeSilent = 816,
+    #[msg("prices came back less than 120 s ago and equity is not below backstop margin")] LiquidationInGrace = 817,
 
     // 69xx: arithmetic.
     #[msg("a result does not fit its unit")] Overflow = 900,

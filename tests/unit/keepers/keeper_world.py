@@ -60,6 +60,7 @@ def market(index: int = 0) -> np.ndarray:
 
 def risk_cache() -> np.ndarray:
     record = blank("RiskCache", RISK_CACHE)
+    record["priced_ms"] = NOW_MS
     row = record["markets"][0, 0]
     row["index_price_q32"] = row["mark_price_q32"] = row["twap_price_q32"] = INDEX_Q32
     row["updated_ms"], row["market_plus_one"], row["a"], row["profit_weight_bps"] = NOW_MS, 1, ONE, 10_000

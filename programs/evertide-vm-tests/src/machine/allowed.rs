@@ -31,6 +31,10 @@ const LIQUIDATE: &[&str] = &[
     "OracleValidityForbids",
 ];
 
+/// What the beginning and the end of a liquidation meet.
+const BEGIN: &[&str] =
+    &["AccountHealthy", "OrderNotFound", "LiquidationUnderWay", "ExchangeSilent", "LiquidationInGrace"];
+
 /// What the liquidator of a position or of collateral may meet besides, by itself or by a bad choice.
 const LIQUIDATOR: &[&str] = &[
     "SelfLiquidation",
@@ -183,7 +187,7 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::Fund => &["AmountZero", "InsufficientBalance", "TrancheTooLarge"],
         Rule::CreateUser => &["GateClosed"],
         Rule::TimeWarp | Rule::Whale | Rule::Read | Rule::Steal => &[],
-        Rule::LiquidateOrders => &["AccountHealthy", "OrderNotFound", "LiquidationUnderWay"],
+        Rule::LiquidateOrders => BEGIN,
         Rule::LiquidatePosition => LIQUIDATOR,
         Rule::LiquidateWithOrders => &[
             "AmountZero",

@@ -57,6 +57,11 @@ impl Machine {
         let user = self.user(row);
         let now = standing(&self.world, &user);
         if user.liquidation_start_ms == 0 && now.excess() < 0 {
+            // Past the grace of a silence that an earlier step ended in.
+            self.refresh_all(121);
+            if standing(&self.world, &user).excess() >= 0 {
+                return;
+            }
             let call = self.world.liquidate_orders(&self.traders[row]);
             self.must(&call);
             return;

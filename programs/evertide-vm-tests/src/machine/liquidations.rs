@@ -130,6 +130,10 @@ impl Machine {
             2 => {
                 self.note("Seen: rung void");
                 assert!(was.equity < was.maintenance, "I-11: a liquidation began too early: {event}");
+                let (cache, now_ms) = (before.cache(), before.now_ms());
+                assert!(now_ms - cache.priced_ms <= 3_600_000, "F-10: it began in a silence: {event}");
+                let in_grace = cache.resumed_ms != 0 && now_ms < cache.resumed_ms + 120_000;
+                assert!(!in_grace || was.equity < was.backstop, "F-10: it began right after a silence: {event}");
                 assert_eq!(user.liquidation_start_ms, self.world.now_ms(), "I-11: its start: {event}");
                 assert_eq!(user.orders_epoch, self.world.orders(&self.traders[row]).next_order_id);
                 let open = user.positions.iter().any(|position| position.open_order_count != 0);

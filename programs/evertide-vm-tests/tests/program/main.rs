@@ -70,6 +70,7 @@ mod set_market_status;
 mod settling;
 mod signatures;
 mod signed_vectors;
+mod silences;
 mod specimens;
 mod stakes;
 mod successors;
@@ -156,6 +157,7 @@ fn falling() -> Vec<Case> {
         disasters_profit::tests(),
         disasters_collateral::tests(),
         disasters_restart::tests(),
+        silences::tests(),
         disasters_backstop::tests(),
         attacks::tests(),
         attacks_keys::tests(),

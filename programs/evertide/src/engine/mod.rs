@@ -40,6 +40,7 @@ pub mod session_links;
 pub mod session_liquidation;
 pub mod settle;
 pub mod signed;
+pub mod silence;
 pub mod stake;
 pub mod transfer;
 pub mod twap;

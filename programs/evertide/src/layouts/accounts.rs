@@ -143,7 +143,9 @@ fn risk_cache() -> Layout {
             collateral_count: u16,
             padding1: [u8; 4],
             open_interest_thousand_usd: u64,
-            reserved: [u64; 4],
+            priced_ms: i64,
+            resumed_ms: i64,
+            reserved: [u64; 2],
             markets: [MarketRow; MARKETS_MAX],
             collaterals: [CollateralRow; COLLATERALS_MAX],
         }

@@ -5,8 +5,8 @@ use evertide_math::{bands, debt, funding, index, liquidation, margin, mark, orac
 use super::Constant;
 use crate::engine::{
     bankruptcy::BankruptcyStep, change, dormant::WakeOutcome, groups::LinkedChange, invariants::Invariant,
-    kinds as order_kinds, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote, season, stake,
-    twap,
+    kinds as order_kinds, liquidation::LiquidationRung, margin as valuation, oracle as prices, quote, season, silence,
+    stake, twap,
 };
 use crate::guards::{bounds, clock, gate, timelock, Gate};
 use crate::instructions::{
@@ -81,6 +81,8 @@ fn kinds() -> Vec<Constant> {
         PERMISSION_CANCEL = permissions::CANCEL, "Bit of User.delegate_permissions: cancels orders.";
         PERMISSION_LIQUIDATE = permissions::LIQUIDATE, "Same: liquidates and earns keepers' rewards for the account.";
         PERMISSION_TRANSFER = permissions::TRANSFER, "Same: moves balances between sub-accounts of the authority.";
+        SILENCE_MS = silence::SILENCE_MS, "Without any new price for longer than this nobody's liquidation starts, ms.";
+        LIQUIDATION_GRACE_MS = silence::LIQUIDATION_GRACE_MS, "Nor for so long after such a silence, above backstop margin, ms.";
         DEBT_GRACE_MS = liquidate_collateral::DEBT_GRACE_MS, "Grace of a debt before collateral is sold, ms.";
         DEBT_DISCOUNT_RISE_MS = liquidate_collateral::DEBT_DISCOUNT_RISE_MS, "Rise of the discount after it, ms.";
         INVARIANT_OPEN_INTEREST = Invariant::OpenInterest, "InvariantBroken.invariant: the sides differ.";

@@ -99,7 +99,11 @@ pub struct RiskCache {
     pub padding1: [u8; 4],
     /// Open interest of all markets at index as last accrued, thousands of dollars, each rounded up.
     pub open_interest_thousand_usd: u64,
-    pub reserved: [u64; 4],
+    /// Chain time at which a new price of any market or asset came last, unix ms.
+    pub priced_ms: i64,
+    /// Chain time of the first price after the last silence of the whole exchange, unix ms; 0 = there was none.
+    pub resumed_ms: i64,
+    pub reserved: [u64; 2],
     pub markets: [MarketRow; MARKETS_MAX],
     pub collaterals: [CollateralRow; COLLATERALS_MAX],
 }

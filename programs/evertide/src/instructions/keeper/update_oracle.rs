@@ -6,6 +6,7 @@ use crate::engine::feed;
 use crate::engine::oracle::{apply_to_collateral, apply_to_market, require_forward};
 use crate::engine::quote::QUOTE_INDEX;
 use crate::engine::row::{collateral_row_mut, write_market_row};
+use crate::engine::silence::note_price;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::OracleUpdated;
 use crate::guards::{now, Now};
@@ -64,6 +65,9 @@ fn update_market(
 ) -> Result<OracleUpdated> {
     let reading = feed::read(&market.terms.oracle, oracle, exchange.local != 0, price, now.slot)?;
     require_forward(&market.terms.oracle, &reading, market.publish_time_ms, now.ms)?;
+    if reading.publish_time_ms > market.publish_time_ms {
+        note_price(cache, now);
+    }
     apply_to_market(market, &reading, now)?;
     write_market_row(market, cache, now)?;
     let sequence = market.sequence;
@@ -94,10 +98,11 @@ fn update_collateral(
     let row = collateral_row_mut(cache, collateral.index)?;
     let reading = feed::read(rules, oracle, exchange.local != 0, price, now.slot)?;
     require_forward(rules, &reading, row.publish_time_ms, now.ms)?;
+    let is_new = reading.publish_time_ms > row.publish_time_ms;
     apply_to_collateral(row, rules, collateral.decimals, &reading, now)?;
     let sequence = collateral.sequence;
     collateral.sequence = sequence.checked_add(1).or_refuse()?;
-    Ok(OracleUpdated {
+    let event = OracleUpdated {
         sequence,
         market: false,
         index: collateral.index,
@@ -107,5 +112,9 @@ fn update_collateral(
         twap: row.twap_q48,
         publish_time_ms: row.publish_time_ms,
         cooldown_until_ms: 0,
-    })
+    };
+    if is_new {
+        note_price(cache, now);
+    }
+    Ok(event)
 }

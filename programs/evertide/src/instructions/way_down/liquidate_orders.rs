@@ -7,6 +7,7 @@ use crate::engine::ladder::Ladder;
 use crate::engine::liquidation::{end_if_healthy, LiquidationRung};
 use crate::engine::orders::{is_ask, is_void, remove};
 use crate::engine::position::{find, release_if_empty};
+use crate::engine::silence::require_heard;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{CancelledOrder, OrdersLiquidated};
 use crate::guards::now;
@@ -36,6 +37,7 @@ pub fn liquidate_orders(ctx: &mut Context<LiquidateOrders>) -> Result<()> {
         end_if_healthy(user, &ladder);
         LiquidationRung::Ended
     } else if ladder.equity < ladder.maintenance {
+        require_heard(&accounts.risk_cache, &ladder, now)?;
         void_all(user, orders.next_order_id)?;
         user.liquidation_start_ms = now.ms;
         user.liquidation_freed_atoms = 0;
