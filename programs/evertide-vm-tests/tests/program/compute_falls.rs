@@ -50,7 +50,7 @@ fn typical() {
 
 /// Twelve markets whose sides were deleveraged, paid funding and began an epoch, eight assets, and a user with all slots
 /// taken; each of its positions is of the epoch before or folds through a changed A.
-fn wide() -> (World, Trader) {
+pub fn wide() -> (World, Trader) {
     thread_local!(static WIDE: World = {
         let mut world = World::wide();
         world.full_user("full", 0);
@@ -61,7 +61,7 @@ fn wide() -> (World, Trader) {
 }
 
 /// Takes quote from the user until this is its equity, whole dollars.
-fn sink(world: &mut World, trader: &Trader, equity_usd: i64) {
+pub fn sink(world: &mut World, trader: &Trader, equity_usd: i64) {
     let data = world.ok(&world.view_health(trader.user)).meta.return_data.data;
     let equity = i64::from_le_bytes(data[16..24].try_into().expect("8 bytes"));
     let spare = equity - equity_usd * USD as i64;

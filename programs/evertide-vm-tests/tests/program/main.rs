@@ -53,6 +53,7 @@ mod list_market;
 mod maker_kinds;
 mod match_orders;
 mod match_refusals;
+mod one_block;
 mod open_exchange;
 mod parameters;
 mod pauses;
@@ -146,6 +147,7 @@ fn falling() -> Vec<Case> {
         liquidate_collateral::tests(),
         resolve_bankruptcy::tests(),
         bankruptcies::tests(),
+        one_block::tests(),
         epochs::tests(),
         compute::tests(),
         compute_kinds::tests(),
