@@ -2,7 +2,8 @@
 
 A scan reads each live order once, keeps the few whose prices can meet at all, ranks those by price, slot and hash, and
 pairs them. The cost is one pass over the orders plus a sort of what crosses. Nothing is decided here that the program
-does not check again.
+does not check again. A pegged order stands at its price of now; an iceberg trades what it displays, and what it shows
+next ranks behind all, so that it belongs to a later scan.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from ._generated.constants import (
     ORDER_FLAG_REDUCE_ONLY,
     ORDER_FLAG_REVEALED,
     ORDERS_MAX,
+    OrderKind,
 )
 from .crossing_kernels import (
     ASK,
@@ -91,8 +93,8 @@ def scan(
     if not refs.size:
         return []
     best = np.empty((MARKETS_MAX, 4), np.int64)
-    best_prices(refs, roles, limits, rows["market_index"], rows["price_ticks"], rows["flags"], best)
-    kept = select(refs, roles, limits, rows["market_index"], rows["price_ticks"], rows["flags"], best)
+    best_prices(refs, roles, limits, rows["market_index"], rows["flags"], best)
+    kept = select(refs, roles, limits, rows["market_index"], rows["flags"], best)
     if not kept.size:
         return []
     return _pair(rows, keys, users, markets, refs[kept], roles[kept], limits[kept])
@@ -105,7 +107,9 @@ class RestingOrder:
     row: int
     slot: int
     order_id: int
+    kind: int
     price_ticks: int
+    #: What it displays.
     size_lots: int
     placed_slot: int
     reduce_only: bool
@@ -126,13 +130,15 @@ def resting(
 ) -> dict[tuple[int, int], list[RestingOrder]]:
     """Orders that rest now by `(market index, side)`, side 0 bid and 1 ask, in priority. Arrays as for `scan`.
 
+    Without pegged ones: neither a liquidation nor the mark can use them, and whom else one meets is up to its time.
     `worst_ticks`, shape `(MARKETS_MAX, 2)`: lowest bid and highest ask that are wanted; None: all.
     """
     books: dict[tuple[int, int], list[RestingOrder]] = {}
     if len(orders) == 0:
         return books
     refs, roles, _ = _classify(orders, users, markets, now_ms, slot, blocked)
-    refs = refs[roles & MAKER != 0]
+    pegged = orders["orders"]["kind"][refs // ORDERS_MAX, refs % ORDERS_MAX] == OrderKind.PEGGED
+    refs = refs[(roles & MAKER != 0) & ~pegged]
     if worst_ticks is not None:
         market, side, price, _ = _sort_columns(orders["orders"][refs // ORDERS_MAX, refs % ORDERS_MAX])
         worst = worst_ticks[market, side]
@@ -148,6 +154,7 @@ def resting(
                 row=int(account[number]),
                 slot=int(at[number]),
                 order_id=int(order["order_id"]),
+                kind=int(order["kind"]),
                 price_ticks=int(order["price_ticks"]),
                 size_lots=int(order["size_lots"]),
                 placed_slot=int(order["placed_slot"]),
@@ -175,7 +182,7 @@ def _classify(
     slot: int,
     blocked: NDArray[np.bool_] | None,
 ) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-    """References (`row * 32 + slot`), roles and effective limits of the orders that may trade now."""
+    """References (`row * 32 + slot`), roles and effective prices of the orders that may trade now."""
     rows = orders["orders"]
     capacity = int(orders["order_count"].sum(dtype=np.int64))
     refs = np.empty(capacity, np.int64)
@@ -222,7 +229,7 @@ def _pair(
     """Rank the candidates and pair them; arrays over candidates, one entry per order."""
     account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
     picked = rows[account, at]
-    market, side, price, placed = _sort_columns(picked)
+    market, side, _, placed = _sort_columns(picked)
     hashes = candidate_hashes(keys, account, picked["placed_slot"], picked["order_id"])
     holders, position_at = np.unique(account * MARKETS_MAX + market, return_inverse=True)
     positions = candidate_positions(
@@ -235,19 +242,20 @@ def _pair(
         markets.epoch,
     )
     owners = np.unique(_authorities(users, account), return_inverse=True)[1].astype(np.int64)
-    makers = _ranked(np.flatnonzero(roles & MAKER), market, side, price, placed, hashes)
+    makers = _ranked(np.flatnonzero(roles & MAKER), market, side, limits, placed, hashes)
     takers = _ranked(np.flatnonzero(roles & TAKER), market, side, limits, placed, hashes)
     lots = np.minimum(picked["size_lots"], np.uint64(1 << 62)).astype(np.int64)
     fills = pair(
-        takers, makers, market, side, roles, price, limits, placed, hashes, lots, owners, picked["flags"],
-        picked["time_in_force"], slippage_bps(picked), position_at.astype(np.int64), positions, markets.index_price_q32,
-        markets.tick_value, markets.band_low_ticks, markets.band_high_ticks, markets.reduce_only, MAKERS_MAX,
+        takers, makers, market, side, roles, limits, placed, picked["placed_ms"], hashes, lots, owners,
+        picked["flags"], picked["kind"] == OrderKind.PEGGED, picked["time_in_force"], slippage_bps(picked),
+        position_at.astype(np.int64), positions, markets.index_price_q32, markets.tick_value, markets.band_low_ticks,
+        markets.band_high_ticks, markets.reduce_only, markets.peg_publish_ms, MAKERS_MAX,
     )  # fmt: skip
     return _matches(fills, market, account, at, picked)
 
 
 def slippage_bps(picked: NDArray[np.void]) -> NDArray[np.int64]:
-    """Greatest slippage against the index of each plain order, bps; 0 = none. Low half-word of its third term."""
+    """Greatest slippage against the index of each order, bps; 0 = none. Low half-word of its third term."""
     return (picked["terms"][:, 2] & np.uint64(0xFFFF)).astype(np.int64)
 
 

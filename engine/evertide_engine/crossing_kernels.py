@@ -19,12 +19,12 @@ from ._generated.constants import (
 )
 from .folding import FOLDED, KEPT, LAST_EPOCH, fold_kind, fold_size
 from .hashing import order_hash
-from .prices import exceeds_slippage, price_of_ticks, taker_limit
+from .prices import effective_maker_ticks, exceeds_slippage, price_of_ticks, taker_limit
 from .wide import Int
 
 MAKER, TAKER, IN_PHASE = 1, 2, 4
 BID, ASK = 0, 1
-KIND_MARKET = int(OrderKind.MARKET)
+KIND_MARKET, KIND_PEGGED, KIND_ICEBERG = int(OrderKind.MARKET), int(OrderKind.PEGGED), int(OrderKind.ICEBERG)
 IMMEDIATE, FILL_OR_KILL = int(TimeInForce.IMMEDIATE_OR_CANCEL), int(TimeInForce.FILL_OR_KILL)
 POST_ONLY, POST_ONLY_SLIDE = int(TimeInForce.POST_ONLY), int(TimeInForce.POST_ONLY_SLIDE)
 DEADLINE_SLOTS = int(MATCH_DEADLINE_SLOTS)
@@ -52,7 +52,10 @@ def classify(
     expiry_ms, market, kind,
     time_in_force, flags, phase_s, terms, index_price, tick_value, now_ms, slot, blocked, refs, roles, limits,
 ):  # fmt: skip
-    """Write reference, role and effective limit (ticks) of every order that may trade now; the number written."""
+    """Write reference, role and effective price of every order that may trade now; the number written.
+
+    The price in ticks is a taker's limit now, and what an order asks as maker, which is never in its taker phase.
+    """
     used = 0
     for row in range(order_id.shape[0]):
         left = np.int64(order_count[row])
@@ -68,7 +71,10 @@ def classify(
                 continue
             if expiry_ms[row, at] != 0 and now_ms >= expiry_ms[row, at]:
                 continue
-            if np.int64(kind[row, at]) > KIND_MARKET or np.int64(flags[row, at]) & FLAG_DORMANT != 0:
+            what = np.int64(kind[row, at])
+            if what > KIND_MARKET and what != KIND_PEGGED and what != KIND_ICEBERG:
+                continue
+            if np.int64(flags[row, at]) & FLAG_DORMANT != 0:
                 continue
             if blocked.shape[0] != 0 and blocked[row, at]:
                 continue
@@ -77,11 +83,15 @@ def classify(
             age_ms = max(now_ms - placed_ms[row, at], 0)
             phase_ms = np.int64(phase_s[row, at]) * MS_PER_SECOND
             age_slots = slot - np.int64(placed_slot[row, at])
-            role = order_role(kind[row, at], time_in_force[row, at], age_ms, phase_ms, age_slots)
+            role = order_role(what, time_in_force[row, at], age_ms, phase_ms, age_slots)
             limit = np.int64(price[row, at])
-            if role & IN_PHASE:
-                is_ask = np.int64(flags[row, at]) & FLAG_ASK != 0
-                start = np.int64(terms[row, at, 0])
+            is_ask = np.int64(flags[row, at]) & FLAG_ASK != 0
+            if what == KIND_PEGGED:
+                offset = np.int64(terms[row, at, 0])
+                limit = effective_maker_ticks(is_ask, limit, index_price[where], offset, tick_value[where])
+            elif role & IN_PHASE:
+                # The first term is the start of the phase only in a plain order; no other kind has one.
+                start = np.int64(terms[row, at, 0]) if what <= KIND_MARKET else np.int64(0)
                 limit = taker_limit(is_ask, index_price[where], start, limit, age_ms, phase_ms, tick_value[where])
             if role != 0 and limit > 0:
                 refs[used] = row * SLOTS + at
@@ -92,40 +102,38 @@ def classify(
 
 
 @njit(cache=True)
-def best_prices(refs, roles, limits, market, price, flags, best):
+def best_prices(refs, roles, limits, market, flags, best):
     """Per market: best maker bid, best maker ask, highest taker bid limit, lowest taker ask limit; ticks."""
     for where in range(MARKETS):
         best[where, 0], best[where, 1], best[where, 2], best[where, 3] = 0, HIGHEST, 0, HIGHEST
     for at in range(refs.shape[0]):
         row, place = refs[at] // SLOTS, refs[at] % SLOTS
         where = np.int64(market[row, place])
-        own = np.int64(price[row, place])
         if np.int64(flags[row, place]) & FLAG_ASK:
             if roles[at] & MAKER:
-                best[where, 1] = min(best[where, 1], own)
+                best[where, 1] = min(best[where, 1], limits[at])
             if roles[at] & TAKER:
                 best[where, 3] = min(best[where, 3], limits[at])
         else:
             if roles[at] & MAKER:
-                best[where, 0] = max(best[where, 0], own)
+                best[where, 0] = max(best[where, 0], limits[at])
             if roles[at] & TAKER:
                 best[where, 2] = max(best[where, 2], limits[at])
 
 
 @njit(cache=True)
-def select(refs, roles, limits, market, price, flags, best):
+def select(refs, roles, limits, market, flags, best):
     """Indices of the live orders whose price meets the best of the other side, as taker or as maker."""
     kept = np.empty(refs.shape[0], np.int64)
     used = 0
     for at in range(refs.shape[0]):
         row, place = refs[at] // SLOTS, refs[at] % SLOTS
-        where = np.int64(market[row, place])
-        own = np.int64(price[row, place])
+        where, own = np.int64(market[row, place]), limits[at]
         is_maker, is_taker = roles[at] & MAKER != 0, roles[at] & TAKER != 0
         if np.int64(flags[row, place]) & FLAG_ASK:
-            keep = (is_maker and own <= best[where, 2]) or (is_taker and limits[at] <= best[where, 0])
+            keep = (is_maker and own <= best[where, 2]) or (is_taker and own <= best[where, 0])
         else:
-            keep = (is_maker and own >= best[where, 3]) or (is_taker and limits[at] >= best[where, 1])
+            keep = (is_maker and own >= best[where, 3]) or (is_taker and own >= best[where, 1])
         if keep:
             kept[used] = at
             used += 1
@@ -192,8 +200,9 @@ def group_bounds(makers, market, side):
 
 @njit(cache=True)
 def pair(
-    takers, makers, market, side, roles, price, limits, placed, hashes, lots, owners, flags, time_in_force, slippage,
-    position_at, positions, index_price, tick_value, band_low, band_high, reduce_only, makers_max,
+    takers, makers, market, side, roles, limits, placed, placed_ms, hashes, lots, owners, flags, pegged, time_in_force,
+    slippage, position_at, positions, index_price, tick_value, band_low, band_high, reduce_only, peg_publish_ms,
+    makers_max,
 ):  # fmt: skip
     """Fill rows `(match, taker, maker, lots, price)`; consumes `lots` and moves `positions` as the fills would."""
     bounds = group_bounds(makers, market, side)
@@ -209,11 +218,14 @@ def pair(
             maker = makers[at]
             if lots[maker] == 0 and at == bounds[where, 1 - side[taker], 0]:
                 bounds[where, 1 - side[taker], 0] = at + 1
-            if lots[taker] == 0 or (price[maker] < limits[taker] if is_ask else price[maker] > limits[taker]):
+            if lots[taker] == 0 or (limits[maker] < limits[taker] if is_ask else limits[maker] > limits[taker]):
                 break
             if lots[maker] == 0 or owners[maker] == owners[taker]:
                 continue
-            if not band_low[where] <= price[maker] <= band_high[where]:
+            if not band_low[where] <= limits[maker] <= band_high[where]:
+                continue
+            # Nobody picks a stale peg off: its index must be younger than whom it meets.
+            if pegged[maker] and peg_publish_ms[where] <= placed_ms[taker]:
                 continue
             if not may_meet(roles[taker], placed[taker], hashes[taker], placed[maker], hashes[maker]):
                 continue
@@ -223,7 +235,7 @@ def pair(
             if shared or np.int64(flags[maker]) & FLAG_REDUCE_ONLY != 0:
                 size = reducing_lots(size, not is_ask, positions[position_at[maker]])
             if slippage[taker] != 0:
-                paid = price_of_ticks(price[maker], tick_value[where])
+                paid = price_of_ticks(limits[maker], tick_value[where])
                 if paid == np.uint64(0) or exceeds_slippage(is_ask, paid, index_price[where], slippage[taker]):
                     break
             if size <= 0:
@@ -237,7 +249,7 @@ def pair(
                 grown[:used] = fills
                 fills = grown
             fills[used, 0], fills[used, 1], fills[used, 2], fills[used, 3] = matches, taker, maker, size
-            fills[used, 4] = price[maker]
+            fills[used, 4] = limits[maker]
             used += 1
             apply_fill(taker, maker, size, is_ask, lots, position_at, positions)
         if time_in_force[taker] == FILL_OR_KILL and lots[taker] != 0:

@@ -25,6 +25,9 @@ from ._generated.constants import (
 )
 from .decode import Records
 
+NO_PEGS = -(1 << 62)
+"""A publish time before every order's: the validity matrix refuses pegged orders now."""
+
 
 class MarketColumns(NamedTuple):
     """What matching needs of each market, one row per market index, `MARKETS_MAX` rows."""
@@ -43,6 +46,8 @@ class MarketColumns(NamedTuple):
     """Size factor per side, shape `(MARKETS_MAX, 2)`."""
     epoch: NDArray[np.uint32]
     """Epoch per side, shape `(MARKETS_MAX, 2)`."""
+    peg_publish_ms: NDArray[np.int64]
+    """Publish time of the index, unix ms: pegged makers meet takers placed before it. `NO_PEGS`: none at all."""
 
     @classmethod
     def empty(cls) -> MarketColumns:
@@ -55,6 +60,7 @@ class MarketColumns(NamedTuple):
             np.zeros(MARKETS_MAX, np.bool_),
             np.zeros((MARKETS_MAX, 2), np.uint64),
             np.zeros((MARKETS_MAX, 2), np.uint32),
+            np.full(MARKETS_MAX, NO_PEGS, np.int64),
         )
 
 
@@ -132,4 +138,6 @@ def market_columns(markets: Records, exchange: Any, now_ms: int) -> MarketColumn
         columns.tick_value[at] = market["atoms_per_lot_tick"]
         columns.band_low_ticks[at], columns.band_high_ticks[at] = band_ticks(market)
         columns.reduce_only[at] = closed or status == MarketStatus.REDUCE_ONLY
+        if not is_refused(market, OracleAction.PEGGED_ORDER, now_ms):
+            columns.peg_publish_ms[at] = market["publish_time_ms"]
     return columns

@@ -14,6 +14,7 @@ from .wide import ONE, Int, multiply_divide_ceil, multiply_divide_floor, multipl
 WHOLE = np.uint64(BPS_ONE)
 PRICE_LIMIT = np.uint64(PRICE_LIMIT_Q32)
 TICK_LIMIT = np.uint64(TICKS_LIMIT)
+MOST_TICKS = int(TICKS_LIMIT)
 FRACTION_BITS = np.uint64(32)
 FRACTION_MASK = np.uint64((1 << 32) - 1)
 NONE = -1
@@ -99,6 +100,28 @@ def taker_limit(
     if (own_ticks >= start) if is_ask else (own_ticks <= start):
         return np.int64(own_ticks)
     return ramp(start, np.int64(own_ticks), np.int64(elapsed_ms), np.int64(phase_ms))
+
+
+@njit(cache=True)
+def pegged_ticks(is_ask: bool, index_price: Int, offset_ticks: Int, tick_value: Int) -> Int:
+    """Index in ticks (bid floor, ask ceil) plus a signed offset; -1 where that is no price."""
+    if index_price == np.uint64(0):
+        return np.int64(NONE)
+    base = ticks_ceil(index_price, tick_value) if is_ask else ticks_floor(index_price, tick_value)
+    # Both below 2^39 in what follows, so that no sum leaves int64 whatever offset an account holds.
+    if base < 0 or not -MOST_TICKS < offset_ticks < MOST_TICKS:
+        return np.int64(NONE)
+    moved = base + offset_ticks
+    return moved if 0 < moved < MOST_TICKS else np.int64(NONE)
+
+
+@njit(cache=True)
+def effective_maker_ticks(is_ask: bool, limit_ticks: Int, index_price: Int, offset_ticks: Int, tick_value: Int) -> Int:
+    """Price of a pegged order: `pegged_ticks`, never beyond its own limit; -1 where it has none."""
+    pegged = pegged_ticks(is_ask, index_price, offset_ticks, tick_value)
+    if pegged < 0:
+        return pegged
+    return max(pegged, limit_ticks) if is_ask else min(pegged, limit_ticks)
 
 
 @njit(cache=True)

@@ -186,6 +186,9 @@ class Inventory:
         rows, epoch = self._state.orders["orders"][self.row], int(self._state.users["orders_epoch"][self.row])
         here = [row for row in rows if int(row["order_id"]) >= max(epoch, 1) and int(row["market_index"]) == index]
         since = self._state.time.slot - MATCH_DEADLINE_SLOTS
+        deadline_ms = int(self._state.orders["cancel_all_after_ms"][self.row])
+        if deadline_ms and self._state.time.unix_ms >= deadline_ms:
+            return bool(here), False
         return bool(here), any(int(row["placed_slot"]) >= since for row in here)
 
 

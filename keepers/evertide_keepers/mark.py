@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
-from evertide import EVIDENCE_ORDERS_MAX, REST_SLOTS
+from evertide import EVIDENCE_ORDERS_MAX, REST_SLOTS, OrderKind
 from evertide_engine.crossing import RestingOrder, resting
 from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import MarketColumns, market_columns
@@ -60,7 +60,7 @@ def _evidence(
     chosen: list[RestingOrder] = []
     for order in book:
         rested = slot - max(order.placed_slot, matchable)
-        plain = not order.reduce_only and not order.revealed and rested >= REST_SLOTS
+        plain = order.kind == OrderKind.LIMIT and not order.reduce_only and not order.revealed and rested >= REST_SLOTS
         if not plain or not low <= order.price_ticks <= high or not solvent[order.row]:
             continue
         chosen.append(order)

@@ -77,7 +77,9 @@ if TYPE_CHECKING:
     from ._order_groups import one_cancels_other as one_cancels_other
     from ._order_groups import scale as scale
     from ._order_terms import OrderTerms as OrderTerms
+    from ._order_terms import effective_ticks as effective_ticks
     from ._order_terms import order_terms as order_terms
+    from ._order_terms import pegs_ready as pegs_ready
     from ._orders import NewOrder as NewOrder
     from ._orders import by_all as by_all
     from ._orders import by_client_order_ids as by_client_order_ids
@@ -87,6 +89,7 @@ if TYPE_CHECKING:
     from ._orders import is_ask as is_ask
     from ._orders import is_immediate as is_immediate
     from ._orders import is_live as is_live
+    from ._orders import is_void as is_void
     from ._orders import new_client_order_id as new_client_order_id
     from ._orders import placement as placement
     from ._orders import rests as rests
@@ -173,7 +176,7 @@ _NAMES = {
     "instructions._changes": "ChangeTarget",
     "_generated.parameters": "PARAMETERS Parameter",
     "_changes": "ChangeView UnknownParameter change_key change_view listing_key parameter parameter_of proposed_value",
-    "_order_terms": "OrderTerms order_terms",
+    "_order_terms": "OrderTerms effective_ticks order_terms pegs_ready",
     "_order_groups": "bracket one_cancels_other scale",
     "_client": "EvertideClient",
     "_client_keeper": "settled_atoms",
@@ -184,7 +187,7 @@ _NAMES = {
     "_ladder": "Ladder LadderRung LiquidationView ladder liquidation_view",
     "_layouts": "decode_many dtype",
     "_lookup_tables": "create_lookup_table exchange_addresses extend_lookup_table fetch_lookup_table",
-    "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live "
+    "_orders": "NewOrder by_all by_client_order_ids by_market by_order_ids by_side is_ask is_immediate is_live is_void "
     "new_client_order_id placement rests",
     "_outcome": "Confirmed Failed Outcome SendOptions Simulation",
     "_pda": "PROGRAM_ID TOKEN_PROGRAM_ID associated_token_address backstop_address change_address collateral_address "

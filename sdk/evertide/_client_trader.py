@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,7 @@ from ._client_base import Writing
 from ._errors import DuplicateClientOrder, ProgramError, TransactionExpired, TransactionOutcomeUnknown
 from ._generated.events import OrdersPlaced
 from ._generated.types import CancelArgs, KindArgs, Order, OrderArgs
-from ._orders import NewOrder, by_all, placement, same_terms
+from ._orders import NewOrder, by_all, is_void, placement, same_terms
 from ._outcome import Confirmed
 from ._pda import associated_token_address, user_address
 from ._units import Exact, bps_from, token_to_atoms, usdc_to_atoms
@@ -202,10 +203,16 @@ class TraderWrites(Writing):
 
     async def _of_ids(self, user: Pubkey, ids: Sequence[int]) -> dict[int, Order]:
         wanted = {client_id for client_id in ids if client_id}
-        account, epoch = await self.orders(user), (await self.user(user)).orders_epoch
-        # What a liquidation voided keeps its slot for a while, and its id may be used again.
-        live = [order for order in account.orders if order.order_id and order.order_id >= epoch]
-        return {order.client_order_id: order for order in live if order.client_order_id in wanted}
+        account, owner, now_ms = await asyncio.gather(self.orders(user), self.user(user), self.chain_time_ms())
+        epoch, deadline_ms = owner.orders_epoch, account.cancel_all_after_ms
+        # What was voided keeps its slot for a while, and its id may be used again.
+        return {
+            order.client_order_id: order
+            for order in account.orders
+            if order.order_id
+            and order.client_order_id in wanted
+            and not is_void(order, orders_epoch=epoch, cancel_all_after_ms=deadline_ms, now_ms=now_ms)
+        }
 
     async def _resting(self, user: Pubkey, args: Sequence[OrderArgs]) -> tuple[Order, ...] | None:
         """The open orders that are exactly what was asked; None unless all are there."""

@@ -7,8 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from ._generated.constants import OrderKind, TriggerSource
+from ._generated.accounts import Market
+from ._generated.constants import ORDER_FLAG_ASK, STALE_FOR_FILLS, STALE_FOR_MARGIN, OrderKind, TriggerSource
 from ._orders import CONDITIONAL_KINDS
+from .math import MathError, OracleAction, is_allowed, pegged_ticks
 
 _WORDS = struct.Struct("<3Q")
 # Common to all: greatest slippage (bps), builder's fee (tenths of a bp), group.
@@ -27,6 +29,18 @@ class HasTerms(Protocol):
     @property
     def terms(self) -> Sequence[int]:
         """Three words."""
+
+
+class HasPrice(HasTerms, Protocol):
+    """An order with its side and limit price."""
+
+    @property
+    def flags(self) -> int:
+        """`ORDER_FLAG_...` bits."""
+
+    @property
+    def price_ticks(self) -> int:
+        """Its limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +81,35 @@ def order_terms(order: HasTerms) -> OrderTerms:
     if kind == OrderKind.ICEBERG:
         return _with(common, display_lots=first, hidden_lots=second)
     return _with(common, auction_start_ticks=first)
+
+
+def effective_ticks(order: HasPrice, *, index_q32: int, atoms_per_lot_tick: int) -> int | None:
+    """Price in ticks at which an order rests while the index is `index_q32` (quote atoms per lot, Q32; not 0).
+
+    Its limit, but of a pegged order index plus offset (a bid rounded down, an ask up) and never beyond the limit; None
+    where that is no price. As `engine/kinds.rs::effective_ticks` of the program.
+    """
+    limit = order.price_ticks
+    if order.kind != OrderKind.PEGGED:
+        return limit
+    ask = bool(order.flags & ORDER_FLAG_ASK)
+    try:
+        pegged = pegged_ticks(int(ask), index_q32, order_terms(order).peg_offset_ticks, atoms_per_lot_tick)
+    except MathError:
+        return None
+    return max(pegged, limit) if ask else min(pegged, limit)
+
+
+def pegs_ready(market: Market, *, taker_placed_ms: int, now_ms: int) -> bool:
+    """Whether pegged orders of a market may be makers now for a taker placed at a time, unix ms: the index is younger
+    than it, and the market's validity matrix allows pegged orders.
+    """
+    rules, age_ms = market.terms.oracle, now_ms - market.publish_time_ms
+    bits = market.validity & ~(STALE_FOR_MARGIN | STALE_FOR_FILLS)
+    bits |= STALE_FOR_MARGIN if age_ms > rules.stale_margin_ms else 0
+    bits |= STALE_FOR_FILLS if age_ms > rules.stale_fill_ms else 0
+    younger = market.publish_time_ms > taker_placed_ms
+    return younger and is_allowed(OracleAction.PEGGED_ORDER, bits, tuple(rules.refused))
 
 
 def _with(common: OrderTerms, **more: int | TriggerSource) -> OrderTerms:

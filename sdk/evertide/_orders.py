@@ -221,9 +221,18 @@ def is_immediate(order: Order) -> bool:
     return order.kind == OrderKind.MARKET or order.time_in_force in _IMMEDIATE
 
 
-def is_live(order: Order, *, orders_epoch: int, now_ms: int, slot: int) -> bool:
-    """Whether a slot holds an order that may still trade: not void (see `User.orders_epoch`), not expired."""
-    if order.order_id == 0 or order.order_id < orders_epoch:
+def is_void(order: Order, *, orders_epoch: int, cancel_all_after_ms: int, now_ms: int) -> bool:
+    """Whether an order was ended with all others: by a liquidation (`User.orders_epoch`), or by the dead-man's deadline
+    (`Orders.cancel_all_after_ms`, unix ms, 0 = none), from which on every order of the account is dead.
+    """
+    return order.order_id < orders_epoch or (cancel_all_after_ms != 0 and now_ms >= cancel_all_after_ms)
+
+
+def is_live(order: Order, *, orders_epoch: int, cancel_all_after_ms: int, now_ms: int, slot: int) -> bool:
+    """Whether a slot holds an order that may still trade: not void (see `is_void`), not expired."""
+    if order.order_id == 0:
+        return False
+    if is_void(order, orders_epoch=orders_epoch, cancel_all_after_ms=cancel_all_after_ms, now_ms=now_ms):
         return False
     if order.expiry_ms != 0 and now_ms >= order.expiry_ms:
         return False

@@ -14,10 +14,11 @@ from ._errors import AccountMismatch, AccountNotFound, UnknownCollateral, Unknow
 from ._events import LandedEvent, SequenceChecker
 from ._feed import PAGE, events_of, follow, new_signatures
 from ._generated.accounts import ALL, Collateral, Exchange, Insurance, Market, Orders, RiskCache, User
-from ._generated.constants import MAKERS_MAX
+from ._generated.constants import MAKERS_MAX, OrderKind
 from ._generated.types import Order
 from ._ladder import Ladder, LiquidationView, ladder, liquidation_view
 from ._layouts import account_class, decode_many, offset_of
+from ._order_terms import effective_ticks, pegs_ready
 from ._orders import Side, is_ask, is_live, rests
 from ._pda import (
     CLOCK_ADDRESS,
@@ -57,7 +58,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True)
 class Resting:
-    """One order of the book: whose `User` it belongs to, and what is left of it."""
+    """One order of the book: whose `User` it belongs to, its price now, and what is left of it or displayed."""
 
     user: Pubkey
     order_id: int
@@ -249,49 +250,63 @@ class Reading:
         )
 
     async def book(self, market: int | str) -> Book:
-        """The book of a market, put together from all resting orders. Reads every `Orders` and `User` account."""
+        """The book of a market, put together from all resting orders. Reads every `Orders` and `User` account.
+
+        Pegged orders stand at their price of now, icebergs with what they display.
+        """
         listed = await self.market(market)
         sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-        for _, order in (await self._resting_orders(listed.index))[0]:
-            level = sides[is_ask(order)].setdefault(order.price_ticks, [0, 0])
+        for _, order, price_ticks in (await self._resting_orders(listed))[0]:
+            level = sides[is_ask(order)].setdefault(price_ticks, [0, 0])
             level[0] += order.size_lots
             level[1] += 1
         bids = tuple(Level(price, *sides[0][price]) for price in sorted(sides[0], reverse=True))
         asks = tuple(Level(price, *sides[1][price]) for price in sorted(sides[1]))
         return Book(listed.index, bids, asks)
 
-    async def best_orders(self, market: int | str, side: Side, *, limit: int = MAKERS_MAX) -> list[Resting]:
+    async def best_orders(
+        self, market: int | str, side: Side, *, limit: int = MAKERS_MAX, taker_placed_ms: int | None = None
+    ) -> list[Resting]:
         """The first orders of one side by priority (price, slot of placing, hash) that may be makers in the next slot.
 
-        What `match_orders` and `liquidate_with_orders` take as makers. Reads every `Orders` and `User` account.
+        What `match_orders` and `liquidate_with_orders` take as makers. `taker_placed_ms` is when the taker was placed,
+        unix ms: pegged orders meet it only at an index published later. None is a liquidation, which meets none of
+        them. Reads every `Orders` and `User` account.
         """
         listed = await self.market(market)
-        orders, slot = await self._resting_orders(listed.index)
+        orders, clock = await self._resting_orders(listed)
         ask = side == "ask"
+        pegs = taker_placed_ms is not None and pegs_ready(listed, taker_placed_ms=taker_placed_ms, now_ms=clock[1])
         ranked = []
-        for user, order in orders:
-            if is_ask(order) == ask and order.placed_slot <= slot:
+        for user, order, price_ticks in orders:
+            meets = pegs or order.kind != OrderKind.PEGGED
+            if is_ask(order) == ask and order.placed_slot <= clock[0] and meets:
                 digest = order_hash(order.placed_slot, bytes(orders_address(user, self.program_id)), order.order_id)
-                key = OrderRank(order.price_ticks, order.placed_slot, digest).key(int(ask))
-                ranked.append((key, Resting(user, order.order_id, order.price_ticks, order.size_lots)))
+                key = OrderRank(price_ticks, order.placed_slot, digest).key(int(ask))
+                ranked.append((key, Resting(user, order.order_id, price_ticks, order.size_lots)))
         return [found for _, found in sorted(ranked, key=lambda entry: entry[0])[:limit]]
 
-    async def _resting_orders(self, market_index: int) -> tuple[list[tuple[Pubkey, Order]], int]:
-        """Every order of a market that rests, with its `User`; and the slot at which that was."""
+    async def _resting_orders(self, market: Market) -> tuple[list[tuple[Pubkey, Order, int]], tuple[int, int]]:
+        """Every order of a market that rests, with its `User` and its price; and slot and unix ms of that."""
         orders, users, clock = await asyncio.gather(
             self.fetch_all("Orders"), self.fetch_arrays("User"), self.chain_clock()
         )
         slot, now_ms = clock
+        index_q32, tick_value = market.index_price_q32, market.atoms_per_lot_tick
         epochs = {address: int(epoch) for address, epoch in zip(users[0], users[1]["orders_epoch"], strict=True)}
         found = []
         for account in orders:
             epoch = epochs.get(account.user, 0)
             for order in account.orders:
-                if order.market_index != market_index or not rests(order, now_ms=now_ms):
+                if order.market_index != market.index or not rests(order, now_ms=now_ms):
                     continue
-                if is_live(order, orders_epoch=epoch, now_ms=now_ms, slot=slot):
-                    found.append((account.user, order))
-        return found, slot
+                deadline_ms = account.cancel_all_after_ms
+                if not is_live(order, orders_epoch=epoch, cancel_all_after_ms=deadline_ms, now_ms=now_ms, slot=slot):
+                    continue
+                price_ticks = effective_ticks(order, index_q32=index_q32, atoms_per_lot_tick=tick_value)
+                if price_ticks is not None:
+                    found.append((account.user, order, price_ticks))
+        return found, clock
 
     async def event_history(
         self, address: Pubkey | None = None, *, until: str | None = None, page: int = PAGE

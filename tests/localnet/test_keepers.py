@@ -16,8 +16,9 @@ from sdk_world import World
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from evertide import NewOrder, TimeInForce, by_all
+from evertide import NewOrder, OrderKind, TimeInForce, by_all
 from evertide.errors import TakerMarginTooLow
+from evertide.events import OrdersMatched
 from evertide_keepers import (
     HeldSource,
     KeeperConfig,
@@ -107,6 +108,56 @@ async def test_a_market_lives_by_single_steps(world: World, tmp_path: Path) -> N
 
     report = replay(journal_path)
     assert report.decisions >= 4 and not report.differences
+
+
+async def test_the_matcher_names_pegged_and_iceberg_makers(world: World) -> None:
+    """The program accepts what the keeper plans with them: a peg at a younger index, what an iceberg shows next."""
+    _, keepers, _ = staff(world)
+    await tick(world, keepers)
+    pegged, iceberg, first, second = [
+        await world.trader(f"kinds-{name}", usdc=80_000) for name in ("peg", "iceberg", "first", "second")
+    ]
+    await order(world, pegged, "ask", 39_900, "0.3", kind=OrderKind.PEGGED, peg_offset=-2)
+    post = {"kind": OrderKind.ICEBERG, "display_size": "0.1", "time_in_force": TimeInForce.POST_ONLY}
+    await order(world, iceberg, "ask", 39_999, "0.3", **post)
+    await rest(world, 1)
+    await order(world, first, "bid", 40_000, "0.2", taker_phase_s=0)
+    await rest(world, 1)
+
+    async def step() -> int:
+        report = await keepers["matcher"].step()
+        assert report.planned == report.confirmed, report.errors
+        return report.planned
+
+    # The index is older than the taker, and what the iceberg shows next is younger.
+    assert [await step(), await step()] == [1, 0]
+    await tick(world, keepers)
+    assert [await step(), await step()] == [1, 0]
+    await order(world, second, "bid", 40_000, "0.4", taker_phase_s=0)
+    await rest(world, 1)
+    await tick(world, keepers)
+    assert [await step(), await step()] == [1, 0]
+
+    lot_size_e9 = (await world.client.market("BTC")).terms.lot_size_e9
+    fills = [
+        (event.event.taker, fill.maker, fill.price_ticks, fill.size_lots * lot_size_e9 // 10**8)
+        for event in await world.client.event_history()
+        if isinstance(event.event, OrdersMatched) and event.event.taker in (first[1], second[1])
+        for fill in event.event.fills
+    ]
+    assert fills == [
+        (first[1], iceberg[1], 39_999, 1),
+        (first[1], pegged[1], 39_998, 1),
+        (second[1], pegged[1], 39_998, 2),
+        (second[1], iceberg[1], 39_999, 1),
+    ]
+    book = await world.client.book("BTC")
+    assert (book.asks[0].price_ticks, book.asks[0].size_lots * lot_size_e9) == (39_999, 10**8)
+    audit = await world.client.audit_matching("BTC")
+    assert (audit.hash_breaks, audit.gaps, audit.mismatches) == ((), (), ())
+    assert {found.doubts for found in audit.skipped} <= {("pegged",)}
+    for trader in (iceberg, second):
+        await world.client.cancel_orders(trader[1], by_all(), signer=trader[0])
 
 
 async def test_a_failed_match_is_left_alone_for_a_while(world: World) -> None:

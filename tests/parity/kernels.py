@@ -115,6 +115,9 @@ KERNELS: dict[str, Callable[..., Answer]] = {
     "market_order_limit": lambda side, index, bps, tick: _not_negative(
         prices.offset_limit(side == 1, U(index), S(bps), U(tick))
     ),
+    "pegged_ticks": lambda side, index, offset, tick: _not_negative(
+        prices.pegged_ticks(side == 1, U(index), S(offset), U(tick))
+    ),
     "ramp": lambda *v: _not_negative(prices.ramp(*map(S, v))),
     "taker_limit": _taker_limit,
     "exceeds_slippage": lambda side, price, index, bps: (

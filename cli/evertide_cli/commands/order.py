@@ -160,11 +160,18 @@ def list_orders(
 
 
 async def _rows(session: Session, owner: str | None) -> list[dict[str, Any]]:
+    from evertide import is_live
+
     where = session.user_of(owner)
     orders, user = await session.orders(where), await session.user(where)
-    markets = await session.markets()
-    # What a liquidation voided keeps its slot until that is needed.
-    live = [order for order in orders.orders if order.order_id and order.order_id >= user.orders_epoch]
+    markets, (slot, now_ms) = await session.markets(), await session.client.chain_clock()
+    epoch, deadline_ms = user.orders_epoch, orders.cancel_all_after_ms
+    # The dead keep their slots until somebody takes them out.
+    live = [
+        order
+        for order in orders.orders
+        if is_live(order, orders_epoch=epoch, cancel_all_after_ms=deadline_ms, now_ms=now_ms, slot=slot)
+    ]
     return [words.commitment_row(o) if words.is_commitment(o) else order_row(o, markets[o.market_index]) for o in live]
 
 

@@ -13,10 +13,10 @@ from evertide._generated import constants
 from evertide._generated.constants import ChangeStatus, Gate, MarketStatus, OrderKind, TimeInForce
 from evertide._generated.parameters import PARAMETERS
 from evertide._generated.types import PlacedOrder
-from evertide._order_terms import order_terms
+from evertide._order_terms import effective_ticks
 from evertide._orders import CONDITIONAL_KINDS
 from evertide._pda import PROGRAM_ID, market_address, orders_address
-from evertide.math import MathError, order_hash, pegged_ticks
+from evertide.math import order_hash
 
 _IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 _PARAMETER_NAMES = {entry.number: entry.name for entry in PARAMETERS if entry.target == "market"}
@@ -120,17 +120,9 @@ class ReplayedBook:
 
     def price_of(self, order: Replayed) -> int | None:
         """Price of an order now; of a pegged one index plus offset, never beyond its limit. None: nowhere."""
-        limit = order.placed.price_ticks
-        if not order.pegged:
-            return limit
-        offset = order_terms(order.placed).peg_offset_ticks
         if not (self.index_q32 and self.atoms_per_lot_tick):
-            return limit
-        try:
-            pegged = pegged_ticks(int(order.ask), self.index_q32, offset, self.atoms_per_lot_tick)
-        except MathError:
-            return None
-        return max(pegged, limit) if order.ask else min(pegged, limit)
+            return order.placed.price_ticks
+        return effective_ticks(order.placed, index_q32=self.index_q32, atoms_per_lot_tick=self.atoms_per_lot_tick)
 
     def alive(self, user: Pubkey, now_ms: int) -> bool:
         """Whether a user's dead-man's deadline leaves its orders alive."""

@@ -33,7 +33,8 @@ class Order:
     owner: int
     order_id: int
     is_ask: bool
-    market_kind: bool
+    kind: str
+    """limit, market, pegged or iceberg; what an iceberg does not display is no part of it here."""
     time_in_force: str
     reduce_only: bool
     price: int
@@ -46,6 +47,11 @@ class Order:
     dormant: bool = False
     slippage_bps: int = 0
     void: bool = False
+    offset: int = 0
+
+    @property
+    def short_lived(self) -> bool:
+        return self.kind == "market" or self.time_in_force in ("ioc", "fok")
 
     @property
     def hash(self) -> int:
@@ -63,6 +69,25 @@ class Market:
     low: int
     high: int
     reduce_only: bool = False
+    publish_ms: int = 0
+    pegs_refused: bool = False
+
+
+def pegged_price(order: Order, market: Market) -> int | None:
+    """Index plus offset, a bid rounded down and an ask up, never beyond the limit; None where that is no price."""
+    price = (ceil(market.index) if order.is_ask else floor(market.index)) + order.offset
+    if not 0 < price < 1 << 39:
+        return None
+    return max(price, order.price) if order.is_ask else min(price, order.price)
+
+
+def maker_price(order: Order, market: Market) -> int:
+    """What an order asks as maker."""
+    if order.kind != "pegged":
+        return order.price
+    price = pegged_price(order, market)
+    assert price is not None, "orders without a price were left out"
+    return price
 
 
 def effective_limit(order: Order, market: Market, now_ms: int) -> int:
@@ -87,10 +112,10 @@ def scan(
     """All matches of one market: takers by rank, bids first; each meets makers by rank."""
     alive = []
     for order in orders:
-        short_lived = order.market_kind or order.time_in_force in ("ioc", "fok")
-        late = short_lived and slot > order.placed_slot + 30
+        late = order.short_lived and slot > order.placed_slot + 30
         dead = late or (order.expiry_ms and now_ms >= order.expiry_ms)
-        if not order.void and not dead and not order.dormant:
+        priceless = order.kind == "pegged" and pegged_price(order, market) is None
+        if not order.void and not dead and not order.dormant and not priceless:
             alive.append(order)
     left = {id(order): order.lots for order in alive}
     held = dict(positions)
@@ -107,24 +132,26 @@ def take(
 ) -> list[tuple[Order, list[tuple[Order, int]]]]:
     """What one taker gets, in groups of eight makers; moves `left` and `held`."""
     limit = effective_limit(taker, market, now_ms)
-    short_lived = taker.market_kind or taker.time_in_force in ("ioc", "fok")
-    fresh = short_lived or now_ms - taker.placed_ms < taker.phase_ms
+    fresh = taker.short_lived or now_ms - taker.placed_ms < taker.phase_ms
     makers = [order for order in alive if order.is_ask != taker.is_ask and is_maker(order, now_ms)]
     fills: list[tuple[Order, int]] = []
     saved = dict(left), dict(held)
-    for maker in sorted(makers, key=lambda order: order.rank(order.price)):
+    for maker in sorted(makers, key=lambda order: order.rank(maker_price(order, market))):
+        price = maker_price(maker, market)
         older = maker.placed_slot < taker.placed_slot
         if not fresh:
             older = (maker.placed_slot, maker.hash) < (taker.placed_slot, taker.hash)
-        crosses = maker.price >= limit if taker.is_ask else maker.price <= limit
-        worse = (market.index - maker.price if taker.is_ask else maker.price - market.index) * 10_000
+        crosses = price >= limit if taker.is_ask else price <= limit
+        worse = (market.index - price if taker.is_ask else price - market.index) * 10_000
+        stale = maker.kind == "pegged" and (market.pegs_refused or market.publish_ms <= taker.placed_ms)
         slips = taker.slippage_bps and worse > market.index * taker.slippage_bps
         if (
             not older
             or not crosses
             or slips
+            or stale
             or maker.owner == taker.owner
-            or not market.low <= maker.price <= market.high
+            or not market.low <= price <= market.high
         ):
             continue
         size = min(left[id(taker)], left[id(maker)])
@@ -152,4 +179,4 @@ def is_maker(order: Order, now_ms: int) -> bool:
     """Post-only at once; a resting limit order after its taker phase; nothing short-lived, ever."""
     if order.time_in_force == "post_only":
         return True
-    return order.time_in_force == "gtc" and not order.market_kind and now_ms - order.placed_ms >= order.phase_ms
+    return order.time_in_force == "gtc" and not order.short_lived and now_ms - order.placed_ms >= order.phase_ms

@@ -30,10 +30,11 @@ def empty_accounts(count: int) -> tuple[Any, Any]:
 
 
 def put_order(orders: Any, row: int, slot: int, **fields: Any) -> None:
-    """Write one order; `auction_start_ticks`, `max_slippage_bps` go into its terms."""
+    """Write one order; `auction_start_ticks` or `first_term`, `second_term`, `max_slippage_bps` go into its terms."""
     order = orders["orders"][row, slot]
     terms = order["terms"]
-    terms[0] = fields.pop("auction_start_ticks", 0)
+    terms[0] = (fields.pop("auction_start_ticks", 0) + fields.pop("first_term", 0)) % 2**64
+    terms[1] = fields.pop("second_term", 0)
     terms[2] = fields.pop("max_slippage_bps", 0)
     for name, value in fields.items():
         order[name] = value

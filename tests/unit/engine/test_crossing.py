@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from crossing_reference import Market, Order
+from crossing_reference import Market, Order, maker_price
 from crossing_reference import scan as reference_scan
 from engine_builders import authority_of, empty_accounts, key_of, open_markets, put_order, put_position
 from hypothesis import given, settings
@@ -20,10 +20,10 @@ from evertide_engine._generated.constants import (
     OrderKind,
     TimeInForce,
 )
-from evertide_engine.crossing import scan
+from evertide_engine.crossing import resting, scan
 from evertide_engine.decode import key_words
 from evertide_engine.errors import ShapeError
-from evertide_engine.markets import MarketColumns
+from evertide_engine.markets import NO_PEGS, MarketColumns
 
 INDEX_TICKS, TICK_VALUE, NOW_MS, SLOT = 1000, 10, 1_000_000, 500
 TIF = {
@@ -41,7 +41,7 @@ def drawn_order() -> st.SearchStrategy[dict[str, Any]]:
         {
             "row": st.integers(0, ACCOUNTS - 1),
             "is_ask": st.booleans(),
-            "market_kind": st.integers(0, 9).map(lambda number: number == 0),
+            "kind": st.sampled_from(["limit"] * 4 + ["market", "pegged", "pegged", "iceberg"]),
             "time_in_force": st.sampled_from(["gtc", "gtc", "gtc", "post_only", "post_only", "ioc", "fok"]),
             "reduce_only": st.integers(0, 4).map(lambda number: number == 0),
             "price": st.integers(990, 1010),
@@ -53,8 +53,31 @@ def drawn_order() -> st.SearchStrategy[dict[str, Any]]:
             "dormant": st.integers(0, 9).map(lambda number: number == 0),
             "slippage_bps": st.sampled_from([0, 0, 0, 1, 20, 50]),
             "void": st.integers(0, 9).map(lambda number: number == 0),
+            "offset": st.one_of(st.integers(-12, 12), st.sampled_from([-INDEX_TICKS, 1 << 39, 1 << 62, -(1 << 63)])),
         }
     )
+
+
+def completed(fields: dict[str, Any]) -> dict[str, Any]:
+    """What was drawn as an order that an account can hold: pegged ones are post-only, icebergs may rest."""
+    kind, time_in_force = fields["kind"], fields["time_in_force"]
+    if kind == "pegged" or (kind == "market" and time_in_force == "post_only"):
+        kind, time_in_force = ("pegged" if kind == "pegged" else "limit"), "post_only"
+    if kind == "iceberg" and time_in_force in ("ioc", "fok"):
+        time_in_force = "gtc"
+    start = fields["start"] if kind in ("limit", "market") else 0
+    offset = fields["offset"] if kind == "pegged" else 0
+    return {**fields, "kind": kind, "time_in_force": time_in_force, "start": start, "offset": offset}
+
+
+def terms_of(fields: dict[str, Any]) -> dict[str, int]:
+    """The first two terms of an order of its kind."""
+    if fields["kind"] == "pegged":
+        return {"first_term": fields["offset"]}
+    if fields["kind"] == "iceberg":
+        # A display that read as the start of a taker phase would move the price.
+        return {"first_term": INDEX_TICKS - 9, "second_term": 3}
+    return {"auction_start_ticks": fields["start"]}
 
 
 def build(drawn: list[dict[str, Any]], held: list[int]) -> tuple[Any, Any, list[Order]]:
@@ -73,11 +96,10 @@ def build(drawn: list[dict[str, Any]], held: list[int]) -> tuple[Any, Any, list[
         put_order(
             orders, row, slot, order_id=order_id, price_ticks=fields["price"], size_lots=fields["lots"],
             placed_slot=fields["placed_slot"], placed_ms=placed_ms, expiry_ms=fields["expiry_ms"],
-            kind=OrderKind.MARKET if fields["market_kind"] else OrderKind.LIMIT,
+            kind=OrderKind[fields["kind"].upper()],
             time_in_force=TIF[fields["time_in_force"]],
             flags=fields["is_ask"] | fields["reduce_only"] << 1 | (ORDER_FLAG_DORMANT if fields["dormant"] else 0),
-            taker_phase_s=phase_ms // 1000, auction_start_ticks=fields["start"],
-            max_slippage_bps=fields["slippage_bps"],
+            taker_phase_s=phase_ms // 1000, max_slippage_bps=fields["slippage_bps"], **terms_of(fields),
         )  # fmt: skip
         chosen = {name: fields[name] for name in fields if name not in ("row", "phase_ms")}
         plain.append(
@@ -101,9 +123,15 @@ def build(drawn: list[dict[str, Any]], held: list[int]) -> tuple[Any, Any, list[
     held=st.lists(st.integers(-20, 20), min_size=ACCOUNTS, max_size=ACCOUNTS),
     market_reduces=st.integers(0, 9).map(lambda number: number == 0),
     band=st.sampled_from([(900, 1100), (995, 1004)]),
+    half_tick=st.booleans(),
+    age_slots=st.integers(0, 40),
+    pegs_refused=st.integers(0, 9).map(lambda number: number == 0),
 )
-def test_scan_equals_brute_force(drawn: Any, held: Any, market_reduces: bool, band: tuple[int, int]) -> None:
-    drawn = [fields for fields in drawn if not (fields["market_kind"] and fields["time_in_force"] == "post_only")]
+def test_scan_equals_brute_force(
+    drawn: Any, held: Any, market_reduces: bool, band: tuple[int, int], half_tick: bool, age_slots: int,
+    pegs_refused: bool,
+) -> None:  # fmt: skip
+    drawn = [completed(fields) for fields in drawn]
     per_row = [0] * ACCOUNTS
     kept = []
     for fields in drawn:
@@ -113,9 +141,14 @@ def test_scan_equals_brute_force(drawn: Any, held: Any, market_reduces: bool, ba
     orders, users, plain = build(kept, held)
     markets = open_markets(INDEX_TICKS, TICK_VALUE, band)
     markets.reduce_only[0] = market_reduces
+    if half_tick:
+        markets.index_price_q32[0] += np.uint64(TICK_VALUE << 31)
+    publish_ms = NOW_MS - age_slots * 400
+    markets.peg_publish_ms[0] = NO_PEGS if pegs_refused else publish_ms
     keys = key_words([key_of(row) for row in range(ACCOUNTS)])
     found = scan(orders, keys, users, markets, NOW_MS, SLOT)
-    market = Market(Fraction(INDEX_TICKS), *band, reduce_only=market_reduces)
+    index = Fraction(2 * INDEX_TICKS + half_tick, 2)
+    market = Market(index, *band, reduce_only=market_reduces, publish_ms=publish_ms, pegs_refused=pegs_refused)
     expected = reference_scan(plain, dict(enumerate(held)), market, NOW_MS, SLOT)
     got = [
         (
@@ -129,7 +162,15 @@ def test_scan_equals_brute_force(drawn: Any, held: Any, market_reduces: bool, ba
         (taker.row, taker.order_id, [(maker.row, maker.order_id, size) for maker, size in fills])
         for taker, fills in expected
     ]
-    assert all(fill.price_ticks in range(990, 1011) for match in found for fill in match.fills)
+    prices = [fill.price_ticks for match in found for fill in match.fills]
+    assert prices == [maker_price(maker, market) for _, fills in expected for maker, _ in fills]
+
+
+def index_of_the_peg(**given: Any) -> Any:
+    """All markets at the index, its price published just before the taker of `two_sided`, or as given."""
+    markets = open_markets(INDEX_TICKS)
+    markets.peg_publish_ms[:] = given.get("publish_ms", NOW_MS + 1)
+    return markets
 
 
 def two_sided(taker: dict[str, Any], maker: dict[str, Any], held: tuple[int, int] = (0, 0)) -> tuple[Any, Any, Any]:
@@ -176,6 +217,53 @@ def test_one_rule(name: str, taker: dict[str, Any], maker: dict[str, Any], lots:
         assert (found[0].taker_row, found[0].fills[0].maker_row, found[0].fills[0].maker_slot) == (0, 1, 31)
 
 
+PEG = {"kind": int(OrderKind.PEGGED), "time_in_force": TIF["post_only"]}
+PEGS = [
+    ("an index younger than the taker", PEG | {"first_term": -2, "price_ticks": 990}, {}, 998),
+    ("an index as old as the taker", PEG | {"first_term": -2, "price_ticks": 990}, {"publish_ms": NOW_MS}, None),
+    ("a matrix that refuses", PEG | {"first_term": -2, "price_ticks": 990}, {"publish_ms": NO_PEGS}, None),
+    ("its own limit", PEG | {"first_term": -20, "price_ticks": 999}, {}, 999),
+    ("a limit beyond the taker's", PEG | {"first_term": -20, "price_ticks": 1001}, {}, None),
+    ("no price at all", PEG | {"first_term": -1_000, "price_ticks": 990}, {}, None),
+    ("a price past every price", PEG | {"first_term": 1 << 62, "price_ticks": 990}, {}, None),
+    ("dormant", PEG | {"first_term": -2, "price_ticks": 990, "flags": ORDER_FLAG_DORMANT | 1}, {}, None),
+]
+
+
+@pytest.mark.parametrize(("name", "maker", "index", "price"), PEGS, ids=[case[0] for case in PEGS])
+def test_a_pegged_maker(name: str, maker: dict[str, Any], index: dict[str, int], price: int | None) -> None:
+    orders, users, keys = two_sided({}, maker)
+    found = scan(orders, keys, users, index_of_the_peg(**index), NOW_MS, SLOT)
+    assert [fill.price_ticks for match in found for fill in match.fills] == ([] if price is None else [price])
+
+
+def test_pegged_makers_rank_at_their_price_and_neither_take_nor_show_in_a_book() -> None:
+    orders, users = empty_accounts(4)
+    put_order(orders, 0, 0, order_id=1, size_lots=30, price_ticks=1010, placed_slot=SLOT, placed_ms=NOW_MS)
+    for row, fields in enumerate(
+        ({"price_ticks": 998}, PEG | {"price_ticks": 900, "first_term": -3}, {"price_ticks": 996}), start=1
+    ):
+        put_order(orders, row, 0, **{"order_id": 1, "size_lots": 10, "placed_slot": SLOT - 9, "flags": 1, **fields})
+    keys = key_words([key_of(row) for row in range(4)])
+    (match,) = scan(orders, keys, users, index_of_the_peg(), NOW_MS, SLOT)
+    assert [(fill.maker_row, fill.price_ticks) for fill in match.fills] == [(3, 996), (2, 997), (1, 998)]
+    book = resting(orders, keys, users, index_of_the_peg(), NOW_MS + 60_000, SLOT)
+    assert [(order.row, order.price_ticks) for order in book[0, 1]] == [(3, 996), (1, 998)]
+    assert scan(orders[1:3], keys[1:3], users[1:3], index_of_the_peg(), NOW_MS, SLOT) == []
+
+
+def test_an_iceberg_takes_and_makes_what_it_displays() -> None:
+    iceberg = {"kind": int(OrderKind.ICEBERG), "first_term": 4, "second_term": 20, "size_lots": 4}
+    orders, users, keys = two_sided({}, iceberg)
+    assert [match.size_lots for match in scan(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT)] == [4]
+    (shown,) = resting(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT)[0, 1]
+    assert (shown.kind, shown.size_lots) == (OrderKind.ICEBERG, 4)
+    orders, users, keys = two_sided(iceberg | {"price_ticks": 1020, "taker_phase_s": 60}, {"price_ticks": 1001})
+    assert scan(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT) == []
+    orders, users, keys = two_sided(iceberg | {"price_ticks": 1020, "taker_phase_s": 60}, {"price_ticks": 1000})
+    assert [match.size_lots for match in scan(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT)] == [4]
+
+
 def test_reduce_only_is_clamped_by_the_folded_position() -> None:
     orders, users, keys = two_sided({"flags": 2}, {}, held=(-8, 0))
     markets = open_markets(INDEX_TICKS)
@@ -208,6 +296,16 @@ def test_a_taker_larger_than_eight_makers_comes_in_groups_best_first() -> None:
     found = scan(orders, key_words([key_of(row) for row in range(12)]), users, open_markets(1000), NOW_MS, SLOT)
     assert [len(match.fills) for match in found] == [8, 3]
     assert [fill.price_ticks for match in found for fill in match.fills] == list(range(1001, 1012))
+
+
+def test_after_the_dead_mans_deadline_no_order_of_the_account_trades() -> None:
+    for row in (0, 1):
+        for deadline_ms, found in ((NOW_MS, 0), (NOW_MS + 1, 1)):
+            orders, users, keys = two_sided({}, {})
+            orders["cancel_all_after_ms"][row] = deadline_ms
+            assert len(scan(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT)) == found
+            books = resting(orders, keys, users, open_markets(INDEX_TICKS), NOW_MS, SLOT)
+            assert ((0, 1 - row) in books, (0, row) in books) == (True, bool(found))
 
 
 def test_an_account_under_liquidation_neither_takes_nor_makes() -> None:

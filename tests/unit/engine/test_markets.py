@@ -17,9 +17,10 @@ from evertide_engine._generated.constants import (
     TOO_VOLATILE,
     Gate,
     MarketStatus,
+    OracleAction,
 )
 from evertide_engine._generated.layouts import EXCHANGE, MARKET
-from evertide_engine.markets import band_bps, band_ticks, market_columns, status_now
+from evertide_engine.markets import NO_PEGS, MarketColumns, band_bps, band_ticks, market_columns, status_now
 
 NOW_MS = 1_700_000_000_000
 
@@ -59,6 +60,21 @@ def test_status_latch_cooldown_price_age_and_validity_decide() -> None:
     assert matches(one_market(), now_ms=NOW_MS + 5_001) == (False, False)
     assert matches(one_market(validity=TOO_VOLATILE)) == (False, False)
     assert status_now(one_market(status=MarketStatus.HALTED, latch=1)[0], NOW_MS) == MarketStatus.HALTED
+
+
+def test_pegged_makers_have_their_own_row_of_the_matrix() -> None:
+    def publish_ms(now_ms: int = NOW_MS, **fields: Any) -> int:
+        market = one_market(publish_time_ms=NOW_MS - 9, **fields)
+        # Fills are always allowed here: what is asked is the row of pegged orders alone.
+        market["terms"]["oracle"]["refused"][:, OracleAction.FILL] = 0
+        return int(market_columns(market, np.zeros(1, EXCHANGE)[0], now_ms).peg_publish_ms[2])
+
+    assert publish_ms() == NOW_MS - 9
+    assert publish_ms(now_ms=NOW_MS - 9 + 5_000) == NOW_MS - 9
+    assert publish_ms(now_ms=NOW_MS - 9 + 5_001) == NO_PEGS
+    assert publish_ms(validity=TOO_VOLATILE) == NO_PEGS
+    assert publish_ms(status=MarketStatus.HALTED) == NO_PEGS
+    assert MarketColumns.empty().peg_publish_ms.tolist() == [NO_PEGS] * 48
 
 
 def test_gates_and_pauses_leave_only_reductions() -> None:

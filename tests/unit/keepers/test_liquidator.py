@@ -235,6 +235,10 @@ def test_what_is_held_is_sold_again_unless_a_sale_is_at_work() -> None:
     work = {"time_in_force": 1, "flags": 3}
     world.trader(50, record, {**work, "placed_slot": kw.SLOT - 1})
     assert plan(world, keep) == []
+    dead = kw.orders(kw.address(50), {**work, "placed_slot": kw.SLOT - 1})
+    dead["cancel_all_after_ms"] = kw.NOW_MS
+    world.put(Pubkey.from_bytes(kw.orders_key(kw.address(50))), dead)
+    assert [steps(one) for one in plan(world, keep)] == [["cancel_orders", "place_orders"]]
     world.trader(50, record, {**work, "placed_slot": kw.SLOT - 100})
     (again,) = plan(world, keep)
     assert steps(again) == ["cancel_orders", "place_orders"]

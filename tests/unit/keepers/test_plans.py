@@ -10,6 +10,7 @@ import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
+from evertide import OrderKind
 from evertide_engine.decode import decode_markets
 from evertide_keepers import accrual, mark, matcher, oracle, settler
 from evertide_keepers.actions import FIRST_LANE, Action, build
@@ -133,6 +134,26 @@ def test_matcher_submits_what_crosses_and_renews_stale_rows_first() -> None:
     assert (renewal.name, renewal.lane, renewal.arguments) == ("accrue_market", FIRST_LANE, {"market_index": 0})
 
 
+def test_matcher_names_pegged_and_iceberg_makers_by_their_price_of_now() -> None:
+    world = kw.World.with_market()
+    ask = {"flags": 1, "size_lots": 10}
+    pegged = ask | {"kind": int(OrderKind.PEGGED), "price_ticks": 900, "terms": ((1 << 64) - 2, 0, 0)}
+    iceberg = ask | {"kind": int(OrderKind.ICEBERG), "price_ticks": 999, "terms": (10, 20, 0)}
+    makers = [
+        world.trader(1, kw.user(number=1), ask | {"price_ticks": 1_000}),
+        world.trader(2, kw.user(number=2), iceberg),
+        world.trader(3, kw.user(number=3), pegged),
+    ]
+    taker = {"time_in_force": 0, "placed_slot": kw.SLOT - 5, "size_lots": 100}
+    world.trader(4, kw.user(number=4), taker | {"placed_ms": kw.NOW_MS - 1})
+    (action,) = matcher.plan(world.state(), Memory(), MatcherSettings())
+    assert action.arguments["makers"] == [[str(user), 1] for user in reversed(makers)]
+    # The index is not younger than the taker: the peg is passed over, the others are not.
+    world.trader(4, kw.user(number=4), taker | {"placed_ms": kw.NOW_MS})
+    (action,) = matcher.plan(world.state(), Memory(), MatcherSettings())
+    assert action.arguments["makers"] == [[str(user), 1] for user in (makers[1], makers[0])]
+
+
 def test_matcher_leaves_alone_whom_a_failure_blames() -> None:
     """F-14, F-23: only the order that is to blame waits."""
     world, maker, taker = crossing_world()
@@ -184,8 +205,10 @@ def test_mark_shows_both_sides_up_to_the_impact_notional() -> None:
         {"flags": 2},
         {"price_ticks": 899},
         {"time_in_force": 0, "taker_phase_s": 60},
+        {"kind": int(OrderKind.ICEBERG)},
+        {"kind": int(OrderKind.PEGGED)},
     ],
-    ids=["too small", "rested 9 slots", "reduce-only", "outside the band", "in its taker phase"],
+    ids=["too small", "rested 9 slots", "reduce-only", "outside the band", "in its taker phase", "iceberg", "pegged"],
 )
 def test_mark_leaves_out_a_side_that_proves_nothing(bid: dict[str, Any]) -> None:
     (action,) = mark.plan(book_world(**bid).state(), Memory(), MarkSettings())
