@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 SLOT_MS = 20
 PAYER_LAMPORTS = 10**15
+TOKEN_AMOUNT = slice(64, 72)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -75,6 +77,15 @@ class ProgramNet:
     @property
     def ws_url(self) -> str:
         return self.net.ws_url
+
+
+def take_from_vault(cheats: Cheatcodes, vault: Pubkey, atoms: int) -> None:
+    """Make a token account hold less than it did (more, when negative), as no program could: a theft, as it looks."""
+    found = cheats.rpc.call("getAccountInfo", [str(vault), {"encoding": "base64", "commitment": "processed"}])["value"]
+    data = bytearray(base64.b64decode(found["data"][0]))
+    held = int.from_bytes(data[TOKEN_AMOUNT], "little")
+    data[TOKEN_AMOUNT] = (held - atoms).to_bytes(8, "little")
+    cheats.set_account(vault, bytes(data), Pubkey.from_string(found["owner"]), found["lamports"])
 
 
 def run_bare_net(folder: Path, slot_ms: int = SLOT_MS) -> Iterator[ProgramNet]:

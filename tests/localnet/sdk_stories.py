@@ -9,6 +9,7 @@ import pytest
 from sdk_world import World
 from solders.keypair import Keypair
 
+from conftest import take_from_vault
 from evertide import (
     ChangeClass,
     ChangeStatus,
@@ -231,6 +232,30 @@ async def the_end_of_a_market(world: World) -> set[str]:
     seen.add(await client.settle_market(last))
     closed = seen.add(await client.settle_market(last))
     assert closed.status == MarketStatus.CLOSED == (await client.market(last)).status
+    return seen.names
+
+
+async def a_vault_that_misses_money(world: World, name: str) -> set[str]:
+    """The vault holds an atom less than is owed out of it: who shows that stops the market and is paid."""
+    client, seen = world.client, Seen()
+    key, user = await world.trader(name, usdc=100)
+    vault = (await client.collateral(0)).vault
+    # What the vault holds beside the totals of one market belongs to the pools of the others.
+    spare = await client.rpc.get_token_balance(vault)
+    take_from_vault(world.net.cheats, vault, spare)
+    fees_atoms, most = (await client.market(0)).pending_fees_atoms, constants.BOUNTY_ATOMS
+    assert not await client.invariants_hold(0)
+    broken = seen.add(await client.check_invariants(0, keeper_user=user, keeper=key))
+    assert (broken.invariant, broken.found, broken.keeper) == (constants.Invariant.VAULT, 0, user)
+    assert 0 < broken.bound <= spare
+    assert 0 < broken.bounty_atoms == min(fees_atoms, most)
+    assert broken.pending_fees_atoms == fees_atoms - broken.bounty_atoms
+    assert broken.status == MarketStatus.REDUCE_ONLY == (await client.market(0)).status
+    assert broken.collateral_status == (await client.collateral(0)).status != 0
+    # It is known now: nothing more happens, and nobody is paid twice.
+    assert (await client.check_invariants(0, keeper_user=user, keeper=key)).events == ()
+    take_from_vault(world.net.cheats, vault, -spare)
+    assert await client.invariants_hold(0)
     return seen.names
 
 

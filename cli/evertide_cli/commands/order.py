@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -99,11 +100,22 @@ def modify(
         present = await _order(session, user, order_id)
         market = (await session.markets())[present.market_index]
         options["ask"] = is_ask(present)
-        (args,), parts = await session.client.placement([await words.build(session, market, options)])
+        wanted = await words.build(session, market, options)
+        if wanted.client_order_id is None:
+            # Another id would cost the order its priority.
+            wanted = replace(wanted, client_order_id=present.client_order_id)
+        (args,), parts = await session.client.placement([wanted])
+        fresh = [] if reduce_only else await session.client.refresh_instructions(user, markets=[market.index])
         step = instructions.modify_order(
             signer=session.me, user=user, order_id=order_id, replacement=args, kind_args=parts
         )
-        await session.submit("modify_order", [step], order_id=order_id, market=symbol_of(market))
+
+        def told(outcome: Any) -> dict[str, Any]:
+            event = outcome.events[-1]
+            return {"new_order_id": event.order.order_id, "kept_priority": event.kept_priority}
+
+        about = {"order_id": order_id, "market": symbol_of(market), "kind": wanted.order_kind.name.lower()}
+        await session.submit("modify_order", [*fresh, step], told=told, **about)
 
     run(context, body, sign=True)
 
