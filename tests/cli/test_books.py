@@ -12,7 +12,7 @@ from evertide_cli.errors import CliError
 from evertide_cli.quickstart.books import Books
 from evertide_cli.quickstart.check import Check
 from evertide_cli.quickstart.collector import Landed, in_sequence, units_of_calls
-from evertide_cli.quickstart.replay import feed, replay
+from evertide_cli.quickstart.replay import HANDLERS, WITHOUT_EFFECT, feed, replay
 
 
 def event(name: str, **fields: Any) -> Any:
@@ -68,6 +68,17 @@ def matched(**changes: Any) -> Any:
         "open_interest_lots": (10, 10),
     }
     return Match(**{**values, **changes}).event()
+
+
+def test_every_kind_of_event_moves_the_books_or_is_named_as_moving_nothing() -> None:
+    known = {kind.__name__ for kind in events.ALL}
+    assert set(HANDLERS) | WITHOUT_EFFECT == known
+    assert not set(HANDLERS) & WITHOUT_EFFECT
+    # Of these some name amounts: a cap of one's own, and shares whose worth leaves with the claim.
+    amounts = {kind.__name__ for kind in events.ALL if any(name.endswith("atoms") for name, _ in kind.WIRE)}
+    assert amounts & WITHOUT_EFFECT == {"LimitsSet", "UnstakeRequested"}
+    with pytest.raises(CliError, match="do not know the event MoneyMoved"):
+        feed(listed(), event("MoneyMoved"))
 
 
 def test_a_fill_moves_cash_lots_and_fees() -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from itertools import groupby
+
 import pytest
 from sdk_order_stories import auctions_and_commitments, orders_that_wait, signed_orders
 from sdk_stories import (
@@ -17,7 +20,7 @@ from sdk_world import World
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from evertide import NewOrder, SequenceChecker, TimeInForce, by_side, settled_atoms, user_address
+from evertide import LandedEvent, NewOrder, SequenceChecker, TimeInForce, by_side, settled_atoms, user_address
 from evertide.errors import (
     ExchangeAlreadyOpen,
     HealthAssertionFailed,
@@ -26,6 +29,8 @@ from evertide.errors import (
     UserNotionalCapExceeded,
 )
 from evertide.events import ALL, FeesCollected, InsuranceFunded, LimitsSet, MarkUpdated, PositionTouched
+from evertide_cli.quickstart.collector import Landed, in_sequence
+from evertide_cli.quickstart.replay import replay
 from evertide_cli.terms import MARKETS, market_terms
 
 pytestmark = pytest.mark.localnet
@@ -200,10 +205,48 @@ async def test_a_vault_that_misses_money(world: World) -> None:
     assert await a_vault_that_misses_money(world, "finder") == {"InvariantBroken"}
 
 
+async def books_follow(world: World, history: list[LandedEvent]) -> None:
+    """Balances rebuilt from the events alone are those of the chain, account by account and token by token."""
+    grouped: dict[str, list[LandedEvent]] = defaultdict(list)
+    for landed in history:
+        grouped[landed.signature].append(landed)
+    transactions = [
+        Landed(signature, found[0].slot, tuple(one.event for one in found), ()) for signature, found in grouped.items()
+    ]
+    books = replay(
+        [event for one in slot for event in one.events]
+        for _, slot in groupby(in_sequence(transactions), key=lambda one: one.slot)
+    )
+    assert books.mismatches == []
+    client = world.client
+    users = await client.fetch_all_by_address("User")
+    for asset in await client.collaterals():
+        rebuilt = books.assets[asset.index]
+        assert await client.rpc.get_token_balance(asset.vault) == books.vault_atoms(asset.index)
+        assert asset.total_atoms == rebuilt.total_atoms and asset.queued_atoms == rebuilt.queued_atoms
+        for address, user in users.items():
+            slots = {slot.collateral_index: slot.amount_atoms for slot in user.collaterals if slot.amount_atoms}
+            held = user.quote_atoms if asset.index == 0 else slots.get(asset.index, 0)
+            assert held == rebuilt.by_user[str(address)], (address, asset.index)
+            waits = user.withdraw_atoms if user.withdraw_index == asset.index else 0
+            assert waits == rebuilt.queue.get(str(address), 0)
+    fund = await client.insurance()
+    assert (fund.balance_atoms, fund.tranche_atoms) == (books.insurance_atoms, books.tranche_atoms)
+    for market in await client.markets():
+        book = books.markets[market.index]
+        found = (market.pool_atoms, market.pending_fees_atoms, market.deficit_atoms, market.claims_atoms)
+        assert found == (book.pool_atoms, book.pending_fees_atoms, book.deficit_atoms, book.claims_atoms)
+        assert (market.a, market.epoch) == (
+            tuple(s.a for s in book.index.sides),
+            tuple(s.epoch for s in book.index.sides),
+        )
+
+
 async def test_every_kind_of_event_was_seen_without_a_gap(world: World) -> None:
     history = await world.client.event_history()
     SequenceChecker().check_all(history)
     # With one version of layouts no account can grow, and no cheat writes an account of the program.
     never = {"AccountExtended"}
     assert {landed.name for landed in history} == {cls.__name__ for cls in ALL} - never
+    await books_follow(world, history)
     assert user_address(world.root.pubkey()) not in await world.client.fetch_all_by_address("User")

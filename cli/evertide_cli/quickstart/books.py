@@ -201,11 +201,23 @@ class AssetBook:
     interest_atoms: int = 0
     interest_collected_atoms: int = 0
     by_user: dict[str, int] = field(default_factory=lambda: defaultdict(int))
+    queue: dict[str, int] = field(default_factory=dict)
+    """What users asked for and wait for: out of their balances, and among the deposits until it is paid."""
 
     @property
     def credits_atoms(self) -> int:
         """Positive balances."""
         return sum(atoms for atoms in self.by_user.values() if atoms > 0)
+
+    @property
+    def queued_atoms(self) -> int:
+        """What waits to be paid."""
+        return sum(self.queue.values())
+
+    @property
+    def total_atoms(self) -> int:
+        """The asset's deposits: positive balances and what waits."""
+        return self.credits_atoms + self.queued_atoms
 
     @property
     def debts_atoms(self) -> int:
@@ -220,6 +232,10 @@ class Books:
     markets: dict[int, MarketBook] = field(default_factory=lambda: defaultdict(MarketBook))
     assets: dict[int, AssetBook] = field(default_factory=lambda: defaultdict(AssetBook))
     insurance_funded_atoms: int = 0
+    staked_atoms: int = 0
+    """What stakers brought into the insurance fund."""
+    unstaked_atoms: int = 0
+    """What was paid out to them."""
     insurance_before_atoms: int = 0
     """The fund before the first liquidation."""
     backstop_profit_atoms: int = 0
@@ -249,10 +265,15 @@ class Books:
 
     @property
     def insurance_atoms(self) -> int:
-        """The fund's balance: funded, collected from fees, interest and backstops, minus paid."""
+        """The fund's balance: funded, staked, collected from fees, interest and backstops, minus paid."""
         fees = sum(book.insurance_atoms for book in self.markets.values())
         collected = fees + self.assets[0].interest_collected_atoms + self.backstop_profit_atoms
-        return self.insurance_funded_atoms + collected - self.insurance_paid_atoms
+        return self.insurance_brought_atoms + collected - self.insurance_paid_atoms
+
+    @property
+    def insurance_brought_atoms(self) -> int:
+        """What came into the fund from outside and has not left it again."""
+        return self.insurance_funded_atoms + self.staked_atoms - self.unstaked_atoms
 
     @property
     def treasury_atoms(self) -> int:
@@ -263,7 +284,7 @@ class Books:
         """What the asset's vault must hold: transfers in minus transfers out."""
         book = self.assets[asset]
         moved = book.deposited_atoms - book.withdrawn_atoms
-        return moved + (self.insurance_funded_atoms - self.treasury_atoms if asset == 0 else 0)
+        return moved + (self.insurance_brought_atoms - self.treasury_atoms if asset == 0 else 0)
 
     def compare(self, event: Any, what: str, carried: int, rebuilt: int) -> None:
         """Note a resulting value that does not follow."""
@@ -285,10 +306,12 @@ class Books:
         """Compare totals. A node tells no order of one slot's transactions of different streams: what is rebuilt at the
         slot's end must be what one of them carried."""
         rebuilt = {
-            "sum of balances": self.assets[0].credits_atoms,
+            "sum of balances": self.assets[0].total_atoms,
             "sum of debts": self.assets[0].debts_atoms,
             "interest": self.assets[0].interest_atoms - self.assets[0].interest_collected_atoms,
-            "sum of SOL balances": self.assets[1].credits_atoms,
+            "sum of SOL balances": self.assets[1].total_atoms,
+            "queue": self.assets[0].queued_atoms,
+            "SOL queue": self.assets[1].queued_atoms,
             "insurance balance": self.insurance_atoms,
             "insurance tranche": self.tranche_atoms,
         }

@@ -38,6 +38,9 @@ async def vault_checks(chain: Chain, roles: Cast, books: Books) -> list[Check]:
     dust = sum(book.dust_atoms for book in markets) + quote.interest_atoms - quote.interest_collected_atoms
     split = f"insurance {books.insurance_atoms} + uncollected fees {pending} + dust {dust}"
     owned = books.insurance_atoms + pending + dust
+    if quote.queued_atoms:
+        owned += quote.queued_atoms
+        split += f" + queue {quote.queued_atoms}"
     deficits = sum(book.deficit_atoms for book in markets)
     if deficits:
         # An open deficit is owed to winners who are still there.
@@ -66,7 +69,7 @@ async def wallet_checks(chain: Chain, roles: Cast, cast: Sequence[Actor], books:
         asset = books.assets[index]
         outside = minted - asset.deposited_atoms + asset.withdrawn_atoms
         if index == 0:
-            outside -= books.insurance_funded_atoms
+            outside -= books.insurance_brought_atoms
         made.append(
             Check(f"{name} wallets", "traders' token balances", held, "minted - in + out", outside, f"{name} atoms")
         )

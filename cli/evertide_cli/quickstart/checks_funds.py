@@ -101,7 +101,7 @@ async def fund_checks(chain: Chain, books: Books) -> list[Check]:
     asset = books.assets[0]
     rebuilt = sum(asset.by_user.values())
     interest = asset.interest_atoms - asset.interest_collected_atoms
-    sol_deposits = sum(books.assets[1].by_user.values())
+    sol_deposits = books.assets[1].total_atoms
     gaps = len(books.mismatches)
     paid, tranche = books.insurance_paid_atoms, books.tranche_atoms
     return [
@@ -110,9 +110,9 @@ async def fund_checks(chain: Chain, books: Books) -> list[Check]:
         Check("insurance tranche", "tranche", fund.tranche_atoms, "funded - drawn", tranche, ATOMS),
         Check("debt interest", "interest", quote.interest_atoms, "charged - collected", interest, ATOMS),
         Check("user balances", "sum of quote balances", balances, "deposits, settlements, sales", rebuilt, ATOMS),
-        Check("USDC deposits", "total", quote.total_atoms, "positive balances", asset.credits_atoms, ATOMS),
+        Check("USDC deposits", "total", quote.total_atoms, "positive balances + queue", asset.total_atoms, ATOMS),
         Check("USDC debts", "total", quote.debt_atoms, "negative balances", asset.debts_atoms, ATOMS),
-        Check("SOL deposits", "total", sol.total_atoms, "balances", sol_deposits, "SOL atoms"),
+        Check("SOL deposits", "total", sol.total_atoms, "balances + queue", sol_deposits, "SOL atoms"),
         Check("values in events", "differences allowed", 0, "values that do not follow", gaps, "values"),
     ]
 

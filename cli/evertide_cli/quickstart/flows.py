@@ -1,4 +1,4 @@
-"""Flows that several events share: fills, a keeper's share, a settlement."""
+"""Flows that several events share: fills, a keeper's share, a settlement, a change of a balance."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from .books import Books, MarketBook
 
 # Reasons of `SkipReason` that are found after the maker's position was folded.
 FOLDED_SKIPS = frozenset((10, 11, 12, 13, 14))
+TOTALS, QUEUES = ("sum of balances", "sum of SOL balances"), ("queue", "SOL queue")
 
 
 def take_fills(books: Books, event: Any, taker: str, ask: bool) -> None:
@@ -48,3 +49,19 @@ def settle(book: MarketBook, user: str, atoms: int) -> None:
         book.settled_to_users_atoms += atoms
     else:
         book.settled_from_users_atoms -= atoms
+
+
+def change_balance(books: Books, event: Any, change_atoms: int) -> None:
+    """A transfer's effect on its user and its asset, compared with what the event carries."""
+    move_balance(books, event, str(event.user), change_atoms, event.balance_atoms)
+    books.note_totals(event, {TOTALS[event.collateral_index]: event.total_atoms})
+
+
+def move_balance(books: Books, event: Any, user: str, change_atoms: int, carried_atoms: int) -> None:
+    """A change of one user's balance of the event's asset."""
+    if event.collateral_index == 0:
+        books.change_quote(event, user, change_atoms, carried_atoms)
+        return
+    asset = books.assets[event.collateral_index]
+    asset.by_user[user] += change_atoms
+    books.compare(event, "balance", carried_atoms, asset.by_user[user])

@@ -158,6 +158,12 @@ class SidesBook:
             side.dropped_q16 -= lots << DROPPED_BITS
             side.interest_lots -= lots
 
+    def close_all(self, price_q32: int) -> None:
+        """Close every position of both sides at one price; each takes its part when it is folded."""
+        for number, side in enumerate(self.sides):
+            if side.interest_lots:
+                self._deleverage(number, side.interest_lots, price_q32)
+
     @property
     def is_empty(self) -> bool:
         """Whether no lot is open and no position unfolded."""

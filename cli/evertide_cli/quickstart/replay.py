@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from evertide_cli.errors import CliError
+
 from .books import Books
-from .flows import pay_keeper, settle, take_fills
+from .flows import change_balance, pay_keeper, settle, take_fills
+from .replay_funds import HANDLERS as FUNDS
 from .replay_way_down import HANDLERS as WAY_DOWN
 from .tape import HOUR_MS
-
-TOTALS = ("sum of balances", "sum of SOL balances")
 
 
 def replay(slots: Iterable[Sequence[Any]]) -> Books:
@@ -28,11 +29,13 @@ def replay(slots: Iterable[Sequence[Any]]) -> Books:
 
 
 def feed(books: Books, event: Any) -> None:
-    """Take one event."""
+    """Take one event. Raises CliError for one that nobody has said what it does to the books."""
     name = type(event).__name__
     books.counts[name] += 1
     if (handler := HANDLERS.get(name)) is not None:
         handler(books, event)
+    elif name not in WITHOUT_EFFECT:
+        raise CliError(f"the books do not know the event {name}", event=name)
 
 
 def _listed(books: Books, event: Any) -> None:
@@ -49,30 +52,12 @@ def _created(books: Books, event: Any) -> None:
 
 def _deposited(books: Books, event: Any) -> None:
     books.assets[event.collateral_index].deposited_atoms += event.amount_atoms
-    _balance(books, event, event.amount_atoms)
+    change_balance(books, event, event.amount_atoms)
 
 
 def _withdrawn(books: Books, event: Any) -> None:
     books.assets[event.collateral_index].withdrawn_atoms += event.amount_atoms
-    _balance(books, event, -event.amount_atoms)
-
-
-def _balance(books: Books, event: Any, change_atoms: int) -> None:
-    """A transfer's effect on its user and its asset, compared with what the event carries."""
-    asset = books.assets[event.collateral_index]
-    user = str(event.user)
-    if event.collateral_index == 0:
-        books.change_quote(event, user, change_atoms, event.balance_atoms)
-    else:
-        asset.by_user[user] += change_atoms
-        books.compare(event, "balance", event.balance_atoms, asset.by_user[user])
-    books.note_totals(event, {TOTALS[event.collateral_index]: event.total_atoms})
-
-
-def _insurance_funded(books: Books, event: Any) -> None:
-    books.insurance_funded_atoms += event.amount_atoms
-    books.tranche_atoms = event.tranche_atoms
-    books.note_totals(event, {"insurance balance": event.balance_atoms, "insurance tranche": event.tranche_atoms})
+    change_balance(books, event, -event.amount_atoms)
 
 
 def _collected(books: Books, event: Any) -> None:
@@ -102,6 +87,14 @@ def _cancelled(books: Books, event: Any) -> None:
 
 def _placed_signed(books: Books, event: Any) -> None:
     books.orders_placed += len(event.placements)
+
+
+def _revealed(books: Books, event: Any) -> None:
+    books.orders_placed += 1
+
+
+def _modified(books: Books, event: Any) -> None:
+    books.orders_cancelled += len(event.removed)
 
 
 def _sliced(books: Books, event: Any) -> None:
@@ -196,18 +189,52 @@ HANDLERS: dict[str, Callable[[Books, Any], None]] = {
     "UserCreated": _created,
     "Deposited": _deposited,
     "Withdrawn": _withdrawn,
-    "InsuranceFunded": _insurance_funded,
     "FeesCollected": _collected,
     "OrdersPlaced": _placed,
     "SignedOrdersPlaced": _placed_signed,
     "SliceExecuted": _sliced,
     "OrdersExpired": _cancelled,
     "OrdersCancelled": _cancelled,
+    "CancelAllAfterSet": _cancelled,
+    "OrderModified": _modified,
+    "OrderRevealed": _revealed,
     "OrdersMatched": _matched,
     "MarketAccrued": _accrued,
     "DebtAccrued": _debt,
     "PnlSettled": _settled,
     "PositionTouched": _touched,
     "MarkUpdated": _marked,
+    **FUNDS,
     **WAY_DOWN,
 }
+
+# Events that move no money, no lots and no order: every kind is here or among the handlers.
+WITHOUT_EFFECT = frozenset(
+    (
+        "AccountExtended",
+        "ChangeCancelled",
+        "ChangeExecuted",
+        "ChangeProposed",
+        "CollateralListed",
+        "DelegateSet",
+        "ExchangeInitialized",
+        "ExchangeOpened",
+        "ExchangePaused",
+        "GateDisabled",
+        "GateEnabled",
+        "LimitsSet",
+        "MarketStatusSet",
+        "NonceCancelled",
+        "OracleUpdated",
+        "OrderCommitted",
+        "OrderTriggered",
+        "PauseLifted",
+        "RampApplied",
+        "RoleClaimed",
+        "SeasonAdvanced",
+        "SuccessorNamed",
+        "TrailingUpdated",
+        # Shares are asked back; what they are worth leaves with the claim.
+        "UnstakeRequested",
+    )
+)
