@@ -9,6 +9,7 @@ from typing import Protocol
 
 from ._generated.accounts import Market
 from ._generated.constants import ORDER_FLAG_ASK, STALE_FOR_FILLS, STALE_FOR_MARGIN, OrderKind, TriggerSource
+from ._generated.types import OracleRules
 from ._orders import CONDITIONAL_KINDS
 from .math import MathError, OracleAction, is_allowed, pegged_ticks
 
@@ -104,12 +105,18 @@ def pegs_ready(market: Market, *, taker_placed_ms: int, now_ms: int) -> bool:
     """Whether pegged orders of a market may be makers now for a taker placed at a time, unix ms: the index is younger
     than it, and the market's validity matrix allows pegged orders.
     """
-    rules, age_ms = market.terms.oracle, now_ms - market.publish_time_ms
-    bits = market.validity & ~(STALE_FOR_MARGIN | STALE_FOR_FILLS)
+    younger = market.publish_time_ms > taker_placed_ms
+    return younger and allows_pegs(market.terms.oracle, market.validity, now_ms - market.publish_time_ms)
+
+
+def allows_pegs(rules: OracleRules, validity_bits: int, age_ms: int) -> bool:
+    """Whether a market's validity matrix allows pegged orders at a price of this age and these bits; of when the price
+    came, so that those of its age are taken anew.
+    """
+    bits = validity_bits & ~(STALE_FOR_MARGIN | STALE_FOR_FILLS)
     bits |= STALE_FOR_MARGIN if age_ms > rules.stale_margin_ms else 0
     bits |= STALE_FOR_FILLS if age_ms > rules.stale_fill_ms else 0
-    younger = market.publish_time_ms > taker_placed_ms
-    return younger and is_allowed(OracleAction.PEGGED_ORDER, bits, tuple(rules.refused))
+    return is_allowed(OracleAction.PEGGED_ORDER, bits, tuple(rules.refused))
 
 
 def _with(common: OrderTerms, **more: int | TriggerSource) -> OrderTerms:

@@ -12,8 +12,8 @@ from solders.pubkey import Pubkey
 from evertide._generated import constants
 from evertide._generated.constants import ChangeStatus, Gate, MarketStatus, OrderKind, TimeInForce
 from evertide._generated.parameters import PARAMETERS
-from evertide._generated.types import PlacedOrder
-from evertide._order_terms import effective_ticks
+from evertide._generated.types import OracleRules, PlacedOrder
+from evertide._order_terms import allows_pegs, effective_ticks
 from evertide._orders import CONDITIONAL_KINDS
 from evertide._pda import PROGRAM_ID, market_address, orders_address
 from evertide.math import order_hash
@@ -110,6 +110,11 @@ class ReplayedBook:
     changed: set[tuple[Pubkey, int, int]] = field(default_factory=set)
     index_q32: int = 0
     twap_q32: int = 0
+    #: When the index was published, unix ms, and its validity bits of then.
+    publish_ms: int = 0
+    validity: int = 0
+    #: Rules of the market's oracle; None when its listing is not among the events.
+    oracle: OracleRules | None = None
     band_bps: int = 0
     atoms_per_lot_tick: int = 0
     #: What makes that only reductions are filled: a bankruptcy's latch, the status, the gate, a pause until then.
@@ -123,6 +128,16 @@ class ReplayedBook:
         if not (self.index_q32 and self.atoms_per_lot_tick):
             return order.placed.price_ticks
         return effective_ticks(order.placed, index_q32=self.index_q32, atoms_per_lot_tick=self.atoms_per_lot_tick)
+
+    def pegs_may_fill(self, taker_placed_ms: int, now_ms: int) -> bool | None:
+        """Whether pegged orders could be makers for a taker placed at a time, unix ms: at a younger index, where the
+        matrix allows them. None: the events do not tell.
+        """
+        if self.publish_ms and self.publish_ms <= taker_placed_ms:
+            return False
+        if not self.publish_ms or self.oracle is None:
+            return None
+        return allows_pegs(self.oracle, self.validity, now_ms - self.publish_ms)
 
     def alive(self, user: Pubkey, now_ms: int) -> bool:
         """Whether a user's dead-man's deadline leaves its orders alive."""
@@ -271,12 +286,14 @@ def _orders_liquidated(book: ReplayedBook, event: Any) -> None:
 def _priced(book: ReplayedBook, event: Any) -> None:
     if event.market and event.index == book.market_index:
         book.index_q32, book.twap_q32 = event.price, event.twap
+        book.publish_ms, book.validity = event.publish_time_ms, event.validity
 
 
 def _listed(book: ReplayedBook, event: Any) -> None:
     if event.market_index == book.market_index:
         book.band_bps = event.terms.band_bps
         book.atoms_per_lot_tick = event.atoms_per_lot_tick
+        book.oracle = event.terms.oracle
 
 
 def _position_liquidated(book: ReplayedBook, event: Any) -> None:
@@ -311,6 +328,20 @@ def _changed(book: ReplayedBook, event: Any) -> None:
         book.status = value
     elif name == "band_bps":
         book.band_bps = value
+    elif name is not None and name.startswith("oracle.") and book.oracle is not None:
+        _oracle_changed(book, book.oracle, name.removeprefix("oracle."), value)
+
+
+def _oracle_changed(book: ReplayedBook, rules: OracleRules, name: str, value: int) -> None:
+    """An age limit of the oracle's price, or a row of its matrix."""
+    if name == "stale_margin_ms":
+        book.oracle = replace(rules, stale_margin_ms=value)
+    elif name == "stale_fill_ms":
+        book.oracle = replace(rules, stale_fill_ms=value)
+    elif name.startswith("refused."):
+        refused, row = bytearray(rules.refused), int(name.removeprefix("refused."))
+        refused[row] = value
+        book.oracle = replace(rules, refused=bytes(refused))
 
 
 def _gates(book: ReplayedBook, event: Any) -> None:
@@ -329,7 +360,9 @@ _HANDLERS: dict[str, Callable[[ReplayedBook, Any], None]] = {
     "ExchangePaused": _paused,
     "GateDisabled": _gates,
     "GateEnabled": _gates,
+    "InvariantBroken": _status,
     "MarketListed": _listed,
+    "MarketSettled": _status,
     "MarketStatusSet": _status,
     "OracleUpdated": _priced,
     "OrderCommitted": _committed,

@@ -155,7 +155,12 @@ def _doubts(book: ReplayedBook, match: Match, order: Replayed, price_ticks: int)
     if order.reduce_only and order.user not in book.lots:
         found.append("reduce-only")
     if order.pegged:
-        found.append("pegged")
+        # A liquidation is placed by whoever sees the index: no peg is ever younger than it.
+        taker = match.order
+        ready = False if taker is None else book.pegs_may_fill(taker.placed.placed_ms, match.event.time_ms)
+        if ready is False:
+            return None
+        found += ["pegged"] if ready is None else []
     return tuple(found)
 
 

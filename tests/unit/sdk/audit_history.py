@@ -62,7 +62,9 @@ def placed(order_id: int, price: int, lots: int, *, ask: bool = True, slot: int 
 class History:
     """A market's history in the making, with sequence numbers and the rolling hash as the program keeps them."""
 
-    def __init__(self) -> None:
+    def __init__(self, oracle: dict[str, Any] | None = None) -> None:
+        #: Rules of the oracle as listed; by default no age is too old and nothing is refused.
+        self.oracle = {"stale_fill_ms": 1 << 31, "stale_margin_ms": 1 << 31} | (oracle or {})
         self.events: list[LandedEvent] = []
         self.user_sequences: dict[Pubkey, int] = {}
         self.market_sequence = 0
@@ -85,9 +87,9 @@ class History:
         self.market_sequence += 1
         return self.market_sequence - 1
 
-    def price(self, index_q32: int = INDEX_Q32) -> None:
+    def price(self, index_q32: int = INDEX_Q32, **more: int) -> None:
         known = {"sequence": self.market(), "market": True, "index": MARKET}
-        self.add(blank(OracleUpdated, **known, price=index_q32, twap=index_q32))
+        self.add(blank(OracleUpdated, **known, price=index_q32, twap=index_q32, **more))
 
     def place(self, user: Pubkey, *orders: PlacedOrder, slot: int | None = None) -> None:
         self.slot = orders[0].placed_slot if slot is None else slot
@@ -152,7 +154,8 @@ class History:
         return audit_matching([self.listed(), *self.events], MARKET)
 
     def listed(self) -> LandedEvent:
-        terms = replace(blank(MarketTerms, symbol=b"T", refused=b""), band_bps=400)
+        terms = replace(blank(MarketTerms, symbol=b"T"), band_bps=400)
+        terms = replace(terms, oracle=replace(terms.oracle, **self.oracle))
         event = blank(MarketListed, market_index=MARKET, atoms_per_lot_tick=ATOMS_PER_LOT_TICK, terms=terms)
         return LandedEvent(event, "MarketListed", "listing", 0, 0, "")
 
