@@ -328,7 +328,8 @@ class Market(Wire):
         ('dropped_q16', ("array", 'u64', 2)),
         ('reserved', ("array", 'u64', 4)),
         ('settlement_price_q32', 'u64'),
-        ('reserved1', ("array", 'u64', 8)),
+        ('tranche_used_atoms', 'u64'),
+        ('reserved1', ("array", 'u64', 7)),
     )
     version: int
     bump: int
@@ -421,7 +422,7 @@ class Market(Wire):
     pending_insurance_atoms: int
     #: Funding and folding dust owed to nobody, counted, atoms.
     dust_atoms: int
-    #: Insurance used on `insurance_day`, atoms.
+    #: Insurance beside the exchange-wide tranche that was used on `insurance_day`, atoms.
     insurance_used_atoms: int
     #: Day number of that use.
     insurance_day: int
@@ -452,7 +453,9 @@ class Market(Wire):
     reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
     #: Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
     settlement_price_q32: int
-    reserved1: tuple[int, ...] = field(default=(0,) * 8, repr=False)
+    #: Of the exchange-wide tranche used on `insurance_day`, atoms.
+    tranche_used_atoms: int
+    reserved1: tuple[int, ...] = field(default=(0,) * 7, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -551,7 +554,9 @@ class RiskCache(Wire):
         ('collateral_count', 'u16'),
         ('padding1', ("bytes", 4)),
         ('open_interest_thousand_usd', 'u64'),
-        ('reserved', ("array", 'u64', 4)),
+        ('priced_ms', 'i64'),
+        ('resumed_ms', 'i64'),
+        ('reserved', ("array", 'u64', 2)),
         ('markets', ("array", MarketRow, 48)),
         ('collaterals', ("array", CollateralRow, 16)),
     )
@@ -567,7 +572,11 @@ class RiskCache(Wire):
     padding1: bytes = field(default=bytes(4), repr=False)
     #: Open interest of all markets at index as last accrued, thousands of dollars, each rounded up.
     open_interest_thousand_usd: int
-    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Chain time at which a new price of any market or asset came last, unix ms.
+    priced_ms: int
+    #: Chain time of the first price after the last silence of the whole exchange, unix ms; 0 = there was none.
+    resumed_ms: int
+    reserved: tuple[int, ...] = field(default=(0,) * 2, repr=False)
     markets: tuple[MarketRow, ...]
     collaterals: tuple[CollateralRow, ...]
 

@@ -208,6 +208,8 @@ LINE_MAX = 64
 """Prefix, two signs, two numbers of at most 20 digits, one blank."""
 LIQUIDATION_FEE_RANGE_BPS = (25, 350)
 """Liquidator's base fee."""
+LIQUIDATION_GRACE_MS = 120_000
+"""Time from the first price after a silence in which no liquidation starts, ms."""
 LIST_COLLATERAL = 61
 """Mint and terms by which an asset is listed after opening, as their hash."""
 LIST_MARKET = 60
@@ -387,6 +389,8 @@ SIGNED_ORDER_TAG = b'evertide signed order\x01'
 """The hash is over this tag, the cluster's genesis hash, the program's address and the address of the `User`. Its last byte is the version of the layout."""
 SIGNED_WINDOW_MAX_S = 300
 """Longest time from its nonce in which a signed order can be placed, s."""
+SILENCE_MS = 3_600_000
+"""Without any new price for longer than this the exchange counts as halted, ms."""
 SLICES_MAX = 1_000
 SLICES_MIN = 2
 """Fewest and most slices of a TWAP."""

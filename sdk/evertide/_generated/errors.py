@@ -1576,6 +1576,20 @@ class CollateralRemains(LiquidationError):
     RULE: ClassVar[str] = "the bankrupt account still holds collateral to be sold first"
 
 
+class ExchangeSilent(LiquidationError):
+    """no price of any market or asset came for an hour: bring one before a liquidation starts."""
+
+    CODE: ClassVar[int] = 6816
+    RULE: ClassVar[str] = "no price of any market or asset came for an hour: bring one before a liquidation starts"
+
+
+class LiquidationInGrace(LiquidationError):
+    """prices came back less than 120 s ago and equity is not below backstop margin."""
+
+    CODE: ClassVar[int] = 6817
+    RULE: ClassVar[str] = "prices came back less than 120 s ago and equity is not below backstop margin"
+
+
 class Overflow(ArithmeticFailure):
     """a result does not fit its unit."""
 
@@ -1822,6 +1836,8 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6813: BankruptcyMarketWrong,
     6814: HealthNotImproved,
     6815: CollateralRemains,
+    6816: ExchangeSilent,
+    6817: LiquidationInGrace,
     6900: Overflow,
     6901: OutOfRange,
     6904: EpochMismatch,

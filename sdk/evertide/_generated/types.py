@@ -557,7 +557,7 @@ class MarketTerms(Wire):
     open_interest_max_lots: int
     #: Depth at which impact prices are taken, quote atoms.
     impact_notional_atoms: int
-    #: Insurance that one day may use, atoms.
+    #: Insurance that one day may use, atoms; as much again of the exchange-wide tranche.
     insurance_day_max_atoms: int
     #: Upper notional bounds of the four margin tiers, whole USD.
     tier_bound_usd: tuple[int, ...]
