@@ -73,6 +73,14 @@ impl Call {
         self
     }
 
+    /// The same call with an optional account that signs.
+    pub fn signed_by(self, name: &str, address: Address) -> Self {
+        let mut call = self.with(name, address);
+        let row = call.row(name);
+        call.metas[row].is_signer = true;
+        call
+    }
+
     /// The same call with the signer flag of `name` dropped.
     pub fn without_signature(mut self, name: &str) -> Self {
         let row = self.row(name);

@@ -101,6 +101,11 @@ pub fn located(subject: Subject, name: &str) -> (usize, usize) {
     if name == "status" {
         return step(account, "status");
     }
+    if let Some(row) = name.strip_prefix("builders.") {
+        let (first, _) = entry(account, "builders");
+        let (user, size) = step(&layouts()["structs"]["Builder"], "user");
+        return (first + row.parse::<usize>().expect("an entry") * size_of_kind("Builder") + user, size);
+    }
     let (mut at, mut kind) = entry(account, "terms");
     let mut size = 0;
     for part in name.split('.') {

@@ -13,6 +13,7 @@ pub mod idl;
 pub mod kinds;
 pub mod machine;
 pub mod money;
+pub mod rewards;
 pub mod runner;
 pub mod signed;
 pub mod soundness;

@@ -13,6 +13,7 @@ use crate::{
     call::{program_id, Call},
     exchange::vault,
     idl::idl,
+    rewards::owed_rewards,
     state::{self, order_flags, Bankruptcy, Market, Orders, Position, User},
     traders::Trader,
     world::World,
@@ -113,9 +114,13 @@ impl World {
         for (address, user) in &users {
             assert_flags(address, user);
         }
+        let mut referral_atoms = 0;
         for (_, orders) in self.all::<Orders>("Orders") {
             assert_orders(&orders, &self.read(&orders.user));
+            referral_atoms += orders.referral_owed_atoms;
         }
+        let held: u64 = markets.iter().map(|(_, market)| market.referral_owed_atoms).sum();
+        assert_eq!(held, referral_atoms, "I-07: what markets owe referrers against the takers' accounts");
         let fund = self.insurance();
         assert!(fund.tranche_atoms <= fund.balance_atoms, "I-13: the tranche exceeds the fund");
     }
@@ -206,13 +211,16 @@ fn assert_market(market: &Market, users: &[(Address, User)]) {
         );
     }
     let backed = i128::from(market.pool_atoms) + i128::from(market.deficit_atoms);
-    let gap = backed - sum.owed - i128::from(market.pending_fees_atoms);
+    let gap = backed - sum.owed - i128::from(market.pending_fees_atoms) - i128::from(owed_rewards(market));
     // What was dropped on one side and is not closed on the other was closed at the mark of its time, which may be a fifth
     // away from this one.
     let naked = i128::from(market.dropped_q16[0].max(market.dropped_q16[1]));
     let loose = ((naked * i128::from(market.mark_price_q32 >> 32)) >> DROPPED_BITS) / 5;
     let range = -loose..=loose + ROUNDINGS;
-    assert!(range.contains(&gap), "I-15: pool + deficit - claims - fees of market {index} is {gap}, due {range:?}");
+    assert!(
+        range.contains(&gap),
+        "I-15: pool + deficit - claims - fees - rewards of market {index} is {gap}, due {range:?}"
+    );
 }
 
 fn assert_flags(address: &Address, user: &User) {

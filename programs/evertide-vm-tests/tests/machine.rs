@@ -28,7 +28,7 @@ const FEWEST: u64 = 150;
 const BANKRUPTCIES_PER_MILLE: u64 = 50;
 
 /// What every run of some length reaches, or the machine has gone blind.
-const NEEDED: [&str; 25] = [
+const NEEDED: [&str; 26] = [
     "LiquidateCollateral: ok",
     "LiquidateOrders: ok",
     "LiquidatePosition: ok",
@@ -50,6 +50,7 @@ const NEEDED: [&str; 25] = [
     "Seen: funding",
     "Seen: insurance paid",
     "Seen: the tranche paid",
+    "Reward: ok",
     "Settle: ok",
     "Touch: ok",
     "UpdateMark: ok",

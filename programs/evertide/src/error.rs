@@ -57,6 +57,9 @@ pub enum EvertideError {
     #[msg("the ramp has not moved since it was applied last")] RampUnmoved = 39,
     #[msg("interest or funding must be accrued up to now before this change")] NotAccrued = 40,
     #[msg("one key cannot hold two roles of an exchange that is not local")] RolesNotSplit = 41,
+    #[msg("the builder table's entry is taken: retire its builder, and have it paid in every market")] BuilderEntryTaken = 42,
+    #[msg("the builder is retired already")] BuilderRetired = 43,
+    #[msg("the builder table has no such entry")] BuilderUnknown = 44,
 
     // 61xx: accounts, tokens and balances.
     #[msg("the orders account does not belong to the user account")] OrdersOfAnotherUser = 100,
@@ -105,6 +108,8 @@ pub enum EvertideError {
     #[msg("the market's status is not settling")] MarketNotSettling = 147,
     #[msg("positions of the market wait to be folded, or a bankruptcy to be resolved")] MarketStillHeld = 148,
     #[msg("the account has the present layout already")] AccountUpToDate = 149,
+    #[msg("a referrer is another authority's account")] ReferrerIsOneself = 150,
+    #[msg("the account still owes its referrer: have it paid first")] ReferralUnpaid = 151,
 
     // 62xx: orders.
     #[msg("an instruction places 1 to 8 orders")] OrderCountOutOfRange = 200,
@@ -121,7 +126,7 @@ pub enum EvertideError {
     #[msg("no open order matches")] OrderNotFound = 211,
     #[msg("the post-only order would cross the best price shown")] PostOnlyWouldCross = 212,
     #[msg("a reduce-only order must oppose the position")] ReduceOnlyWouldIncrease = 213,
-    #[msg("the builder is not registered or its fee is too high")] BuilderInvalid = 214,
+    #[msg("no builder is registered under this code, or its fee is too high")] BuilderInvalid = 214,
     #[msg("the cancel selector is unknown or its ids do not fit it")] CancelSelectorInvalid = 215,
     #[msg("the auction's start price must not be worse than the order's limit")] AuctionStartInvalid = 216,
     #[msg("the worst price of the market order lies beyond its slippage limit")] SlippageLimitExceeded = 217,
@@ -237,6 +242,10 @@ pub enum EvertideError {
     #[msg("there is nothing to collect that the pool can pay")] NothingToCollect = 700,
     #[msg("the user holds no position in this market")] PositionNotFound = 701,
     #[msg("the position is already folded")] NothingToFold = 702,
+    #[msg("nothing is owed")] RewardNotOwed = 703,
+    #[msg("the account is not the one to which the reward is owed")] RewardOfAnother = 704,
+    #[msg("the market's recorded deficit is repaid first")] RewardBehindDeficit = 705,
+    #[msg("the pool holds nothing: its losers settle first")] RewardPoolEmpty = 706,
 
     // 68xx: liquidation and bankruptcy.
     #[msg("equity is not below the margin from which this step is allowed")] AccountHealthy = 800,

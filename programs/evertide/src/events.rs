@@ -11,6 +11,7 @@ mod change;
 mod kinds;
 mod money;
 mod signed;
+mod users;
 mod way_down;
 
 pub use admin::*;
@@ -18,6 +19,7 @@ pub use change::*;
 pub use kinds::*;
 pub use money::*;
 pub use signed::*;
+pub use users::*;
 pub use way_down::*;
 
 use crate::state::{CollateralTerms, ExchangeTerms, MarketTerms};
@@ -96,25 +98,6 @@ pub struct FeesCollected {
     pub backstop_sequence: u64,
     /// Quote asset after: sum of positive balances.
     pub total_atoms: u64,
-}
-
-/// Sequence of the user: 0.
-#[event]
-pub struct UserCreated {
-    pub sequence: u64,
-    pub user: Address,
-    pub authority: Address,
-    pub sub_id: u16,
-    pub created_ms: i64,
-}
-
-/// Sequence of the user, its last.
-#[event]
-pub struct UserClosed {
-    pub sequence: u64,
-    pub user: Address,
-    pub authority: Address,
-    pub sub_id: u16,
 }
 
 /// Sequence of the user. `market_index` 65,535: the limits of the whole account.
@@ -276,8 +259,14 @@ pub struct OrdersMatched {
     pub taker_cash_atoms_after: i64,
     pub keeper: Address,
     pub keeper_reward_atoms: u64,
+    /// Owed to the taker's referrer from now on.
     pub referrer_reward_atoms: u64,
+    /// Owed to the builder from now on.
     pub builder_reward_atoms: u64,
+    /// Charged to the taker for the builder, in `taker_fee_atoms` of the fills; the protocol keeps what is not its reward.
+    pub builder_fee_atoms: u64,
+    /// Code of the builder; 0 = none, or not registered any more.
+    pub builder_code: u8,
     pub pending_fees_atoms: u64,
     pub open_interest_lots: [u64; 2],
     pub slot: u64,

@@ -1,7 +1,5 @@
 //! Evertide: perpetual futures on Solana. Orders rest on chain in an account of their owner; anyone matches them.
-//!
-//! This file is the table of contents. Instructions live in `instructions`, one per file; what they share in `engine`
-//! (load, compute with `evertide-math`, write back) and `guards` (small named checks); accounts in `state`.
+//! The table of contents: `instructions`, one per file; `engine` and `guards`, what they share; `state`, accounts.
 
 use anchor_lang::prelude::*;
 use solana_compiler_builtins as _;
@@ -16,7 +14,6 @@ mod layouts;
 pub mod state;
 
 pub use error::EvertideError;
-
 use instructions::*;
 use state::{CollateralTerms, ExchangeTerms, MarketTerms};
 
@@ -26,9 +23,8 @@ declare_id!("33482aS1pZC5YetQmAV25wGs6FXmgwXtxLJ5MCqSrjfF");
 pub mod evertide {
     use super::*;
 
-    /// Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once.
-    /// `local` allows local price feeds and a zero withdrawal floor, and can never be set later;
-    /// `genesis_hash` is the cluster's, which signed orders are bound to.
+    /// Creates the exchange, once. The program's upgrade authority. `local` allows local price feeds and a zero
+    /// withdrawal floor, and can never be set later; `genesis_hash` is the cluster's, which signed orders are bound to.
     pub fn initialize_exchange(
         ctx: &mut Context<InitializeExchange>,
         local: bool,
@@ -39,8 +35,7 @@ pub mod evertide {
         instructions::initialize_exchange(ctx, local, terms, roles, genesis_hash)
     }
 
-    /// Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening
-    /// as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.
+    /// Lists a deposit asset, first the quote asset. Root; after opening as a change of sha256(mint, terms) allows.
     pub fn list_collateral(ctx: &mut Context<ListCollateral>, terms: CollateralTerms) -> Result<()> {
         instructions::list_collateral(ctx, terms)
     }
@@ -80,8 +75,7 @@ pub mod evertide {
         instructions::lift_pause(ctx)
     }
 
-    /// Names who may claim a role (0 root, 1 risk, 2 guardian, 3 treasury) after 72 h: root. The zero address withdraws
-    /// the one named: root, or the guardian for every role but its own.
+    /// Names who may claim a role (0 root, 1 risk, 2 guardian, 3 treasury) after 72 h; zero withdraws the one named. Root.
     pub fn name_successor(ctx: &mut Context<NameSuccessor>, role: u8, successor: Address) -> Result<()> {
         instructions::name_successor(ctx, role, successor)
     }
@@ -91,8 +85,7 @@ pub mod evertide {
         instructions::claim_role(ctx, role)
     }
 
-    /// Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only
-    /// stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.
+    /// Proposes another value of a parameter (`key`: of a 32-byte one), at once or for 72 h later. Root; risk for some.
     pub fn propose_change(ctx: &mut Context<ProposeChange>, field: u32, value: i64, key: [u8; 32]) -> Result<()> {
         instructions::propose_change(ctx, field, value, key)
     }
@@ -132,6 +125,16 @@ pub mod evertide {
         instructions::settle_market(ctx)
     }
 
+    /// Pays a builder (entry of the table) what a market owes it; the last market frees a retired one's entry. Anyone.
+    pub fn pay_builder(ctx: &mut Context<PayBuilder>, entry: u8) -> Result<()> {
+        instructions::pay_builder(ctx, entry)
+    }
+
+    /// Pays the referrer of a taker's account what it is owed, out of one market. Anyone.
+    pub fn pay_referrer(ctx: &mut Context<PayReferrer>) -> Result<()> {
+        instructions::pay_referrer(ctx)
+    }
+
     /// Compares the totals of a market, an asset and the fund; a false one makes the market reduce-only. Anyone.
     pub fn check_invariants(ctx: &mut Context<CheckInvariants>) -> Result<bool> {
         instructions::check_invariants(ctx)
@@ -142,7 +145,7 @@ pub mod evertide {
         instructions::extend_account(ctx)
     }
 
-    /// Creates the sub-account `sub_id` of the signer and its orders.
+    /// Creates the sub-account `sub_id` of the signer and its orders, with its referrer for good.
     pub fn create_user(ctx: &mut Context<CreateUser>, sub_id: u16) -> Result<()> {
         instructions::create_user(ctx, sub_id)
     }
@@ -163,8 +166,7 @@ pub mod evertide {
         instructions::set_limits(ctx, user_ratio_bps, notional_cap_atoms, market_index, market_ratio_bps)
     }
 
-    /// Names a delegate with permission bits (1 place, 2 cancel, 4 liquidate and earn rewards, 8 transfer) and an expiry
-    /// (unix ms, 0 none); the zero address takes it away. It never withdraws.
+    /// Names a delegate with permission bits (1 place, 2 cancel, 4 liquidate, 8 transfer) and expiry, or with zero none.
     pub fn set_delegate(
         ctx: &mut Context<SetDelegate>,
         delegate: Address,
@@ -303,8 +305,7 @@ pub mod evertide {
         instructions::match_orders(ctx, taker_order_id, makers)
     }
 
-    /// Fills an order in its taker phase at `price_ticks`, its effective limit or better for it, up to `size_max_lots`: the
-    /// maker answers with nothing of its own in the book. The maker's owner or delegate.
+    /// Fills an order in its taker phase at its effective limit or better, up to `size_max_lots`: the maker answers.
     pub fn fill_auction(
         ctx: &mut Context<FillAuction>,
         taker_order_id: u64,

@@ -38,6 +38,11 @@ impl Moved {
                 self.deficits[at] -= number(event, "given_up_atoms");
                 self.name(event, "user");
             }
+            "RewardPaid" => {
+                self.pools[at] -= number(event, "paid_atoms");
+                self.deficits[at] -= number(event, "given_up_atoms");
+                self.name(event, "recipient");
+            }
             "FeesCollected" => {
                 let collected = number(event, "insurance_atoms") + number(event, "treasury_atoms");
                 self.pools[at] -= collected;

@@ -20,6 +20,7 @@ impl Machine {
         self.check_claims(&markets, &users);
         self.check_extraction(&users);
         self.check_shares();
+        self.check_owed(&markets);
         for market in &markets {
             self.check_market(market, &users);
         }
@@ -169,7 +170,8 @@ impl Machine {
         for (name, value) in outcome.events() {
             let owner = match name.as_str() {
                 "OrdersMatched" | "MarkUpdated" | "MarketAccrued" | "PnlSettled" | "PositionTouched"
-                | "FeesCollected" | "PositionLiquidated" | "LiquidationMatched" | "BankruptcyResolved" => {
+                | "FeesCollected" | "RewardPaid" | "PositionLiquidated" | "LiquidationMatched"
+                | "BankruptcyResolved" => {
                     format!("event market {}", value["market_index"])
                 }
                 "OracleUpdated" | "RampApplied" | "SeasonAdvanced" => {

@@ -54,6 +54,7 @@ impl Machine {
         self.collect_all();
         self.settle_all(true);
         self.refresh_all(1);
+        self.pay_everybody();
         self.collect_all();
         self.check();
         for &row in &rows {

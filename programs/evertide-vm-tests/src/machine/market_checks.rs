@@ -5,6 +5,7 @@ use super::{
     ladder::{fold_result, folded, side_of},
     Machine,
 };
+use crate::rewards::owed_rewards;
 use crate::state::{Bankruptcy, Market, Position, User};
 
 const WHOLE: u64 = 1 << 48;
@@ -101,7 +102,7 @@ impl Machine {
 
     fn check_pool(&self, market: &Market, sums: &Sums, users: &[(usize, User)]) {
         let index = usize::from(market.index);
-        let owed = sums.cash + i128::from(market.pending_fees_atoms);
+        let owed = sums.cash + i128::from(market.pending_fees_atoms) + i128::from(owed_rewards(market));
         let backed = i128::from(market.pool_atoms) + i128::from(market.deficit_atoms);
         let pending: u64 = sums.pending.iter().sum();
         let lots = i128::from((self.drops[index] + pending) * self.highest[index]);

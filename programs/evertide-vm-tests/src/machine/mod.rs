@@ -17,6 +17,7 @@ mod liquidations;
 mod market_checks;
 mod matches;
 mod reads;
+mod rewards;
 mod rule;
 mod rules;
 mod sequence;
@@ -135,6 +136,7 @@ impl Machine {
         let mut traders: Vec<Trader> = (1..TRADERS).map(|row| world.trader(&format!("machine {}", row - 1))).collect();
         // The last two are sub-accounts of one owner.
         traders.push(world.sub_account(&traders[TRADERS - 2], 1));
+        rewards::introduce(&mut world, &traders);
         traders.extend((0..PRICES.len() as u16).map(backstop));
         let last = Last { users: Vec::new(), markets: Vec::new(), insurance: world.insurance() };
         let mut machine = Self {

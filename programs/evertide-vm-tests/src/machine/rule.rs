@@ -41,10 +41,11 @@ pub enum Rule {
     Unstake,
     Queue,
     Change,
+    Reward,
 }
 
 /// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 38] = [
+pub const RULES: [(Rule, &str, u32); 39] = [
     (Rule::Deposit, "deposit", 6),
     (Rule::Withdraw, "withdraw", 6),
     (Rule::Place, "place", 30),
@@ -83,4 +84,5 @@ pub const RULES: [(Rule, &str, u32); 38] = [
     (Rule::Unstake, "unstake", 2),
     (Rule::Queue, "queue", 4),
     (Rule::Change, "change", 3),
+    (Rule::Reward, "reward", 6),
 ];

@@ -1,6 +1,6 @@
 //! What each rule does with its dice.
 
-use super::{book::Quote, is_backstop, ladder::folded, Machine, Rule, Step, MARKETS, TRADERS};
+use super::{book::Quote, is_backstop, ladder::folded, Machine, Rule, Step, MARKETS};
 use crate::{
     args::{CancelArgs, OrderArgs},
     exchange::Target,
@@ -59,6 +59,7 @@ impl Machine {
             Rule::Unstake => self.unstake(row, dice),
             Rule::Queue => self.queue(row, dice),
             Rule::Change => self.change(dice),
+            Rule::Reward => self.reward(row, dice),
         }
     }
 
@@ -126,6 +127,7 @@ impl Machine {
             order.taker_phase_s = [0, 0, 5, 12][(c >> 16) as usize % 4];
             order.expiry_ms = if c & 0x2000_0000 != 0 { self.world.now_ms() + 20_000 } else { 0 };
         }
+        self.brand(&mut order, a ^ b);
         order
     }
 
@@ -375,14 +377,6 @@ impl Machine {
         if self.attempt(&call).is_some() {
             let user = trader.user.to_string();
             self.last_sequences.retain(|name, _| !name.contains(&user));
-        }
-    }
-
-    fn create_user(&mut self, dice: [u32; 4]) {
-        let trader = self.traders[dice[0] as usize % TRADERS].clone();
-        if !self.world.exists(&trader.user) {
-            let call = self.world.create_user(&trader);
-            self.attempt(&call);
         }
     }
 }

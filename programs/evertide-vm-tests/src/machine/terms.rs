@@ -97,7 +97,7 @@ impl Machine {
     }
 
     /// Whoever proposes pays the rent of the change's account.
-    fn pay_rent(&mut self, signer: Address) {
+    pub(super) fn pay_rent(&mut self, signer: Address) {
         if !self.world.exists(&signer) {
             self.world.fund(signer);
         }

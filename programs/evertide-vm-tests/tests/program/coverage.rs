@@ -50,6 +50,8 @@ const FILES: &[(&str, &[&str])] = &[
     ("bankruptcies", &["resolve_bankruptcy", "collect_fees", "settle_pnl"]),
     ("epochs", &["touch_position", "accrue_market"]),
     ("balances", &["set_delegate", "transfer", "assert_position"]),
+    ("builders", &["pay_builder", "propose_change"]),
+    ("referrals", &["pay_referrer", "create_user"]),
     ("queue", &["request_withdraw", "claim_withdraw"]),
     ("stakes", &["stake_insurance", "request_unstake", "claim_unstake"]),
     ("settling", &["settle_market"]),

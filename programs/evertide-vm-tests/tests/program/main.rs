@@ -14,6 +14,7 @@ mod attacks_way_down;
 mod bad_input;
 mod balances;
 mod bankruptcies;
+mod builders;
 mod cancel_all_after;
 mod cancel_nonce;
 mod cancel_orders;
@@ -24,6 +25,7 @@ mod compute_falls;
 mod compute_kinds;
 mod compute_margin;
 mod compute_page;
+mod compute_rewards;
 mod compute_signed;
 mod coverage;
 mod create_user;
@@ -60,6 +62,7 @@ mod pauses;
 mod place_orders;
 mod place_signed_orders;
 mod queue;
+mod referrals;
 mod refusal_names;
 mod refusals;
 mod resolve_bankruptcy;
@@ -128,6 +131,8 @@ fn trading() -> Vec<Case> {
         insurance::tests(),
         guards::tests(),
         balances::tests(),
+        builders::tests(),
+        referrals::tests(),
         queue::tests(),
         stakes::tests(),
         wild_prints::tests(),
@@ -153,6 +158,7 @@ fn falling() -> Vec<Case> {
         compute_kinds::tests(),
         compute_falls::tests(),
         compute_margin::tests(),
+        compute_rewards::tests(),
         compute_signed::tests(),
         security::tests(),
         refusals::tests(),

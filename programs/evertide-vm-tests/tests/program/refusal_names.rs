@@ -86,6 +86,7 @@ pub const IDENTITY: &[&str] = &[
     "OrdersOfAnotherUser",
     "QuoteDecimalsWrong",
     "RemainingAccountInvalid",
+    "RewardOfAnother",
     "RoleForbids",
     "TokenOwnerMismatch",
     "UserRepeated",
@@ -104,6 +105,8 @@ pub const STATE: &[&str] = &[
     "LiquidationNotStarted",
     "NothingToCure",
     "PositionNotFound",
+    // Of a market that owes nobody.
+    "RewardNotOwed",
     "SeasonOver",
     "SequenceAssertionFailed",
     "TakerNotLive",

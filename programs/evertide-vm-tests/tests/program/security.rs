@@ -105,9 +105,18 @@ pub const MEANT: &[(&str, &str, &str)] = &[
     // A role acts on any market, and on any asset.
     ("propose_change", "market", "market 1"),
     ("set_market_status", "market", "market 1"),
+    // Whoever creates an account says who referred it, if anybody did.
+    ("create_user", "referrer", "user of alice"),
+    ("create_user", "referrer", "user of bob"),
+    ("create_user", "referrer", "this program"),
+    ("create_user", "referrer", "own"),
     // An optional signature left out: what anyone may do.
     ("settle_pnl", "authority", "this program"),
     ("settle_pnl", "authority", "own"),
+    ("pay_referrer", "authority", "this program"),
+    ("pay_referrer", "authority", "own"),
+    // The owner of either account may sign.
+    ("pay_referrer", "authority", "key of bob"),
     // Guards and views only read.
     ("assert_health", "user", "user of bob"),
     ("assert_position", "user", "user of bob"),
@@ -122,12 +131,15 @@ pub const FREE: &[(&str, &str)] = &[
     // Read for the debt interest alone.
     ("execute_change", "quote"),
     ("advance_season", "program"),
+    ("create_user", "program"),
     ("apply_ramp", "program"),
     ("execute_change", "program"),
     ("list_collateral", "program"),
     ("list_market", "program"),
     ("propose_change", "program"),
     ("match_orders", "keeper"),
+    ("pay_builder", "program"),
+    ("pay_referrer", "program"),
     ("check_invariants", "keeper"),
     ("extend_account", "payer"),
     ("check_invariants", "program"),

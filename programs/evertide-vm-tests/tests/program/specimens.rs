@@ -15,6 +15,7 @@ use evertide_vm_tests::{
 
 use crate::downfall::{held, resting, Downfall, BANKRUPT, BELOW_BACKSTOP, BELOW_MAINTENANCE, LOTS};
 use crate::{
+    builders::owing,
     commitments::{commit, reveal},
     place_signed_orders::signers,
 };
@@ -84,6 +85,7 @@ pub fn specimens() -> Vec<Specimen> {
     all.extend(falls());
     all.extend(kinds());
     all.extend(roles());
+    all.extend(rewards());
     all
 }
 
@@ -124,6 +126,21 @@ fn roles() -> Vec<Specimen> {
         (paused.clone(), paused.lift_pause(guardian)),
         (open.clone(), open.name_successor(open.root, 1, heir)),
         (named.clone(), named.claim_role(heir, 1)),
+    ];
+    calls.into_iter().map(|(world, call)| Specimen { world, call }).collect()
+}
+
+/// A builder and a referrer to pay, and the markets that owe them.
+fn rewards() -> Vec<Specimen> {
+    let world = owing().0;
+    let (alice, bob) = (Trader::named("alice"), Trader::named("bob"));
+    let (carol, mut fresh) = (Trader::named("carol"), world.clone());
+    fresh.fund(carol.authority);
+    let calls = [
+        (world.clone(), world.pay_builder(0, 2)),
+        (world.clone(), world.pay_referrer(0, &bob)),
+        (world.clone(), world.pay_referrer(0, &bob).signed_by("authority", alice.authority)),
+        (fresh.clone(), fresh.create_referred(&carol, alice.user)),
     ];
     calls.into_iter().map(|(world, call)| Specimen { world, call }).collect()
 }

@@ -5,6 +5,7 @@ use evertide_math::fees::{fee, keeper_share_at, split, FeeClaims, FeeSplit, Keep
 use evertide_math::round::mul_div_floor;
 use evertide_math::{Atoms, Bps, Millis, Ppm};
 
+use super::rewards::Earners;
 use crate::error::OrRefuse;
 use crate::guards::clock::HOUR_MS;
 use crate::state::{Exchange, FeeTier, Market, User};
@@ -54,8 +55,10 @@ pub fn tier_of<'a>(exchange: &'a Exchange, user: &User, now_ms: i64) -> Result<&
 /// What one fill is charged, and the split of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FillFees {
-    /// Charged to the taker, atoms.
+    /// Charged to the taker, atoms, the builder's fee included.
     pub taker_atoms: i64,
+    /// Of it the builder's fee, atoms.
+    pub builder_fee_atoms: u64,
     /// Charged to the maker, atoms; negative is a rebate.
     pub maker_atoms: i64,
     /// Who gets what.
@@ -73,6 +76,8 @@ pub struct FeeTerms<'a> {
     pub keeper: bool,
     /// Age of the taker's order, ms.
     pub age_ms: i64,
+    /// Who brought the taker.
+    pub earners: Earners,
     /// Most that the taker can be charged; a liquidation charges no more than the equity that is left.
     pub taker_most: Option<Atoms>,
 }
@@ -93,17 +98,31 @@ pub fn fill_fees(terms: &FeeTerms, notional: Atoms) -> Result<FillFees> {
     } else {
         Atoms::ZERO
     };
+    let builder_fee = match terms.earners.builder {
+        Some((_, tenth_bps)) => fee(notional, rate(i64::from(tenth_bps))?).or_refuse()?,
+        None => Atoms::ZERO,
+    };
+    let referrer = match terms.earners.referrer_share_bps {
+        0 => Atoms::ZERO,
+        share => taker_fee.ratio_floor(Bps::new(u32::from(share)).or_refuse()?).or_refuse()?,
+    };
     let claims = FeeClaims {
         taker_fee,
         maker_fee: maker_fee.max(Atoms::ZERO),
-        builder_fee: Atoms::ZERO,
+        builder_fee,
         rebate: maker_fee.negate().max(Atoms::ZERO),
         keeper,
-        referrer: Atoms::ZERO,
+        referrer,
     };
     let split = split(&claims).or_refuse()?;
     let maker_atoms = if maker_fee.is_negative() { split.rebate.negate().get() } else { maker_fee.get() };
-    Ok(FillFees { taker_atoms: taker_fee.get(), maker_atoms, split, insurance_atoms: 0 })
+    Ok(FillFees {
+        taker_atoms: taker_fee.plus(builder_fee).or_refuse()?.get(),
+        builder_fee_atoms: builder_fee.magnitude(),
+        maker_atoms,
+        split,
+        insurance_atoms: 0,
+    })
 }
 
 fn rate(tenth_bps: i64) -> Result<Ppm> {

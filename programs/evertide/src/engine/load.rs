@@ -15,6 +15,16 @@ pub fn market(accounts: &[AccountView], at: usize) -> Result<Account<Market>> {
     Account::<Market>::load(*view).or_else(invalid)
 }
 
+/// The User at an address that was checked, writable; none when it was closed and nothing is there.
+pub fn user_unless_closed(view: AccountView) -> Result<Option<Account<User>>> {
+    if view.data_len() == 0 {
+        return Ok(None);
+    }
+    require!(!view.is_borrowed(), EvertideError::UserRepeated);
+    // SAFETY: the account is not borrowed, as checked above, and loading marks it as borrowed until it is dropped.
+    unsafe { Account::<User>::load_mut(view) }.map(Some)
+}
+
 /// A maker's pair of accounts.
 pub struct Pair {
     pub user: Account<User>,

@@ -32,6 +32,7 @@ pub mod orders;
 pub mod place;
 pub mod position;
 pub mod quote;
+pub mod rewards;
 pub mod row;
 pub mod season;
 pub mod session;

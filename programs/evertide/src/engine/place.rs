@@ -9,6 +9,7 @@ use evertide_math::{AtomsPerLotTick, Bps, Lots, PriceQ32, Side, Ticks};
 use super::kinds;
 use super::orders::{client_id_in_use, free_slot, is_ask, is_post_only, is_reduce_only, live_from_id, next_id, seat};
 use super::position::{count_order, slot_for};
+use super::rewards::registered;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{CancelledOrder, PlacedOrder};
 use crate::guards::Now;
@@ -134,9 +135,7 @@ fn check_builder(args: &OrderArgs, exchange: &Exchange) -> Result<()> {
         require!(args.builder_fee_tenth_bps == 0, EvertideError::BuilderInvalid);
         return Ok(());
     }
-    let at = usize::from(args.builder_plus_one.saturating_sub(1));
-    let known = exchange.builders.get(at).is_some_and(|builder| builder.authority != Address::default());
-    require!(known, EvertideError::BuilderInvalid);
+    require!(registered(exchange, args.builder_plus_one).is_some(), EvertideError::BuilderInvalid);
     require_cmp!(args.builder_fee_tenth_bps, <=, BUILDER_FEE_MAX_TENTH_BPS, EvertideError::BuilderInvalid);
     Ok(())
 }

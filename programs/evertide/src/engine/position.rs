@@ -6,6 +6,7 @@ use evertide_math::pnl::remaining_entry;
 use evertide_math::{Atoms, Lots, PriceQ32};
 
 use super::margin::{side_of, snapshot};
+use super::rewards::owed_rewards;
 use super::row::{clamped_mark, FLAG_ISOLATED_ONLY};
 use crate::error::{EvertideError, OrRefuse};
 use crate::state::{order_flags, Bankruptcy, Market, Order, Position, RiskCache, User};
@@ -149,6 +150,7 @@ pub fn count_dust(market: &mut Market) -> Result<()> {
         return Ok(());
     }
     let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
+    let owed = owed.checked_add_unsigned(owed_rewards(market)?).or_refuse()?;
     let backed = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
     let backed = i64::try_from(backed).map_err(|_| EvertideError::Overflow)?;
     let dust = backed.checked_sub(owed).or_refuse()?;

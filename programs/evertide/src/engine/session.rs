@@ -14,6 +14,7 @@ use super::matching::{nothing_filled, refusal, PriorityGuard, Rules, SkipReason,
 use super::orders::{find_order, is_ask, is_reduce_only, live_from_id, reduce_size, remove};
 use super::place::side;
 use super::position::{find, fold_position};
+use super::rewards::{owe, Earners};
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::{Fill, LinkedOrder, Skip};
 use crate::instructions::keeper::match_orders::{MakerRef, OWN_ORDERS};
@@ -44,6 +45,8 @@ pub(super) struct State {
     /// The taker's order as it was at the start.
     pub(super) order: Order,
     pub(super) tier: FeeTier,
+    /// Who brought the taker.
+    pub(super) earners: Earners,
     pub(super) left_lots: u64,
     pub(super) exposure: Option<Exposure>,
     pub(super) guard: PriorityGuard,
@@ -75,6 +78,12 @@ pub struct Outcome {
     /// Orders that the fills of others moved.
     pub linked: Vec<LinkedOrder>,
     pub keeper_atoms: u64,
+    /// Charged for the builder, of which it gets `builder_atoms`.
+    pub builder_fee_atoms: u64,
+    pub builder_atoms: u64,
+    pub referrer_atoms: u64,
+    /// Code of the builder that earns; 0 = none.
+    pub builder_code: u8,
     /// Insurance fees of a liquidation.
     pub insurance_atoms: u64,
     pub notional_atoms: u64,
@@ -121,7 +130,9 @@ impl<'a> Session<'a> {
         };
         require!(left_lots != 0, EvertideError::ReduceOnlyWouldIncrease);
         let tier = *fees::tier_of(exchange, taker_user, parts.now.ms)?;
+        let earners = Earners::of(exchange, taker_user, &order);
         let outcome = Outcome {
+            builder_code: if earners.builder.is_some() { order.builder_plus_one } else { 0 },
             taker_funding_atoms: fold.funding_atoms,
             taker_client_order_id: order.client_order_id,
             taker_limit_ticks: taker.limit.get(),
@@ -134,6 +145,7 @@ impl<'a> Session<'a> {
             position_slot,
             order,
             tier,
+            earners,
             left_lots,
             exposure: None,
             guard: PriorityGuard::default(),
@@ -294,6 +306,7 @@ impl<'a> Session<'a> {
             self.finish_order()?;
         }
         if filled {
+            owe(self.market, self.taker_orders.as_deref_mut(), &self.state.earners, &self.state.outcome)?;
             let notional = self.state.outcome.notional_atoms;
             fees::add_volume(self.taker_user, notional, self.rules.now.ms)?;
             self.market.volume_atoms = self.market.volume_atoms.saturating_add(notional);

@@ -98,6 +98,7 @@ impl Session<'_> {
             maker: maker_tier,
             keeper: self.keeper,
             age_ms: self.rules.now.ms.saturating_sub(self.state.order.placed_ms),
+            earners: self.state.earners,
             taker_most,
         };
         let mut charge = fill_fees(&terms, made.notional)?;
@@ -173,8 +174,7 @@ impl Session<'_> {
         self.widen_exposure(price, !taken.opened.is_zero());
         let notional = taken.notional.magnitude();
         self.state.outcome.notional_atoms = self.state.outcome.notional_atoms.checked_add(notional).or_refuse()?;
-        self.state.outcome.keeper_atoms =
-            self.state.outcome.keeper_atoms.checked_add(charge.split.keeper.magnitude()).or_refuse()?;
+        self.state.outcome.add_rewards(charge)?;
         fees::keep_protocol_part(self.market, self.exchange, charge.split.protocol.magnitude())
     }
 

@@ -8,6 +8,7 @@ use evertide_math::{Side, Ticks};
 use super::fees;
 use super::liquidation::Rates;
 use super::matching::{PriorityGuard, Rules, Taker};
+use super::rewards::Earners;
 use super::session::{Liquidation, Outcome, Session, State};
 use crate::error::{EvertideError, OrRefuse};
 use crate::guards::Now;
@@ -49,6 +50,7 @@ impl<'a> Session<'a> {
             position_slot,
             order,
             tier: tier(exchange, user, &liquidation.rates, now)?,
+            earners: Earners::default(),
             left_lots: liquidation.lots,
             exposure: None,
             guard: PriorityGuard::default(),

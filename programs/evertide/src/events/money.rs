@@ -150,3 +150,36 @@ pub struct AccountExtended {
     pub from_bytes: u64,
     pub bytes: u64,
 }
+
+/// Sequence of the market. Everything but the amounts is after. `pay_builder` and `pay_referrer`.
+#[event]
+pub struct RewardPaid {
+    pub sequence: u64,
+    pub market_index: u16,
+    /// The builder's code; 0: a referrer is paid.
+    pub builder_code: u8,
+    /// Whose referrer is paid; zero for a builder.
+    pub taker: Address,
+    pub recipient: Address,
+    /// Of the recipient; 0 when it was closed.
+    pub recipient_sequence: u64,
+    /// Out of the pool into the recipient's quote balance.
+    pub paid_atoms: u64,
+    /// Given up against the deficit of a closed market.
+    pub given_up_atoms: u64,
+    /// To the pending fees: the recipient was closed.
+    pub kept_atoms: u64,
+    /// Still owed by this market to the builder; to the referrer by all markets.
+    pub owed_atoms: u64,
+    /// Markets that may still owe the retired builder something, one bit each.
+    pub unpaid_markets: u64,
+    pub pool_atoms: u64,
+    pub pending_fees_atoms: u64,
+    pub pending_insurance_atoms: u64,
+    pub deficit_atoms: u64,
+    /// Of the recipient.
+    pub quote_atoms: i64,
+    /// Quote asset after: sum of positive balances, and of debts.
+    pub total_atoms: u64,
+    pub debt_atoms: u64,
+}

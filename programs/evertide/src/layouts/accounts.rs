@@ -126,8 +126,8 @@ fn market() -> Layout {
             season_step: u32, counted_thousand_usd: u32, season_ms: i64,
             claims_atoms: i64,
             dropped_q16: [u64; 2],
-            reserved: [u64; 4], settlement_price_q32: u64,
-            tranche_used_atoms: u64, reserved1: [u64; 7],
+            referral_owed_atoms: u64, tranche_used_atoms: u64, reserved: [u64; 2], settlement_price_q32: u64,
+            builder_owed_atoms: [u64; BUILDERS_MAX],
         }
     )
 }
@@ -245,7 +245,8 @@ fn orders() -> Layout {
             cancel_all_after_ms: i64,
             nonce_base_ms: i64,
             nonce_window: [u64; 16],
-            reserved: [u64; 4],
+            referral_owed_atoms: u64,
+            reserved: [u64; 3],
             orders: [Order; ORDERS_MAX],
         }
     )

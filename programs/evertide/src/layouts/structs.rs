@@ -43,7 +43,7 @@ fn fee_tier() -> Layout {
 }
 
 fn builder() -> Layout {
-    layout!(None, Builder { authority: Address, earned_atoms: u64 })
+    layout!(None, Builder { user: Address, unpaid_markets: u64, code: u8, padding: [u8; 7], reserved: [u64; 4] })
 }
 
 fn exchange_terms() -> Layout {

@@ -4,7 +4,8 @@ use anchor_lang::prelude::*;
 use bytemuck::{Pod, Zeroable};
 
 pub const FEE_TIERS_MAX: usize = 8;
-pub const BUILDERS_MAX: usize = 16;
+/// Entries of the builder table: as many as a market keeps earnings of.
+pub const BUILDERS_MAX: usize = 8;
 
 /// Roles that an exchange knows. Each has a pending successor that must claim it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -32,14 +33,21 @@ pub struct FeeTier {
     pub padding: u32,
 }
 
-/// One registered builder. 40 bytes.
+/// One entry of the builder table. 80 bytes.
+///
+/// Free: no user. Registered: a user, and no market is marked. Retired: a user and the markets that may owe it
+/// something; the entry is free again when all of them have paid.
 #[repr(C)]
 #[derive(Clone, Copy, Default, Pod, Zeroable, IdlType)]
 pub struct Builder {
-    /// Authority that collects; zero = free.
-    pub authority: Address,
-    /// Earned and not collected, atoms.
-    pub earned_atoms: u64,
+    /// The User that is paid; zero = free.
+    pub user: Address,
+    /// Markets that may still owe a retired builder something, one bit each; 0 while it is registered.
+    pub unpaid_markets: u64,
+    /// What orders name: entry + 1 at first, 8 more at each registration, so that no code is given twice.
+    pub code: u8,
+    pub padding: [u8; 7],
+    pub reserved: [u64; 4],
 }
 
 /// Terms that initialize_exchange sets and later only a ParamChange moves.
@@ -126,3 +134,5 @@ pub struct Exchange {
     pub reserved1: [u64; 3],
     pub builders: [Builder; BUILDERS_MAX],
 }
+
+const _: () = assert!(core::mem::size_of::<Builder>() == 80);

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use bytemuck::{Pod, Zeroable};
 
-use super::Wide;
+use super::{Wide, BUILDERS_MAX};
 
 /// Where prices come from.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -253,12 +253,16 @@ pub struct Market {
     pub claims_atoms: i64,
     /// Fractions of lots that folding dropped per side and that are still open on the other, 16 fractional bits.
     pub dropped_q16: [u64; 2],
-    pub reserved: [u64; 4],
-    /// Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
-    pub settlement_price_q32: u64,
+    /// Owed to the referrers of takers, atoms: a claim on the pool, like the fees that it was a part of. All markets
+    /// together owe what all `Orders::referral_owed_atoms` say.
+    pub referral_owed_atoms: u64,
     /// Of the exchange-wide tranche used on `insurance_day`, atoms.
     pub tranche_used_atoms: u64,
-    pub reserved1: [u64; 7],
+    pub reserved: [u64; 2],
+    /// Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
+    pub settlement_price_q32: u64,
+    /// Owed to each entry of the builder table, atoms: a claim on the pool.
+    pub builder_owed_atoms: [u64; BUILDERS_MAX],
 }
 
 const _: () = assert!(core::mem::size_of::<OracleRules>() == 96);

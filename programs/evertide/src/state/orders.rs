@@ -38,7 +38,7 @@ pub struct Order {
     pub self_trade: u8,
     /// Length of the taker phase, whole seconds, 0-60; 0 for post-only.
     pub taker_phase_s: u8,
-    /// Builder table index + 1; 0 = none.
+    /// Code of the builder (`Builder::code`); 0 = none.
     pub builder_plus_one: u8,
     /// By kind: `PlainTerms`, `ConditionalTerms`, `PeggedTerms`, `TwapTerms`, `IcebergTerms`. The last word is the same
     /// in all of them.
@@ -148,7 +148,9 @@ pub struct Orders {
     pub nonce_base_ms: i64,
     /// Nonces used above the base, unix ms; 0 = free. A full window drops its least, which becomes the base.
     pub nonce_window: [u64; 16],
-    pub reserved: [u64; 4],
+    /// Owed to the owner's referrer for what these orders took, atoms; `Market::referral_owed_atoms` hold it.
+    pub referral_owed_atoms: u64,
+    pub reserved: [u64; 3],
     pub orders: [Order; ORDERS_MAX],
 }
 

@@ -103,7 +103,7 @@ pub struct User {
     pub authority: Address,
     /// May trade, never withdraw; zero = none.
     pub delegate: Address,
-    /// Referrer's User; zero = none.
+    /// Referrer's User, named at birth; zero = none.
     pub referrer: Address,
     /// Delegate's permission bits.
     pub delegate_permissions: u32,

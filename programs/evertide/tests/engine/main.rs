@@ -10,4 +10,5 @@ mod margin;
 mod matching;
 mod orders;
 mod position;
+mod rewards;
 mod settle;

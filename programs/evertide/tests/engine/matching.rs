@@ -4,6 +4,7 @@ use anchor_lang::prelude::Address;
 use evertide::engine::fees::{add_volume, fill_fees, tier_of, FeeTerms};
 use evertide::engine::fill::{margin_holds, preview, write, Exposure, FillTerms, OpenInterest};
 use evertide::engine::matching::{refusal, rests, PriorityGuard, Rules, SkipReason, Taker};
+use evertide::engine::rewards::Earners;
 use evertide::guards::clock::HOUR_MS;
 use evertide::guards::Now;
 use evertide::state::{order_flags, MarketStatus, Order, TimeInForce};
@@ -161,8 +162,15 @@ fn a_reducing_fill_needs_maintenance_or_a_fair_price_with_equity() {
 fn shares_never_exceed_nine_tenths_of_the_charge_and_the_split_is_whole() {
     let exchange = exchange();
     let tiers = &exchange.terms.fee_tiers;
-    let terms =
-        FeeTerms { exchange: &exchange, taker: &tiers[0], maker: &tiers[0], keeper: true, age_ms: 0, taker_most: None };
+    let terms = FeeTerms {
+        exchange: &exchange,
+        taker: &tiers[0],
+        maker: &tiers[0],
+        keeper: true,
+        age_ms: 0,
+        earners: Earners::default(),
+        taker_most: None,
+    };
     for notional in [1, 9_999, 1_000_000, 123_456_789_012] {
         let fees = fill_fees(&terms, Atoms::new(notional).unwrap()).unwrap();
         let split = &fees.split;

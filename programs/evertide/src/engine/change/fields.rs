@@ -137,6 +137,14 @@ fields! {
     50 Exchange I16 tier!(7, maker_fee_tenth_bps), Delayed Delayed, "fee_tiers.7.maker_fee_tenth_bps", -i128::from(FEE_MAX_TENTH_BPS), FEE_MAX_TENTH_BPS;
     60 Exchange Key Place::Listing, Delayed Delayed, "list_market", 0, 0;
     61 Exchange Key Place::Listing, Delayed Delayed, "list_collateral", 0, 0;
+    70 Exchange Key Place::Builder(0), Instant Instant, "builders.0", 0, 0;
+    71 Exchange Key Place::Builder(1), Instant Instant, "builders.1", 0, 0;
+    72 Exchange Key Place::Builder(2), Instant Instant, "builders.2", 0, 0;
+    73 Exchange Key Place::Builder(3), Instant Instant, "builders.3", 0, 0;
+    74 Exchange Key Place::Builder(4), Instant Instant, "builders.4", 0, 0;
+    75 Exchange Key Place::Builder(5), Instant Instant, "builders.5", 0, 0;
+    76 Exchange Key Place::Builder(6), Instant Instant, "builders.6", 0, 0;
+    77 Exchange Key Place::Builder(7), Instant Instant, "builders.7", 0, 0;
     100 Market Key mk!(oracle.account), Delayed Delayed, "oracle.account", 0, 0;
     101 Market Key mk!(oracle.feed_id), Delayed Delayed, "oracle.feed_id", 0, 0;
     102 Market U8 mk!(oracle.kind), Delayed Delayed, "oracle.kind", 0, OracleKind::Local as u8;

@@ -55,6 +55,8 @@ pub enum Place {
     Status,
     /// Nowhere: what it allows is a listing.
     Listing,
+    /// An entry of the builder table.
+    Builder(usize),
 }
 
 /// One parameter.

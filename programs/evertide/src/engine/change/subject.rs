@@ -4,6 +4,7 @@ use anchor_lang::prelude::*;
 
 use super::{fields, values, ChangeTarget, Field, FieldKind, Place, Value};
 use crate::engine::quote::QUOTE_INDEX;
+use crate::engine::rewards;
 use crate::engine::row::{write_collateral_terms, write_market_status, write_market_terms};
 use crate::error::EvertideError;
 use crate::guards::bounds;
@@ -33,6 +34,13 @@ impl<'a> Subject<'a> {
         }
     }
 
+    fn with_exchange<T>(&self, read: impl Fn(&Exchange) -> Result<T>) -> Result<T> {
+        match self {
+            Self::Exchange(exchange) => read(exchange),
+            _ => Err(EvertideError::ChangeTargetWrong.into()),
+        }
+    }
+
     fn target(&self) -> ChangeTarget {
         match self {
             Self::Exchange(_) => ChangeTarget::Exchange,
@@ -52,6 +60,7 @@ impl<'a> Subject<'a> {
         let (offset, kind) = match field.place {
             Place::Terms(offset) => (offset, field.kind),
             Place::Listing => return Ok(0),
+            Place::Builder(at) => return self.with_exchange(|exchange| rewards::current(exchange, at)),
             Place::Status => {
                 return Ok(match self {
                     Self::Market(market) => i64::from(market.status),
@@ -74,6 +83,7 @@ impl<'a> Subject<'a> {
         let offset = match field.place {
             Place::Terms(offset) => offset,
             Place::Status => return self.check_status(value.number),
+            Place::Builder(at) => return self.with_exchange(|exchange| rewards::check(exchange, at, &value.key)),
             Place::Listing => {
                 require!(value.key != [0; 32], EvertideError::ChangeValueUnfit);
                 return Ok(());
@@ -109,8 +119,10 @@ impl<'a> Subject<'a> {
 
     /// Writes a value that was checked, and the row that readers value by.
     pub fn set(&mut self, field: &Field, value: &Value, cache: &mut RiskCache) -> Result<()> {
-        let Place::Terms(offset) = field.place else {
-            return self.set_status(value.number, cache);
+        let offset = match (field.place, &mut *self) {
+            (Place::Terms(offset), _) => offset,
+            (Place::Builder(at), Self::Exchange(exchange)) => return rewards::set(exchange, at, &value.key),
+            _ => return self.set_status(value.number, cache),
         };
         match self {
             Self::Exchange(exchange) => {

@@ -93,5 +93,5 @@ fn create_backstop(accounts: &mut ListMarket, bump: u8, orders_bump: u8, now: No
     initialize_user(&mut accounts.backstop, authority, 0, bump, now);
     accounts.backstop.flags = user_flags::BACKSTOP;
     initialize_orders(&mut accounts.backstop_orders, user, orders_bump, now);
-    UserCreated { sequence: 0, user, authority, sub_id: 0, created_ms: now.ms }
+    UserCreated { sequence: 0, user, authority, sub_id: 0, created_ms: now.ms, referrer: Address::default() }
 }

@@ -6,6 +6,7 @@ use anchor_lang::prelude::*;
 use crate::error::EvertideError;
 use crate::events::UserClosed;
 use crate::guards::role;
+use crate::require_cmp;
 use crate::state::{Orders, User};
 
 #[event_cpi]
@@ -31,6 +32,7 @@ fn validate(accounts: &CloseUser) -> Result<()> {
         && user.withdraw_atoms == 0
         && orders.order_count == 0;
     require!(empty, EvertideError::UserNotEmpty);
+    require_cmp!(orders.referral_owed_atoms, ==, 0_u64, EvertideError::ReferralUnpaid);
     Ok(())
 }
 

@@ -3,10 +3,12 @@
 // The derive decodes `sub_id` a second time, where no seed reads it.
 #![allow(unused_variables)]
 
+use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
 use evertide_math::debt::DEBT_INDEX_ONE;
 
 use crate::engine::signed::first_base_ms;
+use crate::error::EvertideError;
 use crate::events::UserCreated;
 use crate::guards::gate::{require_gate, Gate};
 use crate::guards::{now, Now};
@@ -24,6 +26,8 @@ pub struct CreateUser {
     #[account(init, payer = authority, seeds = [b"orders", user.address().as_ref()], bump)]
     pub orders: Account<Orders>,
     pub exchange: Account<Exchange>,
+    /// Who is paid a share of the fees of what the new sub-account takes, for as long as it exists. None: nobody.
+    pub referrer: Option<Account<User>>,
     pub system_program: Program<System>,
 }
 
@@ -33,9 +37,15 @@ pub fn create_user(ctx: &mut Context<CreateUser>, sub_id: u16) -> Result<()> {
     require_gate(&ctx.accounts.exchange, Gate::CreateUser, now.ms)?;
     let address = *ctx.accounts.user.address();
     let authority = *ctx.accounts.authority.address();
+    let mut referrer = Address::default();
+    if let Some(account) = &ctx.accounts.referrer {
+        require!(!address_eq(&account.authority, &authority), EvertideError::ReferrerIsOneself);
+        referrer = *account.address();
+    }
     initialize_user(&mut ctx.accounts.user, authority, sub_id, ctx.bumps.user, now);
+    ctx.accounts.user.referrer = referrer;
     initialize_orders(&mut ctx.accounts.orders, address, ctx.bumps.orders, now);
-    emit_cpi!(UserCreated { sequence: 0, user: address, authority, sub_id, created_ms: now.ms });
+    emit_cpi!(UserCreated { sequence: 0, user: address, authority, sub_id, created_ms: now.ms, referrer });
     Ok(())
 }
 
