@@ -16,7 +16,7 @@ use serde_json::{json, Value};
 
 use crate::{
     idl::idl,
-    machine::{run_seed, Broken, StepCounts},
+    machine::{run_seed, Broken, StepCounts, FILLED_KINDS},
     tally::{self, ending_name, Ending},
 };
 
@@ -29,22 +29,8 @@ const BANKRUPT_PERCENT: u64 = 1;
 /// Runs of fewer sequences are not judged by shares.
 const FEWEST: u64 = 500;
 
-/// Instructions that no rule of the machine sends; the report names them. One that a rule does send does not belong here.
-const OUTSIDE: &[&str] = &[
-    "cancel_all_after",
-    "cancel_nonce",
-    "check_invariants",
-    "commit_order",
-    "execute_slice",
-    "expire_orders",
-    "extend_account",
-    "fill_auction",
-    "place_signed_orders",
-    "reveal_order",
-    "settle_market",
-    "trigger_order",
-    "update_trailing",
-];
+/// Instructions that every state of the machine refuses: no account is of a layout before today's.
+const REFUSED: &[&str] = &["extend_account"];
 
 /// What a run did so far.
 #[derive(Clone, Default, PartialEq, Debug)]
@@ -176,14 +162,18 @@ impl Campaign {
                 .push(format!("{bankrupt} of {sequences} sequences reached bankruptcy, {BANKRUPT_PERCENT} % are due"));
         }
         let ok = ending_name(Ending::Success);
-        let succeeded = |name: &String| self.calls.get(name).is_some_and(|endings| endings.contains_key(&ok));
         for name in idl().instructions.keys() {
-            match (succeeded(name), OUTSIDE.contains(&name.as_str())) {
+            let called = self.calls.get(name);
+            let succeeded = called.is_some_and(|endings| endings.contains_key(&ok));
+            match (succeeded, REFUSED.contains(&name.as_str())) {
                 (false, false) => missing.push(format!("{name} never succeeded")),
-                (true, true) => missing.push(format!("{name} is sent and yet listed as outside the machine")),
+                (true, true) => missing.push(format!("{name} succeeded and is listed as always refused")),
+                (false, true) if called.is_none() => missing.push(format!("{name} was never called")),
                 _ => {}
             }
         }
+        let unfilled = FILLED_KINDS.iter().filter(|kind| !self.outcomes.contains_key(&format!("Fills: {kind}")));
+        missing.extend(unfilled.map(|kind| format!("no order of the kind {kind} was filled")));
         missing
     }
 
@@ -194,7 +184,8 @@ impl Campaign {
             lines.extend(endings.iter().map(|(ending, times)| format!("{times:>12}  {name}: {ending}")));
         }
         lines.push("Reached, and what became of the steps:".to_string());
-        let told = |name: &str| name.contains("Seen: ") || name.starts_with("Step ");
+        let told =
+            |name: &str| ["Seen: ", "Fills: "].iter().any(|word| name.contains(word)) || name.starts_with("Step ");
         let reached = self.outcomes.iter().filter(|(name, _)| told(name));
         lines.extend(reached.map(|(name, times)| format!("{times:>12}  {name}")));
         let refusals: BTreeSet<&String> = self.calls.values().flat_map(BTreeMap::keys).collect();
@@ -211,11 +202,6 @@ impl Campaign {
         lines.push(format!("{:.2} % of the sequences reached bankruptcy", share(self.bankrupt, self.sequences)));
         let (known, met) = (idl().errors.len(), refusals.len().saturating_sub(1));
         lines.push(format!("{} of {} instructions called", self.calls.len(), idl().instructions.len()));
-        let outside: Vec<&str> =
-            OUTSIDE.iter().copied().filter(|name| idl().instructions.contains_key(*name)).collect();
-        if !outside.is_empty() {
-            lines.push(format!("outside the machine: {}", outside.join(", ")));
-        }
         lines.push(format!("{met} kinds of refusal met; the program has {known} errors"));
         lines.join("\n")
     }

@@ -10,7 +10,7 @@ use crate::{
     args::{encoded, Encode, SignedRef},
     call::{program_id, Call},
     exchange::{exchange, genesis_hash, market, risk_cache},
-    terms::{SOL, USD},
+    terms::USD,
     traders::Trader,
     world::World,
 };
@@ -95,9 +95,7 @@ impl World {
     /// A signatory with this many dollars deposited, older than a nonce may lie ahead.
     pub fn signatory(&mut self, name: &str, usd: u64) -> Signatory {
         let signatory = Signatory::named(name);
-        self.fund(signatory.trader.authority);
-        self.give_tokens(&signatory.trader, 100_000_000 * USD, 100_000 * SOL);
-        self.ok(&self.create_user(&signatory.trader));
+        self.introduce(&signatory.trader);
         self.ok(&self.deposit(&signatory.trader, 0, usd * USD));
         signatory
     }

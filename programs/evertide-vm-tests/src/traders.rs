@@ -250,11 +250,16 @@ impl World {
     /// A trader with token accounts and a sub-account, nothing deposited.
     pub fn trader(&mut self, name: &str) -> Trader {
         let trader = Trader::named(name);
-        self.fund(trader.authority);
-        self.give_tokens(&trader, 100_000_000 * USD, 100_000 * SOL);
-        let call = self.create_user(&trader);
-        self.ok(&call);
+        self.introduce(&trader);
         trader
+    }
+
+    /// Gives a trader tokens and its sub-account, nothing deposited.
+    pub fn introduce(&mut self, trader: &Trader) {
+        self.fund(trader.authority);
+        self.give_tokens(trader, 100_000_000 * USD, 100_000 * SOL);
+        let call = self.create_user(trader);
+        self.ok(&call);
     }
 
     /// Puts fresh token accounts of the trader in place.

@@ -66,6 +66,67 @@ const PLACE: &[&str] = &[
     "OrderNotFound",
     "UserInLiquidation",
     "GateClosed",
+    "CancelAllAfterReached",
+    "PositionLimitExceeded",
+];
+
+/// What an order of a kind meets besides, or a group.
+const KINDS: &[&str] = &[
+    "KindArgsForeign",
+    "KindArgsMissing",
+    "TriggerSourceUnknown",
+    "TriggerPriceOutOfRange",
+    "TrailOutOfRange",
+    "TwapScheduleInvalid",
+    "IcebergDisplayInvalid",
+    "GroupKindForbidden",
+    "GroupExitInvalid",
+    "GroupMarketDiffers",
+    "OrderSizeTooSmall",
+    "OrderSizeTooLarge",
+    "AuctionStartInvalid",
+    "OrderKindUnknown",
+    "SelfTradeRuleUnknown",
+    "BuilderInvalid",
+    "MarketHasNoPrice",
+    "OutOfRange",
+    "Overflow",
+];
+
+/// What waking an order meets: it is not due, not what it was called, or the market takes no such order now.
+const WAKE: &[&str] = &[
+    "OrderNotFound",
+    "OrderMarketMismatch",
+    "OrderKindMismatch",
+    "OrderNotDue",
+    "ExitWaitsForEntry",
+    "OracleValidityForbids",
+    "MarketHasNoPrice",
+    "MarketStatusForbids",
+    "GateClosed",
+    "RowTooOld",
+    "UserInLiquidation",
+    "PostOnlyWouldCross",
+];
+
+/// What hidden orders meet: committed, signed, in an auction.
+const HIDDEN: &[&str] = &[
+    "NotACommitment",
+    "CommitmentExpired",
+    "CommitmentMismatch",
+    "OrderExpired",
+    "NonceUsed",
+    "NonceFromFuture",
+    "SignedOrderExpired",
+    "SignedWindowInvalid",
+    "SignedMarketPriceMissing",
+    "SignedForAnother",
+    "AuctionOver",
+    "AuctionPriceWorse",
+    "AuctionOfOneself",
+    "AuctionMarginTooLow",
+    "OrderSizeTooSmall",
+    "OrderPriceOutOfRange",
 ];
 
 /// What moving a balance between two accounts meets.
@@ -187,6 +248,15 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::Roles => ROLES,
         Rule::Fund => &["AmountZero", "InsufficientBalance", "TrancheTooLarge"],
         Rule::CreateUser => &["GateClosed"],
+        Rule::PlaceKind => KINDS,
+        Rule::Trigger => &["TriggerNotReached"],
+        Rule::Slice => &["SliceNotDue", "OrderSlotsFull"],
+        Rule::Trail => &["TrailingNotMoved"],
+        Rule::Expire => &["NothingExpired"],
+        Rule::DeadMan => &["DeadlineNotInFuture"],
+        Rule::Auction => MATCH,
+        Rule::Commit | Rule::Signed => PLACE,
+        Rule::Audit | Rule::Mangle => &[],
         Rule::TimeWarp | Rule::Whale | Rule::Read | Rule::Steal => &[],
         Rule::LiquidateOrders => BEGIN,
         Rule::LiquidatePosition => LIQUIDATOR,
@@ -219,6 +289,11 @@ fn shared(rule: Rule) -> [&'static [&'static str]; 2] {
         Rule::LiquidatePosition | Rule::LiquidateToBackstop => [LIQUIDATE, &[]],
         Rule::LiquidateWithOrders => [LIQUIDATE, HOSTILE],
         Rule::LiquidateCollateral => [LIQUIDATE, LIQUIDATOR],
+        Rule::PlaceKind => [PLACE, &[]],
+        Rule::Trigger | Rule::Slice | Rule::Trail => [WAKE, &[]],
+        Rule::Auction => [PLACE, HIDDEN],
+        Rule::Commit | Rule::Signed => [HIDDEN, KINDS],
+        Rule::Modify => [KINDS, &[]],
         _ => [&[], &[]],
     }
 }
@@ -229,7 +304,8 @@ const ACCOUNT_TWICE: u32 = 2_040;
 /// Whether the running rule may be refused with this code. SPL token's code 1 is insufficient funds of the source.
 pub fn is_allowed(rule: Rule, code: u32) -> bool {
     let itself =
-        [Rule::Transfer, Rule::LiquidatePosition, Rule::LiquidateCollateral, Rule::LiquidateToBackstop].contains(&rule);
+        [Rule::Transfer, Rule::LiquidatePosition, Rule::LiquidateCollateral, Rule::LiquidateToBackstop, Rule::Auction]
+            .contains(&rule);
     let token_refusal =
         ([Rule::Deposit, Rule::Donate].contains(&rule) && code == 1) || (itself && code == ACCOUNT_TWICE);
     let all = names(rule).iter().chain(shared(rule).into_iter().flatten());

@@ -2,7 +2,11 @@
 
 use evertide_math::priority::order_hash;
 
-use super::Machine;
+use super::{
+    kinds::{is_dormant, shown_ticks},
+    wakes::deadline_reached,
+    Machine,
+};
 use crate::state::{order_flags, Order, OrderKind, TimeInForce, MATCH_DEADLINE_SLOTS};
 
 /// An order with its owner's row.
@@ -33,24 +37,30 @@ impl Quote {
     /// Good-till-cancelled or post-only limit: may rest as maker after its taker phase.
     pub fn may_rest(&self) -> bool {
         let good = self.order.time_in_force == TimeInForce::GoodTillCancelled as u8;
-        self.order.kind == OrderKind::Limit as u8 && (good || self.is_post_only())
+        let kinds = [OrderKind::Limit as u8, OrderKind::Pegged as u8, OrderKind::Iceberg as u8];
+        kinds.contains(&self.order.kind) && !is_dormant(&self.order) && (good || self.is_post_only())
     }
 }
 
 impl Machine {
-    /// Every order of a market that is alive now, whoever may match it.
+    /// Every order of a market that is alive and does not wait, whoever may match it, at the price that it shows now.
     pub fn quotes(&self, market_index: u16) -> Vec<Quote> {
         let (now_ms, slot) = (self.world.now_ms(), self.world.slot());
         let mut all = Vec::new();
+        let market = self.world.market(market_index);
         for owner in self.living() {
             let trader = &self.traders[owner];
-            let epoch = self.world.user(trader).orders_epoch;
-            for order in self.world.orders(trader).orders {
+            let (epoch, orders) = (self.world.user(trader).orders_epoch, self.world.orders(trader));
+            if deadline_reached(&orders, now_ms) {
+                continue;
+            }
+            for order in orders.orders {
                 let expired = order.expiry_ms != 0 && order.expiry_ms <= now_ms;
                 let alive = order.order_id != 0 && order.order_id >= epoch && order.market_index == market_index;
-                if !alive || expired {
+                if !alive || expired || is_dormant(&order) {
                     continue;
                 }
+                let order = Order { price_ticks: shown_ticks(&order, &market), ..order };
                 let hash = order_hash(order.placed_slot, &trader.orders.to_bytes(), order.order_id);
                 let quote = Quote { owner, order, hash };
                 if quote.may_rest() || slot <= order.placed_slot + MATCH_DEADLINE_SLOTS {

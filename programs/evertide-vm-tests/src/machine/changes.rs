@@ -65,7 +65,7 @@ impl Moved {
                 self.insurance += number(event, "amount_atoms");
                 self.tranche = number(event, "tranche_atoms");
             }
-            "MarketAccrued" => self.lost_by_fractions(at, event, "deficit_atoms"),
+            "MarketAccrued" | "MarketSettled" => self.lost_by_fractions(at, event, "deficit_atoms"),
             "CollateralLiquidated" => {
                 self.name(event, "user");
                 self.name(event, "liquidator");

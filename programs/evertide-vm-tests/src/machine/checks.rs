@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::{is_backstop, ladder::folded, Machine};
+use serde_json::Value;
+
+use super::{is_backstop, kinds::is_commitment, ladder::folded, Machine};
 use crate::{
     exchange::vault,
-    state::{order_flags, Market, User},
-    world::Outcome,
+    state::{order_flags, Market, Order, User},
 };
 
 impl Machine {
@@ -116,7 +117,8 @@ impl Machine {
         let held = orders.orders.iter().filter(|order| order.order_id != 0);
         assert_eq!(usize::from(orders.order_count), held.clone().count(), "I-07: order count of {row}");
         // A liquidation voids orders by raising the epoch: they wait in their slots and count nowhere.
-        let open: Vec<_> = held.filter(|order| order.order_id >= user.orders_epoch).collect();
+        let counts = |order: &&Order| order.order_id >= user.orders_epoch && !is_commitment(order);
+        let open: Vec<_> = held.filter(counts).collect();
         let positions: Vec<_> = user.positions.iter().filter(|position| position.market_plus_one != 0).collect();
         assert_eq!(usize::from(user.position_count), positions.len(), "I-07: position count of {row}");
         let slots = user.collaterals.iter().filter(|slot| slot.collateral_index != 0).count();
@@ -166,12 +168,12 @@ impl Machine {
     }
 
     /// I-17: every event carries the next number of its owner, none twice.
-    pub(super) fn check_event_sequences(&mut self, outcome: &Outcome) {
-        for (name, value) in outcome.events() {
+    pub(super) fn check_event_sequences(&mut self, events: &[(String, Value)]) {
+        for (name, value) in events {
             let owner = match name.as_str() {
                 "OrdersMatched" | "MarkUpdated" | "MarketAccrued" | "PnlSettled" | "PositionTouched"
                 | "FeesCollected" | "RewardPaid" | "PositionLiquidated" | "LiquidationMatched"
-                | "BankruptcyResolved" => {
+                | "BankruptcyResolved" | "MarketSettled" => {
                     format!("event market {}", value["market_index"])
                 }
                 "OracleUpdated" | "RampApplied" | "SeasonAdvanced" => {

@@ -33,6 +33,7 @@ impl Machine {
         // After a gap the fill band follows the TWAP: the index itself is inside it again within minutes.
         self.settle_prices();
         self.wind_down();
+        self.end_deadlines();
         let rows = self.living();
         for &row in &rows {
             let call = self.world.set_limits(&self.traders[row], 0, 0, u16::MAX, 0);
@@ -44,6 +45,9 @@ impl Machine {
         }
         for market_index in 0..MARKETS {
             self.clear_limits(market_index, &rows);
+        }
+        if let Some(index) = self.settled_at_exit() {
+            self.settle_whole_market(index);
         }
         self.close_everything(&rows);
         self.settle_all(false);
@@ -96,9 +100,7 @@ impl Machine {
         match self.world.send(call) {
             Ok(meta) => {
                 self.roundings += 2 + call.remaining.len() as u64;
-                let outcome = Outcome { meta };
-                self.check_event_sequences(&outcome);
-                self.events.extend(outcome.events());
+                self.take_in(&Outcome { meta });
             }
             Err(failed) => {
                 panic!("I-21: {} was refused with {}\n{}", call.name, describe(&failed), failed.meta.logs.join("\n"))

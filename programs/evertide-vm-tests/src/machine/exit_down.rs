@@ -173,13 +173,10 @@ impl Machine {
     pub(super) fn settle_prices(&mut self) {
         for _ in 0..100 {
             self.world.advance(300);
-            self.publish_all();
-            let calm = |index: u16| {
-                let market = self.world.market(index);
-                let (price, average) = (market.index_price_q32, market.index_twap_q32);
-                price.abs_diff(average) <= price / 100 && market.cooldown_until_ms <= self.world.now_ms()
-            };
-            if (0..PRICES.len() as u16).all(calm) {
+            let restless: Vec<u16> = (0..PRICES.len() as u16).filter(|index| !self.is_calm(*index)).collect();
+            let calls = self.price_calls(|index| restless.contains(&index));
+            self.attempt_together(&calls);
+            if (0..PRICES.len() as u16).all(|index| self.is_calm(index)) {
                 self.refresh_all(1);
                 return;
             }
@@ -189,6 +186,14 @@ impl Machine {
             (market.index_price_q32 >> 32, market.index_twap_q32 >> 32, market.cooldown_until_ms - self.world.now_ms())
         });
         panic!("I-21: averages do not follow the prices: {:?}", stuck.collect::<Vec<_>>());
+    }
+
+    /// Whether the average of a market's prices has come near its last one, and no breaker is open.
+    fn is_calm(&self, index: u16) -> bool {
+        let market = self.world.market(index);
+        let (price, average) = (market.index_price_q32, market.index_twap_q32);
+        let fresh = price != 0 && market.publish_time_ms + 3_600_000 > self.world.now_ms();
+        fresh && price.abs_diff(average) <= price / 100 && market.cooldown_until_ms <= self.world.now_ms()
     }
 
     pub(super) fn size_of(&self, row: usize, market_index: u16) -> i64 {

@@ -7,12 +7,13 @@ use serde_json::Value;
 
 use super::{
     book::{phase_end_ms, Quote},
+    kinds::{auction_start, shown_ticks},
     ladder::folded,
     Machine,
 };
 use crate::{
     exchange::market,
-    state::{order_flags, Market, OrderKind, TimeInForce},
+    state::{order_flags, Market, Order, OrderKind, TimeInForce},
     traders::Trader,
     world::World,
 };
@@ -48,6 +49,7 @@ impl Machine {
         if let Some(outcome) = self.attempt(&call) {
             let event = outcome.event("OrdersMatched");
             self.check_match(&before, market_index, taker, &event);
+            self.note_fills(&before, Some((taker.owner, taker.order.order_id)), &event);
         }
     }
 
@@ -105,6 +107,11 @@ impl Machine {
         let trader = &self.traders[owner];
         let order_id = number(fill, "order_id") as u64;
         let order = before.order(trader, order_id).unwrap_or_else(|| panic!("I-16: maker order was not open: {fill}"));
+        let market_before = before.market(market_index);
+        let pegged = order.kind == OrderKind::Pegged as u8;
+        let younger = taker.order.order_id != 0 && market_before.publish_time_ms > taker.order.placed_ms;
+        assert!(!pegged || younger, "I-16: a pegged order filled at an index that its taker knew: {fill}");
+        let order = Order { price_ticks: shown_ticks(&order, &market_before), ..order };
         let maker = Quote {
             owner,
             order,
@@ -170,15 +177,16 @@ fn check_age(taker: &Quote, maker: &Quote, now_ms: i64, fill: &Value) {
 }
 
 /// I-16: in its phase a taker's limit runs from index +- 5 bps to its own; no fill is beyond twice the listed band.
-fn check_phase_and_band(taker: &Quote, price: u64, state: &Market, now_ms: i64, fill: &Value) {
+pub(super) fn check_phase_and_band(taker: &Quote, price: u64, state: &Market, now_ms: i64, fill: &Value) {
     let index = ((state.index_price_q32 >> 32) / state.atoms_per_lot_tick) as i64;
     let (price, own) = (price as i64, taker.order.price_ticks as i64);
     let sign = if taker.is_ask() { -1 } else { 1 };
     let widest = index * 2 * i64::from(state.terms.band_bps) / 10_000 + 1;
     assert!((price - index).abs() <= widest, "I-16: {price} is outside the band around {index}: {fill}");
     let (elapsed, phase) = (now_ms - taker.order.placed_ms, i64::from(taker.order.taker_phase_s) * 1_000);
-    if elapsed < phase && taker.order.kind == OrderKind::Limit as u8 {
-        let start = index + sign * (index * 5 / 10_000 + 1);
+    if elapsed < phase && taker.order.kind != OrderKind::Market as u8 {
+        let set = auction_start(&taker.order) as i64;
+        let start = if set == 0 { index + sign * (index * 5 / 10_000 + 1) } else { set };
         let reach = (sign * (own - start)).max(0) * elapsed / phase + 1;
         let most = start + sign * reach;
         assert!(sign * (price - most) <= 0, "I-16: {price} is beyond the ramp at {most}: {fill}");

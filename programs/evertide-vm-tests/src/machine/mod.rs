@@ -5,17 +5,23 @@
 
 mod accounts;
 mod allowed;
+mod audits;
 mod bankruptcies;
 mod book;
 mod changes;
 mod checks;
 mod exit;
 mod exit_down;
+mod hidden;
 mod keys;
+mod kinds;
 mod ladder;
 mod liquidations;
+mod mangled;
 mod market_checks;
 mod matches;
+mod placing;
+mod prices;
 mod reads;
 mod rewards;
 mod rule;
@@ -25,8 +31,11 @@ mod settles;
 mod terms;
 mod trips;
 mod waiting;
+mod wakes;
 mod way_down;
+mod wishes;
 
+pub use kinds::FILLED_KINDS;
 pub use rule::{Rule, RULES};
 pub use sequence::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken};
 
@@ -90,6 +99,8 @@ pub struct Machine {
     pub highest: [u64; PRICES.len()],
     /// Successful and refused calls by "rule: outcome", for the report.
     pub outcomes: BTreeMap<String, u64>,
+    /// As what orders were placed, by row and id; plain ones are not in it.
+    born: BTreeMap<(usize, u64), &'static str>,
     /// What happened since `last` was taken.
     events: Vec<(String, Value)>,
     /// Users whose owners moved their balances themselves since then.
@@ -133,8 +144,11 @@ impl Machine {
             let limit = |state: &mut Market| state.terms.insurance_day_max_atoms = day_usd * USD;
             world.edit(market(index as u16), limit);
         }
-        let mut traders: Vec<Trader> = (1..TRADERS).map(|row| world.trader(&format!("machine {}", row - 1))).collect();
-        // The last two are sub-accounts of one owner.
+        let mut traders: Vec<Trader> = (2..TRADERS).map(|row| world.trader(&format!("machine {}", row - 2))).collect();
+        // The last two are sub-accounts of one owner, whose key can sign.
+        let owner = hidden::signatory().trader;
+        world.introduce(&owner);
+        traders.push(owner);
         traders.push(world.sub_account(&traders[TRADERS - 2], 1));
         rewards::introduce(&mut world, &traders);
         traders.extend((0..PRICES.len() as u16).map(backstop));
@@ -149,6 +163,7 @@ impl Machine {
             drops: [0; PRICES.len()],
             highest: [0; PRICES.len()],
             outcomes: BTreeMap::new(),
+            born: BTreeMap::new(),
             events: Vec::new(),
             movers: BTreeSet::new(),
             last,
@@ -245,8 +260,7 @@ impl Machine {
                 self.roundings += 2 + call.remaining.len() as u64;
                 self.note(&format!("{rule:?}: ok"));
                 let outcome = Outcome { meta };
-                self.check_event_sequences(&outcome);
-                self.events.extend(outcome.events());
+                self.take_in(&outcome);
                 Some(outcome)
             }
             Err(failed) => {
@@ -258,6 +272,26 @@ impl Machine {
                 None
             }
         }
+    }
+
+    /// Sends calls that name no other accounts in one transaction; each by itself, to be judged, where one is refused.
+    fn attempt_together(&mut self, calls: &[Call]) {
+        let Some(outcome) = self.world.send_together(calls) else {
+            return calls.iter().for_each(|call| drop(self.attempt(call)));
+        };
+        let rule = self.rule;
+        let count = calls.len() as u64;
+        self.own[0] += if rule == self.goal { count } else { 0 };
+        self.roundings += 2 * count;
+        (0..count).for_each(|_| self.note(&format!("{rule:?}: ok")));
+        self.take_in(&outcome);
+    }
+
+    /// Events of an accepted transaction.
+    fn take_in(&mut self, outcome: &Outcome) {
+        let events = outcome.events();
+        self.check_event_sequences(&events);
+        self.events.extend(events);
     }
 
     /// Acts under another rule's list of refusals.

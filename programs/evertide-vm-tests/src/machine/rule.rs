@@ -42,10 +42,21 @@ pub enum Rule {
     Queue,
     Change,
     Reward,
+    PlaceKind,
+    Trigger,
+    Slice,
+    Trail,
+    Expire,
+    DeadMan,
+    Auction,
+    Commit,
+    Signed,
+    Audit,
+    Mangle,
 }
 
 /// Every rule with its name in seed files and its weight.
-pub const RULES: [(Rule, &str, u32); 39] = [
+pub const RULES: [(Rule, &str, u32); 50] = [
     (Rule::Deposit, "deposit", 6),
     (Rule::Withdraw, "withdraw", 6),
     (Rule::Place, "place", 30),
@@ -85,4 +96,15 @@ pub const RULES: [(Rule, &str, u32); 39] = [
     (Rule::Queue, "queue", 4),
     (Rule::Change, "change", 3),
     (Rule::Reward, "reward", 6),
+    (Rule::PlaceKind, "place_kind", 20),
+    (Rule::Trigger, "trigger", 14),
+    (Rule::Slice, "slice", 6),
+    (Rule::Trail, "trail", 4),
+    (Rule::Expire, "expire", 4),
+    (Rule::DeadMan, "dead_man", 2),
+    (Rule::Auction, "auction", 6),
+    (Rule::Commit, "commit", 6),
+    (Rule::Signed, "signed", 6),
+    (Rule::Audit, "audit", 3),
+    (Rule::Mangle, "mangle", 5),
 ];

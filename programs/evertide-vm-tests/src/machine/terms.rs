@@ -38,7 +38,7 @@ impl Machine {
         self.pay_rent(signer);
         let before = self.world.parameter_value(SUBJECT, &known);
         let value = proposed(&known, before, dice);
-        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        self.acting(Rule::Refresh, |machine| machine.refresh_subject());
         let number = self.world.exchange().next_change;
         let call = self.world.propose_change(signer, SUBJECT, known.number, value, [0; 32]);
         if self.attempt(&call).is_none() {
@@ -105,7 +105,15 @@ impl Machine {
 
     fn later(&mut self, seconds: i64) {
         self.world.advance(seconds);
-        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        self.acting(Rule::Refresh, |machine| machine.refresh_subject());
+    }
+
+    /// As `refresh_all`, with the market whose parameters change.
+    fn refresh_subject(&mut self) {
+        self.refresh_all(1);
+        self.publish(PRICES.len() - 1);
+        let call = self.world.accrue_market(PRICES.len() as u16 - 1);
+        self.attempt(&call);
     }
 
     /// A market is listed after opening, and its limit rises by a step a day at most.

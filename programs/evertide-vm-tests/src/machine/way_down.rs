@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// One die in `of` parts, none of which depends on the parts that others take.
-fn one_in(die: u32, shift: u32, of: u32) -> bool {
+pub(super) fn one_in(die: u32, shift: u32, of: u32) -> bool {
     (die >> shift).is_multiple_of(of)
 }
 
@@ -76,43 +76,8 @@ impl Machine {
         free / ratio(notional_usd) * 10_000 / lot_atoms
     }
 
-    /// The price jumps: by 5 to 30 %, more often down, or to where the worst account is somewhere below maintenance.
-    pub(super) fn crash(&mut self, dice: [u32; 4]) {
-        let index = dice[0] as usize % PRICES.len();
-        let step = self.prices[index] * (500 + u64::from(dice[1] % 2_501)) / 10_000;
-        let moved = if dice[2].is_multiple_of(3) { self.prices[index] + step } else { self.prices[index] - step };
-        let squeezed = if one_in(dice[2], 8, 3) { None } else { self.squeeze(dice[0], dice[1]) };
-        let (index, moved) = squeezed.unwrap_or((index, moved));
-        self.prices[index] = moved.clamp(PRICES[index] * 30 / 100, PRICES[index] * 3);
-        self.publish(index);
-        if !dice[3].is_multiple_of(4) {
-            // Most crashes last: averages follow, and with them what a price that is too volatile forbids.
-            let seconds = if one_in(dice[3], 8, 2) { 20 } else { 300 };
-            (0..1 + dice[3] % 4).for_each(|_| self.refresh_all(seconds));
-        }
-    }
-
-    /// Market and price, at most 30 % away, at which an account keeps a part of its maintenance requirement, or is below
-    /// zero by up to three times as much.
-    fn squeeze(&self, die: u32, level: u32) -> Option<(usize, u64)> {
-        let row = self.target((die & !0xf0) | 0x10);
-        let market_index = self.market_of(row, 1 << 13);
-        let user = self.user(row);
-        let (now, rung) = (standing(&self.world, &user), rung_of(&self.world, &user, market_index));
-        if rung.size_lots == 0 {
-            return None;
-        }
-        let at = usize::from(market_index);
-        let part = i128::from(level % 100);
-        let kept = now.maintenance * if one_in(level, 8, 2) { part } else { -3 * part } / 100;
-        let price = i128::from(self.prices[at]);
-        let notional = rung.notional.max(1) * i128::from(rung.size_lots.signum());
-        let moved = price - (now.equity - kept) * price / notional;
-        Some((at, moved.clamp(price * 70 / 100, price * 130 / 100) as u64))
-    }
-
     /// Somebody to act against: one of the two worst off, by equity to maintenance margin, or anybody.
-    fn target(&self, die: u32) -> usize {
+    pub(super) fn target(&self, die: u32) -> usize {
         let all = self.existing();
         let health = |row: &usize| {
             let user = self.user(*row);
@@ -130,7 +95,7 @@ impl Machine {
     }
 
     /// A market to act in: that of the greatest position, or any.
-    fn market_of(&self, row: usize, die: u32) -> u16 {
+    pub(super) fn market_of(&self, row: usize, die: u32) -> u16 {
         let user = self.user(row);
         let rungs = (0..MARKETS).map(|index| (rung_of(&self.world, &user, index).notional, index));
         match rungs.max() {
@@ -147,7 +112,7 @@ impl Machine {
         if now.excess() < 0 || rung.size_lots == 0 || one_in(die, 24, 3) {
             return;
         }
-        self.acting(Rule::Refresh, |machine| (0..3).for_each(|_| machine.refresh_all(300)));
+        self.acting(Rule::Refresh, |machine| machine.let_averages_follow(2));
         let at = usize::from(market_index);
         let price = i128::from(self.prices[at]);
         let kept = now.maintenance * i128::from(2 + die % 97) / 100;
@@ -271,6 +236,7 @@ impl Machine {
         if let Some(outcome) = self.attempt(&call) {
             let event = outcome.event("LiquidationMatched");
             self.check_liquidation_matched(&before, row, &event);
+            self.note_fills(&before, None, &event);
         }
     }
 
