@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 import pytest
 from solders.keypair import Keypair
+from solders.pubkey import Pubkey
+from spl.token.constants import ASSOCIATED_TOKEN_PROGRAM_ID as ASSOCIATED_TOKEN_PROGRAM
 
 from conftest import ProgramNet
 from evertide._localnet import (
@@ -71,16 +75,37 @@ def test_a_broken_state_file_is_named(tmp_path: Path) -> None:
         status(tmp_path)
 
 
-def test_the_program_is_deployed_by_the_real_loader(bare_net: ProgramNet) -> None:
-    deploy(bare_net.rpc, program_path(), program_keypair(), bare_net.payer)
-    options = {"encoding": "base64", "commitment": "processed"}
-    account = bare_net.rpc.call("getAccountInfo", [str(bare_net.program_id), options])["value"]
+def account_at(net: ProgramNet, address: Pubkey) -> dict[str, Any]:
+    """An account as the node tells it."""
+    found = net.rpc.call("getAccountInfo", [str(address), {"encoding": "base64", "commitment": "processed"}])["value"]
+    assert found is not None, address
+    return dict(found)
+
+
+def assert_deployed(net: ProgramNet, program_id: Pubkey, elf: bytes) -> None:
+    account, data = account_at(net, program_id), account_at(net, program_data_address(program_id))
     assert account["executable"]
-    assert account["owner"] == "BPFLoaderUpgradeab1e11111111111111111111111"
-    data = bare_net.rpc.call("getAccountInfo", [str(program_data_address(bare_net.program_id)), options])["value"]
-    assert data["space"] == 45 + program_path().stat().st_size
+    assert account["owner"] == data["owner"] == "BPFLoaderUpgradeab1e11111111111111111111111"
+    assert base64.b64decode(data["data"][0])[45:] == elf
+
+
+def test_the_program_is_deployed_by_the_real_loader(bare_net: ProgramNet) -> None:
+    deploy(bare_net.rpc, program_path(), program_keypair(), bare_net.payer, buffer_cheats=bare_net.cheats)
+    assert_deployed(bare_net, bare_net.program_id, program_path().read_bytes())
     with pytest.raises(DeployError, match="is taken"):
         deploy(bare_net.rpc, program_path(), program_keypair(), bare_net.payer)
+
+
+def test_a_program_is_deployed_by_writes_alone(bare_net: ProgramNet) -> None:
+    """Every byte in a transaction, as a cluster demands it: a program of a hundred writes that each node has.
+
+    Each write copies the whole buffer inside the local validator, so that a megabyte would take minutes.
+    """
+    elf = base64.b64decode(account_at(bare_net, ASSOCIATED_TOKEN_PROGRAM)["data"][0])
+    assert len(elf) > 100_000
+    copy = Keypair()
+    assert deploy(bare_net.rpc, elf, copy, bare_net.payer) == copy.pubkey()
+    assert_deployed(bare_net, copy.pubkey(), elf)
 
 
 def test_a_broken_elf_is_refused(bare_net: ProgramNet) -> None:
