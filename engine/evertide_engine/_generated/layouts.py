@@ -9,13 +9,13 @@ import numpy as np
 
 BUILDER: np.dtype[Any] = np.dtype(
     {
-        "names": ["authority", "earned_atoms"],
-        "formats": [("u1", (32,)), "<u8"],
-        "offsets": [0, 32],
-        "itemsize": 40,
+        "names": ["user", "unpaid_markets", "code", "padding", "reserved"],
+        "formats": [("u1", (32,)), "<u8", "u1", ("u1", (7,)), ("<u8", (4,))],
+        "offsets": [0, 32, 40, 41, 48],
+        "itemsize": 80,
     }
 )
-"""`Builder` row: 40 bytes."""
+"""`Builder` row: 80 bytes."""
 
 COLLATERAL_ROW: np.dtype[Any] = np.dtype(
     {
@@ -200,7 +200,7 @@ COLLATERAL: np.dtype[Any] = np.dtype(
 EXCHANGE: np.dtype[Any] = np.dtype(
     {
         "names": ["discriminator", "version", "bump", "local", "opened", "padding", "roles", "successors", "quote_mint", "quote_vault", "gates_closed", "pause_start_ms", "pause_earlier_ms", "pause_by", "terms", "debt_atoms", "market_count", "collateral_count", "padding1", "next_change", "opened_ms", "sequence", "genesis_hash", "first_change", "successor_ms", "gate_open_ms", "reserved1", "builders"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", ("u1", (4,)), ("u1", (4, 32)), ("u1", (4, 32)), ("u1", (32,)), ("u1", (32,)), "<u8", "<i8", ("<i8", (2,)), ("u1", (32,)), EXCHANGE_TERMS, "<u8", "<u2", "<u2", "<u4", "<u8", "<i8", "<u8", ("u1", (32,)), "<u8", ("<i8", (4,)), ("<i8", (4,)), ("<u8", (3,)), (BUILDER, (16,))],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", ("u1", (4,)), ("u1", (4, 32)), ("u1", (4, 32)), ("u1", (32,)), ("u1", (32,)), "<u8", "<i8", ("<i8", (2,)), ("u1", (32,)), EXCHANGE_TERMS, "<u8", "<u2", "<u2", "<u4", "<u8", "<i8", "<u8", ("u1", (32,)), "<u8", ("<i8", (4,)), ("<i8", (4,)), ("<u8", (3,)), (BUILDER, (8,))],
         "offsets": [0, 8, 9, 10, 11, 12, 16, 144, 272, 304, 336, 344, 352, 368, 400, 584, 592, 594, 596, 600, 608, 616, 624, 656, 664, 696, 728, 752],
         "itemsize": 1392,
     }
@@ -229,9 +229,9 @@ INSURANCE_STAKE: np.dtype[Any] = np.dtype(
 
 MARKET: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "status", "latch", "index", "padding", "terms", "atoms_per_lot_tick", "open_interest_lots", "stale_lots", "a", "j", "j_previous", "epoch", "position_count", "stale_count", "dust_lots", "index_price_q32", "confidence_q32", "publish_time_ms", "index_twap_q32", "breaker_price_q32", "breaker_start_ms", "cooldown_until_ms", "volatility_e9", "validity", "padding1", "mark_price_q32", "mark_twap_q32", "mark_twap_hour_q32", "basis_ema_q32", "mark_ms", "evidence", "last_fill_ticks", "last_fill_ms", "matchable_since_slot", "premium_sum", "premium_ms", "premium_e9", "funding_rate_e9", "funding_hour_ms", "accrued_ms", "funding_remainder", "funding_total", "pool_atoms", "pending_fees_atoms", "pending_insurance_atoms", "dust_atoms", "insurance_used_atoms", "insurance_day", "bankruptcies_open", "deficit_atoms", "volume_atoms", "fill_count", "hourly_mark_q32", "sequence", "event_hash", "season_step", "counted_thousand_usd", "season_ms", "claims_atoms", "dropped_q16", "reserved", "settlement_price_q32", "tranche_used_atoms", "reserved1"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "<u2", MARKET_TERMS, "<u8", ("<u8", (2,)), ("<u8", (2,)), ("<u8", (2,)), (WIDE, (2,)), (WIDE, (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u8", (2,)), "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<i8", "<u8", "u1", ("u1", (7,)), "<u8", "<u8", "<u8", "<i8", "<i8", (EVIDENCE, (2,)), "<u8", "<i8", "<u8", WIDE, "<i8", "<i8", "<i8", "<i8", "<i8", WIDE, WIDE, "<u8", "<u8", "<u8", "<i8", "<u8", "<u4", "<u4", "<u8", "<u8", "<u8", ("<u8", (24,)), "<u8", "<u8", "<u4", "<u4", "<i8", "<i8", ("<u8", (2,)), ("<u8", (4,)), "<u8", "<u8", ("<u8", (7,))],
-        "offsets": [0, 8, 9, 10, 11, 12, 14, 16, 248, 256, 272, 288, 304, 336, 368, 376, 384, 392, 408, 416, 424, 432, 440, 448, 456, 464, 472, 473, 480, 488, 496, 504, 512, 520, 648, 656, 664, 672, 688, 696, 704, 712, 720, 728, 744, 760, 768, 776, 784, 792, 800, 804, 808, 816, 824, 832, 1024, 1032, 1040, 1044, 1048, 1056, 1064, 1080, 1112, 1120, 1128],
+        "names": ["discriminator", "version", "bump", "status", "latch", "index", "padding", "terms", "atoms_per_lot_tick", "open_interest_lots", "stale_lots", "a", "j", "j_previous", "epoch", "position_count", "stale_count", "dust_lots", "index_price_q32", "confidence_q32", "publish_time_ms", "index_twap_q32", "breaker_price_q32", "breaker_start_ms", "cooldown_until_ms", "volatility_e9", "validity", "padding1", "mark_price_q32", "mark_twap_q32", "mark_twap_hour_q32", "basis_ema_q32", "mark_ms", "evidence", "last_fill_ticks", "last_fill_ms", "matchable_since_slot", "premium_sum", "premium_ms", "premium_e9", "funding_rate_e9", "funding_hour_ms", "accrued_ms", "funding_remainder", "funding_total", "pool_atoms", "pending_fees_atoms", "pending_insurance_atoms", "dust_atoms", "insurance_used_atoms", "insurance_day", "bankruptcies_open", "deficit_atoms", "volume_atoms", "fill_count", "hourly_mark_q32", "sequence", "event_hash", "season_step", "counted_thousand_usd", "season_ms", "claims_atoms", "dropped_q16", "referral_owed_atoms", "tranche_used_atoms", "reserved", "settlement_price_q32", "builder_owed_atoms"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", "u1", "<u2", "<u2", MARKET_TERMS, "<u8", ("<u8", (2,)), ("<u8", (2,)), ("<u8", (2,)), (WIDE, (2,)), (WIDE, (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u4", (2,)), ("<u8", (2,)), "<u8", "<u8", "<i8", "<u8", "<u8", "<i8", "<i8", "<u8", "u1", ("u1", (7,)), "<u8", "<u8", "<u8", "<i8", "<i8", (EVIDENCE, (2,)), "<u8", "<i8", "<u8", WIDE, "<i8", "<i8", "<i8", "<i8", "<i8", WIDE, WIDE, "<u8", "<u8", "<u8", "<i8", "<u8", "<u4", "<u4", "<u8", "<u8", "<u8", ("<u8", (24,)), "<u8", "<u8", "<u4", "<u4", "<i8", "<i8", ("<u8", (2,)), "<u8", "<u8", ("<u8", (2,)), "<u8", ("<u8", (8,))],
+        "offsets": [0, 8, 9, 10, 11, 12, 14, 16, 248, 256, 272, 288, 304, 336, 368, 376, 384, 392, 408, 416, 424, 432, 440, 448, 456, 464, 472, 473, 480, 488, 496, 504, 512, 520, 648, 656, 664, 672, 688, 696, 704, 712, 720, 728, 744, 760, 768, 776, 784, 792, 800, 804, 808, 816, 824, 832, 1024, 1032, 1040, 1044, 1048, 1056, 1064, 1080, 1088, 1096, 1112, 1120],
         "itemsize": 1184,
     }
 )
@@ -239,9 +239,9 @@ MARKET: np.dtype[Any] = np.dtype(
 
 ORDERS: np.dtype[Any] = np.dtype(
     {
-        "names": ["discriminator", "version", "bump", "order_count", "padding", "user", "next_order_id", "cancel_all_after_ms", "nonce_base_ms", "nonce_window", "reserved", "orders"],
-        "formats": [("u1", (8,)), "u1", "u1", "u1", ("u1", (5,)), ("u1", (32,)), "<u8", "<i8", "<i8", ("<u8", (16,)), ("<u8", (4,)), (ORDER, (32,))],
-        "offsets": [0, 8, 9, 10, 11, 16, 48, 56, 64, 72, 200, 232],
+        "names": ["discriminator", "version", "bump", "order_count", "padding", "user", "next_order_id", "cancel_all_after_ms", "nonce_base_ms", "nonce_window", "referral_owed_atoms", "reserved", "orders"],
+        "formats": [("u1", (8,)), "u1", "u1", "u1", ("u1", (5,)), ("u1", (32,)), "<u8", "<i8", "<i8", ("<u8", (16,)), "<u8", ("<u8", (3,)), (ORDER, (32,))],
+        "offsets": [0, 8, 9, 10, 11, 16, 48, 56, 64, 72, 200, 208, 232],
         "itemsize": 3304,
     }
 )

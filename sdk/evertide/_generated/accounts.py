@@ -130,7 +130,7 @@ class Exchange(Wire):
         ('successor_ms', ("array", 'i64', 4)),
         ('gate_open_ms', ("array", 'i64', 4)),
         ('reserved1', ("array", 'u64', 3)),
-        ('builders', ("array", Builder, 16)),
+        ('builders', ("array", Builder, 8)),
     )
     version: int
     bump: int
@@ -326,10 +326,11 @@ class Market(Wire):
         ('season_ms', 'i64'),
         ('claims_atoms', 'i64'),
         ('dropped_q16', ("array", 'u64', 2)),
-        ('reserved', ("array", 'u64', 4)),
-        ('settlement_price_q32', 'u64'),
+        ('referral_owed_atoms', 'u64'),
         ('tranche_used_atoms', 'u64'),
-        ('reserved1', ("array", 'u64', 7)),
+        ('reserved', ("array", 'u64', 2)),
+        ('settlement_price_q32', 'u64'),
+        ('builder_owed_atoms', ("array", 'u64', 8)),
     )
     version: int
     bump: int
@@ -450,12 +451,16 @@ class Market(Wire):
     claims_atoms: int
     #: Fractions of lots that folding dropped per side and that are still open on the other, 16 fractional bits.
     dropped_q16: tuple[int, ...]
-    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
-    #: Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
-    settlement_price_q32: int
+    #: Owed to the referrers of takers, atoms: a claim on the pool, like the fees that it was a part of. All markets
+    #: together owe what all `Orders::referral_owed_atoms` say.
+    referral_owed_atoms: int
     #: Of the exchange-wide tranche used on `insurance_day`, atoms.
     tranche_used_atoms: int
-    reserved1: tuple[int, ...] = field(default=(0,) * 7, repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 2, repr=False)
+    #: Price at which the market was settled, quote atoms per lot, 32 fractional bits; 0 = it was not.
+    settlement_price_q32: int
+    #: Owed to each entry of the builder table, atoms: a claim on the pool.
+    builder_owed_atoms: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -473,7 +478,8 @@ class Orders(Wire):
         ('cancel_all_after_ms', 'i64'),
         ('nonce_base_ms', 'i64'),
         ('nonce_window', ("array", 'u64', 16)),
-        ('reserved', ("array", 'u64', 4)),
+        ('referral_owed_atoms', 'u64'),
+        ('reserved', ("array", 'u64', 3)),
         ('orders', ("array", Order, 32)),
     )
     version: int
@@ -491,7 +497,9 @@ class Orders(Wire):
     nonce_base_ms: int
     #: Nonces used above the base, unix ms; 0 = free. A full window drops its least, which becomes the base.
     nonce_window: tuple[int, ...]
-    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
+    #: Owed to the owner's referrer for what these orders took, atoms; `Market::referral_owed_atoms` hold it.
+    referral_owed_atoms: int
+    reserved: tuple[int, ...] = field(default=(0,) * 3, repr=False)
     orders: tuple[Order, ...]
 
 
@@ -633,7 +641,7 @@ class User(Wire):
     authority: Pubkey
     #: May trade, never withdraw; zero = none.
     delegate: Pubkey
-    #: Referrer's User; zero = none.
+    #: Referrer's User, named at birth; zero = none.
     referrer: Pubkey
     #: Delegate's permission bits.
     delegate_permissions: int

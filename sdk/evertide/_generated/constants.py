@@ -37,7 +37,8 @@ BREAKER_TIME_RANGE_S = (1, 3600)
 """Window of the circuit breaker, and its cool-down, s."""
 BUFFER_BPS = 200
 """Buffer above maintenance that a liquidation restores: 2 % of the notional."""
-BUILDERS_MAX = 16
+BUILDERS_MAX = 8
+"""Entries of the builder table: as many as a market keeps earnings of."""
 BUILDER_FEE_MAX_TENTH_BPS = 50
 """Greatest builder's fee, tenths of a bp."""
 BY_ALL = 4
@@ -56,6 +57,8 @@ CATCH_UP_SLICES = 3
 """Most slices that one order catches up with."""
 CHANGE_RAMP_MS = 86_400_000
 """How long a ramp takes, ms."""
+CODE_STEP = 8
+"""What a code grows by when its entry is taken again."""
 COLLATERALS_MAX = 16
 """Collateral assets that one exchange can hold; row 0 is the quote asset."""
 COLLATERAL_PRICE_BITS = 48

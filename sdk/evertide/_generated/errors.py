@@ -302,6 +302,27 @@ class RolesNotSplit(ExchangeStateError):
     RULE: ClassVar[str] = "one key cannot hold two roles of an exchange that is not local"
 
 
+class BuilderEntryTaken(ExchangeStateError):
+    """the builder table's entry is taken: retire its builder, and have it paid in every market."""
+
+    CODE: ClassVar[int] = 6042
+    RULE: ClassVar[str] = "the builder table's entry is taken: retire its builder, and have it paid in every market"
+
+
+class BuilderRetired(ExchangeStateError):
+    """the builder is retired already."""
+
+    CODE: ClassVar[int] = 6043
+    RULE: ClassVar[str] = "the builder is retired already"
+
+
+class BuilderUnknown(ExchangeStateError):
+    """the builder table has no such entry."""
+
+    CODE: ClassVar[int] = 6044
+    RULE: ClassVar[str] = "the builder table has no such entry"
+
+
 class OrdersOfAnotherUser(AccountRuleError):
     """the orders account does not belong to the user account."""
 
@@ -624,6 +645,20 @@ class AccountUpToDate(AccountRuleError):
     RULE: ClassVar[str] = "the account has the present layout already"
 
 
+class ReferrerIsOneself(AccountRuleError):
+    """a referrer is another authority's account."""
+
+    CODE: ClassVar[int] = 6150
+    RULE: ClassVar[str] = "a referrer is another authority's account"
+
+
+class ReferralUnpaid(AccountRuleError):
+    """the account still owes its referrer: have it paid first."""
+
+    CODE: ClassVar[int] = 6151
+    RULE: ClassVar[str] = "the account still owes its referrer: have it paid first"
+
+
 class OrderCountOutOfRange(OrderError):
     """an instruction places 1 to 8 orders."""
 
@@ -723,10 +758,10 @@ class ReduceOnlyWouldIncrease(OrderError):
 
 
 class BuilderInvalid(OrderError):
-    """the builder is not registered or its fee is too high."""
+    """no builder is registered under this code, or its fee is too high."""
 
     CODE: ClassVar[int] = 6214
-    RULE: ClassVar[str] = "the builder is not registered or its fee is too high"
+    RULE: ClassVar[str] = "no builder is registered under this code, or its fee is too high"
 
 
 class CancelSelectorInvalid(OrderError):
@@ -1464,6 +1499,34 @@ class NothingToFold(SettlementError):
     RULE: ClassVar[str] = "the position is already folded"
 
 
+class RewardNotOwed(SettlementError):
+    """nothing is owed."""
+
+    CODE: ClassVar[int] = 6703
+    RULE: ClassVar[str] = "nothing is owed"
+
+
+class RewardOfAnother(SettlementError):
+    """the account is not the one to which the reward is owed."""
+
+    CODE: ClassVar[int] = 6704
+    RULE: ClassVar[str] = "the account is not the one to which the reward is owed"
+
+
+class RewardBehindDeficit(SettlementError):
+    """the market's recorded deficit is repaid first."""
+
+    CODE: ClassVar[int] = 6705
+    RULE: ClassVar[str] = "the market's recorded deficit is repaid first"
+
+
+class RewardPoolEmpty(SettlementError):
+    """the pool holds nothing: its losers settle first."""
+
+    CODE: ClassVar[int] = 6706
+    RULE: ClassVar[str] = "the pool holds nothing: its losers settle first"
+
+
 class AccountHealthy(LiquidationError):
     """equity is not below the margin from which this step is allowed."""
 
@@ -1654,6 +1717,9 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6039: RampUnmoved,
     6040: NotAccrued,
     6041: RolesNotSplit,
+    6042: BuilderEntryTaken,
+    6043: BuilderRetired,
+    6044: BuilderUnknown,
     6100: OrdersOfAnotherUser,
     6101: WrongVault,
     6102: WrongMint,
@@ -1700,6 +1766,8 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6147: MarketNotSettling,
     6148: MarketStillHeld,
     6149: AccountUpToDate,
+    6150: ReferrerIsOneself,
+    6151: ReferralUnpaid,
     6200: OrderCountOutOfRange,
     6201: OrderSizeTooSmall,
     6202: OrderSizeTooLarge,
@@ -1820,6 +1888,10 @@ BY_CODE: dict[int, type[ProgramError]] = {
     6700: NothingToCollect,
     6701: PositionNotFound,
     6702: NothingToFold,
+    6703: RewardNotOwed,
+    6704: RewardOfAnother,
+    6705: RewardBehindDeficit,
+    6706: RewardPoolEmpty,
     6800: AccountHealthy,
     6801: LiquidationNotStarted,
     6802: LiquidationUnderWay,

@@ -1088,6 +1088,8 @@ class OrdersMatched(Wire):
         ('keeper_reward_atoms', 'u64'),
         ('referrer_reward_atoms', 'u64'),
         ('builder_reward_atoms', 'u64'),
+        ('builder_fee_atoms', 'u64'),
+        ('builder_code', 'u8'),
         ('pending_fees_atoms', 'u64'),
         ('open_interest_lots', ("array", 'u64', 2)),
         ('slot', 'u64'),
@@ -1113,8 +1115,14 @@ class OrdersMatched(Wire):
     taker_cash_atoms_after: int
     keeper: Pubkey
     keeper_reward_atoms: int
+    #: Owed to the taker's referrer from now on.
     referrer_reward_atoms: int
+    #: Owed to the builder from now on.
     builder_reward_atoms: int
+    #: Charged to the taker for the builder, in `taker_fee_atoms` of the fills; the protocol keeps what is not its reward.
+    builder_fee_atoms: int
+    #: Code of the builder; 0 = none, or not registered any more.
+    builder_code: int
     pending_fees_atoms: int
     open_interest_lots: tuple[int, ...]
     slot: int
@@ -1330,6 +1338,63 @@ class RampApplied(Wire):
     status: int
     #: The field's value after.
     value: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RewardPaid(Wire):
+    """Sequence of the market. Everything but the amounts is after. `pay_builder` and `pay_referrer`."""
+
+    #: Whose numbers `sequence` counts.
+    STREAM: ClassVar[str] = 'market'
+    DISCRIMINATOR: ClassVar[bytes] = bytes.fromhex('84a0be75d7b1135f')
+    WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
+        ('sequence', 'u64'),
+        ('market_index', 'u16'),
+        ('builder_code', 'u8'),
+        ('taker', 'pubkey'),
+        ('recipient', 'pubkey'),
+        ('recipient_sequence', 'u64'),
+        ('paid_atoms', 'u64'),
+        ('given_up_atoms', 'u64'),
+        ('kept_atoms', 'u64'),
+        ('owed_atoms', 'u64'),
+        ('unpaid_markets', 'u64'),
+        ('pool_atoms', 'u64'),
+        ('pending_fees_atoms', 'u64'),
+        ('pending_insurance_atoms', 'u64'),
+        ('deficit_atoms', 'u64'),
+        ('quote_atoms', 'i64'),
+        ('total_atoms', 'u64'),
+        ('debt_atoms', 'u64'),
+    )
+    sequence: int
+    market_index: int
+    #: The builder's code; 0: a referrer is paid.
+    builder_code: int
+    #: Whose referrer is paid; zero for a builder.
+    taker: Pubkey
+    recipient: Pubkey
+    #: Of the recipient; 0 when it was closed.
+    recipient_sequence: int
+    #: Out of the pool into the recipient's quote balance.
+    paid_atoms: int
+    #: Given up against the deficit of a closed market.
+    given_up_atoms: int
+    #: To the pending fees: the recipient was closed.
+    kept_atoms: int
+    #: Still owed by this market to the builder; to the referrer by all markets.
+    owed_atoms: int
+    #: Markets that may still owe the retired builder something, one bit each.
+    unpaid_markets: int
+    pool_atoms: int
+    pending_fees_atoms: int
+    pending_insurance_atoms: int
+    deficit_atoms: int
+    #: Of the recipient.
+    quote_atoms: int
+    #: Quote asset after: sum of positive balances, and of debts.
+    total_atoms: int
+    debt_atoms: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1586,12 +1651,15 @@ class UserCreated(Wire):
         ('authority', 'pubkey'),
         ('sub_id', 'u16'),
         ('created_ms', 'i64'),
+        ('referrer', 'pubkey'),
     )
     sequence: int
     user: Pubkey
     authority: Pubkey
     sub_id: int
     created_ms: int
+    #: Zero = none.
+    referrer: Pubkey
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -1722,6 +1790,7 @@ ALL: tuple[type[Wire], ...] = (
     PositionLiquidated,
     PositionTouched,
     RampApplied,
+    RewardPaid,
     RoleClaimed,
     SeasonAdvanced,
     SignedOrdersPlaced,

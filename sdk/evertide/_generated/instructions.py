@@ -285,13 +285,14 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'create_user': InstructionLayout(
         name='create_user',
-        summary="Creates the sub-account `sub_id` of the signer and its orders.",
+        summary="Creates the sub-account `sub_id` of the signer and its orders, with its referrer for good.",
         discriminator=bytes.fromhex('6ce38282fc6d4bda'),
         accounts=(
             AccountSlot('authority', True, True, False),
             AccountSlot('user', True, False, False),
             AccountSlot('orders', True, False, False),
             AccountSlot('exchange', False, False, False),
+            AccountSlot('referrer', False, False, True),
             AccountSlot('system_program', False, False, False),
             AccountSlot('event_authority', False, False, False),
             AccountSlot('program', False, False, False),
@@ -385,7 +386,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'fill_auction': InstructionLayout(
         name='fill_auction',
-        summary="Fills an order in its taker phase at `price_ticks`, its effective limit or better for it, up to `size_max_lots`: the maker answers with nothing of its own in the book. The maker's owner or delegate.",
+        summary="Fills an order in its taker phase at its effective limit or better, up to `size_max_lots`: the maker answers.",
         discriminator=bytes.fromhex('33e159c54105b2fa'),
         accounts=(
             AccountSlot('signer', False, True, False),
@@ -455,7 +456,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'initialize_exchange': InstructionLayout(
         name='initialize_exchange',
-        summary="Creates the exchange, its risk cache and its insurance fund. Only the program's upgrade authority, only once. `local` allows local price feeds and a zero withdrawal floor, and can never be set later; `genesis_hash` is the cluster's, which signed orders are bound to.",
+        summary="Creates the exchange, once. The program's upgrade authority. `local` allows local price feeds and a zero withdrawal floor, and can never be set later; `genesis_hash` is the cluster's, which signed orders are bound to.",
         discriminator=bytes.fromhex('e06974a6e4cf6013'),
         accounts=(
             AccountSlot('authority', True, True, False),
@@ -576,7 +577,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'list_collateral': InstructionLayout(
         name='list_collateral',
-        summary="Lists a deposit asset with its vault. The first listed is the quote asset and has 6 decimals. Root; after opening as a change allows whose key is sha256 of mint and terms, and from no weight and no deposits.",
+        summary="Lists a deposit asset, first the quote asset. Root; after opening as a change of sha256(mint, terms) allows.",
         discriminator=bytes.fromhex('9be82fab7cce851b'),
         accounts=(
             AccountSlot('root', True, True, False),
@@ -658,7 +659,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'name_successor': InstructionLayout(
         name='name_successor',
-        summary="Names who may claim a role (0 root, 1 risk, 2 guardian, 3 treasury) after 72 h: root. The zero address withdraws the one named: root, or the guardian for every role but its own.",
+        summary="Names who may claim a role (0 root, 1 risk, 2 guardian, 3 treasury) after 72 h; zero withdraws the one named. Root.",
         discriminator=bytes.fromhex('a0cb25e5e17781ec'),
         accounts=(
             AccountSlot('signer', False, True, False),
@@ -702,6 +703,41 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
         args=(
         ),
     ),
+    'pay_builder': InstructionLayout(
+        name='pay_builder',
+        summary="Pays a builder (entry of the table) what a market owes it; the last market frees a retired one's entry. Anyone.",
+        discriminator=bytes.fromhex('02fe8bf254004231'),
+        accounts=(
+            AccountSlot('exchange', True, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('quote', True, False, False),
+            AccountSlot('recipient', True, False, False),
+            AccountSlot('authority', False, True, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+            ('entry', 'u8'),
+        ),
+    ),
+    'pay_referrer': InstructionLayout(
+        name='pay_referrer',
+        summary="Pays the referrer of a taker's account what it is owed, out of one market. Anyone.",
+        discriminator=bytes.fromhex('8bc3e270ee95de61'),
+        accounts=(
+            AccountSlot('exchange', False, False, False),
+            AccountSlot('market', True, False, False),
+            AccountSlot('quote', True, False, False),
+            AccountSlot('user', False, False, False),
+            AccountSlot('orders', True, False, False),
+            AccountSlot('recipient', True, False, False),
+            AccountSlot('authority', False, True, True),
+            AccountSlot('event_authority', False, False, False),
+            AccountSlot('program', False, False, False),
+        ),
+        args=(
+        ),
+    ),
     'place_orders': InstructionLayout(
         name='place_orders',
         summary="Places 1 to 8 orders with one margin check. `kind_args` holds what only some kinds have; an order names its entry.",
@@ -739,7 +775,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'propose_change': InstructionLayout(
         name='propose_change',
-        summary="Proposes another value of one parameter (`engine/change/fields.rs`). Root; of a market or an asset risk too. What only stops new risk takes effect at once, everything else waits 72 h. `key` is the value of a 32-byte field.",
+        summary="Proposes another value of a parameter (`key`: of a 32-byte one), at once or for 72 h later. Root; risk for some.",
         discriminator=bytes.fromhex('a7d312de5dd74a9f'),
         accounts=(
             AccountSlot('signer', True, True, False),
@@ -827,7 +863,7 @@ INSTRUCTIONS: dict[str, InstructionLayout] = {
     ),
     'set_delegate': InstructionLayout(
         name='set_delegate',
-        summary="Names a delegate with permission bits (1 place, 2 cancel, 4 liquidate and earn rewards, 8 transfer) and an expiry (unix ms, 0 none); the zero address takes it away. It never withdraws.",
+        summary="Names a delegate with permission bits (1 place, 2 cancel, 4 liquidate, 8 transfer) and expiry, or with zero none.",
         discriminator=bytes.fromhex('f21e2e4c6ceb80b5'),
         accounts=(
             AccountSlot('authority', False, True, False),

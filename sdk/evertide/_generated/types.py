@@ -13,16 +13,25 @@ from evertide._wire import Kind, Wire
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder(Wire):
-    """One registered builder. 40 bytes."""
+    """One entry of the builder table. 80 bytes. Free: no user. Registered: a user, and no market is marked. Retired: a
+    user and the markets that may owe it something; the entry is free again when all of them have paid.
+    """
 
     WIRE: ClassVar[tuple[tuple[str, Kind], ...]] = (
-        ('authority', 'pubkey'),
-        ('earned_atoms', 'u64'),
+        ('user', 'pubkey'),
+        ('unpaid_markets', 'u64'),
+        ('code', 'u8'),
+        ('padding', ("bytes", 7)),
+        ('reserved', ("array", 'u64', 4)),
     )
-    #: Authority that collects; zero = free.
-    authority: Pubkey
-    #: Earned and not collected, atoms.
-    earned_atoms: int
+    #: The User that is paid; zero = free.
+    user: Pubkey
+    #: Markets that may still owe a retired builder something, one bit each; 0 while it is registered.
+    unpaid_markets: int
+    #: What orders name: entry + 1 at first, 8 more at each registration, so that no code is given twice.
+    code: int
+    padding: bytes = field(default=bytes(7), repr=False)
+    reserved: tuple[int, ...] = field(default=(0,) * 4, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -677,7 +686,7 @@ class Order(Wire):
     self_trade: int
     #: Length of the taker phase, whole seconds, 0-60; 0 for post-only.
     taker_phase_s: int
-    #: Builder table index + 1; 0 = none.
+    #: Code of the builder (`Builder::code`); 0 = none.
     builder_plus_one: int
     #: By kind: `PlainTerms`, `ConditionalTerms`, `PeggedTerms`, `TwapTerms`, `IcebergTerms`. The last word is the same
     #: in all of them.
