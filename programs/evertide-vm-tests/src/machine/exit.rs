@@ -147,7 +147,7 @@ impl Machine {
                 order
             };
             let maker = self.place_one(&seller, reduce(true, TimeInForce::GoodTillCancelled));
-            self.refresh_all(1);
+            self.freshen();
             // An accrual may have closed lots of a side against fractions that folding dropped on the other.
             let short_of = !goes_between && self.size_of(long, market_index) < lots as i64;
             if short_of || self.size_of(short, market_index) > -(lots as i64) {

@@ -127,15 +127,20 @@ impl Machine {
         assert!(done, "I-21: a bankruptcy of {row} cannot be resolved: {:?}", standing(&self.world, &self.user(row)));
     }
 
-    /// Folds everybody twice, so that whoever nobody is left against closes.
+    /// Folds everybody, and again where that closed somebody, so that whoever nobody is left against closes too.
     pub(super) fn touch_all(&mut self) {
+        let counts = |machine: &Self| machine.markets().iter().map(|market| market.position_count).collect::<Vec<_>>();
         for _ in 0..2 {
+            let before = counts(self);
             for row in self.existing() {
                 for market_index in 0..MARKETS {
                     if self.world.position(&self.traders[row], market_index).is_some() {
                         self.acting(Rule::Touch, |machine| machine.fold(row, market_index));
                     }
                 }
+            }
+            if counts(self) == before {
+                break;
             }
         }
         self.check();

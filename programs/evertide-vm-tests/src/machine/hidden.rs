@@ -34,7 +34,7 @@ impl Machine {
     pub(super) fn auction(&mut self, row: usize, dice: [u32; 4]) {
         let market_index = self.random_order(dice, 2).market_index;
         if self.in_auction(market_index).is_empty() {
-            self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+            self.freshen();
             self.place_kind(row, 12, dice);
         }
         self.world.advance(1);
@@ -102,7 +102,7 @@ impl Machine {
 
     /// A hidden order from its hash to its match, with everything that can go wrong on the way.
     pub(super) fn commit(&mut self, row: usize, dice: [u32; 4]) {
-        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        self.freshen();
         let mut order = self.random_order(dice, 1);
         order.time_in_force =
             [TimeInForce::GoodTillCancelled, TimeInForce::ImmediateOrCancel][dice[1] as usize % 2] as u8;
@@ -169,7 +169,7 @@ impl Machine {
             }
             return;
         }
-        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        self.freshen();
         let mut orders = vec![(voice(row), self.signed_order(dice, 0))];
         if rows.len() > 1 && (dice[1] >> 4).is_multiple_of(3) {
             let other = rows[(dice[0] as usize + 1) % rows.len()];

@@ -3,9 +3,12 @@
 use super::{
     ladder::{rung_of, standing},
     way_down::one_in,
-    Machine, MARKETS,
+    Machine, Rule, MARKETS,
 };
 use crate::{call::Call, exchange::Target, terms::PRICES};
+
+/// Rows of this age serve every instruction for the seconds that a step takes, ms.
+const FRESH_MS: i64 = 4_000;
 
 impl Machine {
     pub(super) fn move_price(&mut self, dice: [u32; 4], most_bps: u64) {
@@ -36,6 +39,20 @@ impl Machine {
         calls.extend((0..MARKETS).map(|index| self.world.accrue_market(index)));
         calls.push(self.world.accrue_debt());
         self.attempt_together(&calls);
+    }
+
+    /// As an honest keeper just before it needs the rows: publishes and accrues what is older than some seconds.
+    pub(super) fn freshen(&mut self) {
+        self.world.advance(1);
+        let oldest_ms = self.world.now_ms() - FRESH_MS;
+        let cache = self.world.cache();
+        let fresh = |index: u16| {
+            let market = self.world.market(index);
+            market.publish_time_ms.min(market.accrued_ms) >= oldest_ms
+        };
+        if !(0..MARKETS).all(fresh) || cache.collaterals[1].publish_time_ms < oldest_ms {
+            self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        }
     }
 
     /// Publishes the prices of what is traded and of what is collateral.

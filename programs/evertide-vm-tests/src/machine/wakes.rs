@@ -44,7 +44,7 @@ impl Machine {
         if self.dormant(wanted).is_empty() {
             let living = self.living();
             let row = living[dice[0] as usize % living.len()];
-            self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+            self.freshen();
             self.place_kind(row, kind, dice);
         }
         let all = self.dormant(wanted);
@@ -60,7 +60,7 @@ impl Machine {
             self.bring_due(&order, dice[3] >> 8);
         }
         if !(dice[3] >> 3).is_multiple_of(4) {
-            self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+            self.freshen();
             self.offer_to(row, order.market_index, is_ask(&order), order.size_lots, dice[3] >> 12);
         }
         let (order_id, market_index) = self.stray(row, &order, dice[3] >> 16);
@@ -146,7 +146,7 @@ impl Machine {
             self.world.advance((next_ms - now_ms + 999) / 1_000);
         }
         if !(dice[3] >> 3).is_multiple_of(5) {
-            self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+            self.freshen();
             self.offer_to(row, parent.market_index, is_ask(&parent), parent.size_lots, dice[3] >> 12);
         }
         let (order_id, market_index) = self.stray(row, &parent, dice[3] >> 16);

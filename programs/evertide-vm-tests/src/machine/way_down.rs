@@ -26,7 +26,7 @@ impl Machine {
             self.acting(Rule::Deposit, |machine| machine.deposit(row, 0, brought));
             self.acting(Rule::Deposit, |machine| machine.deposit(other, 0, brought * 3 / 2));
         }
-        self.acting(Rule::Refresh, |machine| machine.refresh_all(1));
+        self.freshen();
         let market_index = ((dice[1] >> 8) % u32::from(MARKETS)) as u16;
         let part = 60 + u64::from(dice[3] % 36);
         let lots = self.lots_within_margin(row, market_index, part);
