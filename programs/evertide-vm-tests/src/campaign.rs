@@ -177,6 +177,13 @@ impl Campaign {
         missing
     }
 
+    /// Every refusal that was met, one "instruction: error" a line.
+    pub fn refusals(&self) -> String {
+        let ok = ending_name(Ending::Success);
+        let pairs = self.calls.iter().flat_map(|(name, endings)| endings.keys().map(move |ending| (name, ending)));
+        pairs.filter(|(_, ending)| **ending != ok).map(|(name, ending)| format!("{name}: {ending}\n")).collect()
+    }
+
     /// Instruction by outcome, states that were reached, shares and speed.
     pub fn report(&self) -> String {
         let mut lines = vec!["Calls by instruction and outcome:".to_string()];

@@ -28,7 +28,18 @@ const FEWEST: u64 = 150;
 const BANKRUPTCIES_PER_MILLE: u64 = 50;
 
 /// What every run of some length reaches, or the machine has gone blind.
-const NEEDED: [&str; 26] = [
+const NEEDED: [&str; 41] = [
+    "Auction: ok",
+    "Commit: ok",
+    "DeadMan: ok",
+    "Expire: ok",
+    "Fills: TWAP slice",
+    "Fills: auction",
+    "Fills: bracket entry",
+    "Fills: iceberg",
+    "Fills: revealed",
+    "Fills: signed",
+    "Fills: trailing stop",
     "LiquidateCollateral: ok",
     "LiquidateOrders: ok",
     "LiquidatePosition: ok",
@@ -39,6 +50,10 @@ const NEEDED: [&str; 26] = [
     "Place: InitialMarginTooLow (6300)",
     "ResolveBankruptcy: ok",
     "ResolveBankruptcy: UserSolvent (6806)",
+    "Signed: ok",
+    "Slice: ok",
+    "Trail: ok",
+    "Trigger: ok",
     "Seen: a bankruptcy opened",
     "Seen: a bankruptcy resolved",
     "Seen: a debt",

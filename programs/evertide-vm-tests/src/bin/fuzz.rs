@@ -1,10 +1,11 @@
 //! The state machine for hours: `scripts/fuzz` builds and calls this.
 //!
-//!     fuzz --hours H [--sequences N] [--steps 50] [--jobs J] [--first SEED] [--state FILE] [--seeds DIR] [--stop-early]
+//!     fuzz --hours H [--sequences N] [--steps 50] [--jobs J] [--first SEED] [--state FILE] [--seeds DIR] [--refusals FILE]
+//!         [--stop-early]
 //!
 //! Runs every `*.steps` file of DIR first, then sequences until H hours of this call are over or N sequences are done in
 //! all. FILE keeps what was done; a run that finds it goes on from there. A failing sequence is shrunk and written to
-//! DIR. With `--stop-early` the first failure ends the run, and nothing is shrunk or written. Exit code 1 when anything
+//! DIR. `--refusals` writes which instruction met which error. With `--stop-early` the first failure ends the run, and nothing is shrunk or written. Exit code 1 when anything
 //! failed or the run fell short of what is due.
 
 use std::{
@@ -33,6 +34,7 @@ struct Settings {
     first: u64,
     state: Option<PathBuf>,
     seeds: PathBuf,
+    refusals: Option<PathBuf>,
     stop_early: bool,
 }
 
@@ -53,6 +55,7 @@ impl Settings {
             first: 1,
             state: None,
             seeds: workspace().join("seeds"),
+            refusals: None,
             stop_early: false,
         };
         while let Some(word) = words.next() {
@@ -74,6 +77,7 @@ impl Settings {
                 "--first" => settings.first = number(),
                 "--state" => settings.state = Some(value.into()),
                 "--seeds" => settings.seeds = value.into(),
+                "--refusals" => settings.refusals = Some(value.into()),
                 _ => usage(&format!("unknown option {word}")),
             }
         }
@@ -152,6 +156,9 @@ fn main() -> ExitCode {
         }
     }
     println!("{}", campaign.report());
+    if let Some(path) = &settings.refusals {
+        fs::write(path, campaign.refusals()).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
     shortcomings.extend(campaign.shortcomings());
     shortcomings.iter().for_each(|shortcoming| println!("short: {shortcoming}"));
     ExitCode::from(u8::from(!shortcomings.is_empty()))

@@ -129,6 +129,10 @@ const HIDDEN: &[&str] = &[
     "OrderPriceOutOfRange",
 ];
 
+/// What bringing tokens meets.
+const DEPOSIT: &[&str] =
+    &["AmountZero", "InsufficientBalance", "DepositCapExceeded", "UserDepositCapExceeded", "OutOfRange", "Overflow"];
+
 /// What moving a balance between two accounts meets.
 const TRANSFER: &[&str] = &[
     "TransferToAnotherAuthority",
@@ -204,14 +208,7 @@ const ROLES: &[&str] = &[
 /// Names of the errors that a rule's own dice can provoke.
 fn names(rule: Rule) -> &'static [&'static str] {
     match rule {
-        Rule::Deposit | Rule::Donate => &[
-            "AmountZero",
-            "InsufficientBalance",
-            "DepositCapExceeded",
-            "UserDepositCapExceeded",
-            "OutOfRange",
-            "Overflow",
-        ],
+        Rule::Deposit | Rule::Donate => DEPOSIT,
         Rule::Withdraw => &[
             "AmountZero",
             "InsufficientBalance",
@@ -248,16 +245,10 @@ fn names(rule: Rule) -> &'static [&'static str] {
         Rule::Roles => ROLES,
         Rule::Fund => &["AmountZero", "InsufficientBalance", "TrancheTooLarge"],
         Rule::CreateUser => &["GateClosed"],
-        Rule::PlaceKind => KINDS,
-        Rule::Trigger => &["TriggerNotReached"],
-        Rule::Slice => &["SliceNotDue", "OrderSlotsFull"],
-        Rule::Trail => &["TrailingNotMoved"],
-        Rule::Expire => &["NothingExpired"],
-        Rule::DeadMan => &["DeadlineNotInFuture"],
+        Rule::PlaceKind | Rule::Trigger | Rule::Slice | Rule::Trail | Rule::Expire | Rule::DeadMan => waiting(rule),
         Rule::Auction => MATCH,
         Rule::Commit | Rule::Signed => PLACE,
-        Rule::Audit | Rule::Mangle => &[],
-        Rule::TimeWarp | Rule::Whale | Rule::Read | Rule::Steal => &[],
+        Rule::TimeWarp | Rule::Whale | Rule::Read | Rule::Steal | Rule::Audit | Rule::Mangle => &[],
         Rule::LiquidateOrders => BEGIN,
         Rule::LiquidatePosition => LIQUIDATOR,
         Rule::LiquidateWithOrders => &[
@@ -279,6 +270,18 @@ fn names(rule: Rule) -> &'static [&'static str] {
             "LiquidationNotStarted",
             "OracleValidityForbids",
         ],
+    }
+}
+
+/// As `names`, of the rules of orders that wait.
+fn waiting(rule: Rule) -> &'static [&'static str] {
+    match rule {
+        Rule::PlaceKind => KINDS,
+        Rule::Trigger => &["TriggerNotReached"],
+        Rule::Slice => &["SliceNotDue", "OrderSlotsFull"],
+        Rule::Trail => &["TrailingNotMoved"],
+        Rule::Expire => &["NothingExpired"],
+        _ => &["DeadlineNotInFuture"],
     }
 }
 

@@ -1,14 +1,17 @@
 //! The invariants that hold after every step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::{is_backstop, kinds::is_commitment, ladder::folded, Machine};
+use super::{is_backstop, kinds::is_commitment, ladder::folded, wakes::is_dead, Machine};
 use crate::{
     exchange::vault,
-    state::{order_flags, Market, Order, User},
+    state::{order_flags, Market, Order, Orders, User},
 };
+
+/// How far a price's time may lie ahead of the chain's, ms.
+const AHEAD_MS: i64 = 5_000;
 
 impl Machine {
     /// All invariants.
@@ -16,6 +19,7 @@ impl Machine {
         let markets = self.markets();
         let users: Vec<(usize, User)> = self.existing().into_iter().map(|row| (row, self.user(row))).collect();
         self.note_drops(&markets);
+        self.check_prices(&markets);
         self.check_changes(&markets, &users);
         self.check_conservation(&markets, &users);
         self.check_claims(&markets, &users);
@@ -114,6 +118,7 @@ impl Machine {
     /// I-07, I-08: a user's counts and aggregates equal its order slots.
     fn check_aggregates(&self, row: usize, user: &User) {
         let orders = self.world.orders(&self.traders[row]);
+        self.check_client_ids(row, user, &orders);
         let held = orders.orders.iter().filter(|order| order.order_id != 0);
         assert_eq!(usize::from(orders.order_count), held.clone().count(), "I-07: order count of {row}");
         // A liquidation voids orders by raising the epoch: they wait in their slots and count nowhere.
@@ -147,6 +152,27 @@ impl Machine {
             assert!(best_ask == 0 || (1..=best_ask).contains(&position.min_ask_ticks), "I-08: lowest ask of {row}");
             assert!(lots(false) != 0 || position.max_bid_ticks == 0, "I-08: an empty bid side keeps a price");
             assert!(lots(true) != 0 || position.min_ask_ticks == 0, "I-08: an empty ask side keeps a price");
+        }
+    }
+
+    /// I-23: the time of a price never goes back and is not of the future.
+    fn check_prices(&self, markets: &[Market]) {
+        let latest_ms = self.world.now_ms() + AHEAD_MS;
+        for (before, market) in self.last.markets.iter().zip(markets) {
+            let range = before.publish_time_ms..=latest_ms;
+            let time_ms = market.publish_time_ms;
+            assert!(range.contains(&time_ms), "I-23: market {}: {time_ms} of {range:?}", market.index);
+        }
+    }
+
+    /// I-17: a client's order id names one open order.
+    fn check_client_ids(&self, row: usize, user: &User, orders: &Orders) {
+        let (now_ms, slot) = (self.world.now_ms(), self.world.slot());
+        let named = orders.orders.iter().filter(|order| order.client_order_id != 0);
+        let mut seen = BTreeSet::new();
+        for order in named.filter(|order| !is_dead(user, orders, order, now_ms, slot)) {
+            let fresh = seen.insert(order.client_order_id);
+            assert!(fresh, "I-17: two open orders of {row} have the client's id {}", order.client_order_id);
         }
     }
 

@@ -288,7 +288,7 @@ pub fn deadline_reached(orders: &Orders, now_ms: i64) -> bool {
 }
 
 /// Whether an order can do nothing any more, whatever happens to those that it is linked with.
-fn is_dead(user: &User, orders: &Orders, order: &Order, now_ms: i64, slot: u64) -> bool {
+pub(super) fn is_dead(user: &User, orders: &Orders, order: &Order, now_ms: i64, slot: u64) -> bool {
     if order.order_id == 0 {
         return false;
     }
