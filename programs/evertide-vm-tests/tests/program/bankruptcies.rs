@@ -206,7 +206,7 @@ fn a_profit_that_nobody_folded_leaves_a_rest() {
 }
 
 /// Nothing insured, bob deleveraged to his limit, and more than $100 that nobody paid.
-fn recorded() -> Downfall {
+pub fn recorded() -> Downfall {
     let mut down = held(LOTS);
     uninsured(&mut down.world, 0);
     let dave = down.world.funded("dave", 10_000);

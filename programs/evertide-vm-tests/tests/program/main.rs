@@ -53,6 +53,7 @@ mod liquidate_with_orders;
 mod list_collateral;
 mod list_market;
 mod maker_kinds;
+mod margin_rules;
 mod match_orders;
 mod match_refusals;
 mod one_block;
@@ -153,6 +154,7 @@ fn falling() -> Vec<Case> {
         resolve_bankruptcy::tests(),
         bankruptcies::tests(),
         one_block::tests(),
+        margin_rules::tests(),
         epochs::tests(),
         compute::tests(),
         compute_kinds::tests(),

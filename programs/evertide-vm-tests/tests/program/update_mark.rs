@@ -14,6 +14,9 @@ use crate::match_orders::stage;
 
 tests!(
     the_mark_is_the_median,
+    each_leg_can_be_the_median,
+    the_best_of_thirty_seconds_stays,
+    impact_prices_average_over_the_depth,
     the_mark_stays_in_its_radius,
     without_a_book_the_basis_decays,
     crossing_evidence_drops_both_sides,
@@ -54,6 +57,70 @@ fn the_mark_is_the_median() {
     assert!(mark > price_q32(500_000) && mark <= price_q32(500_400), "between index and book: {mark}");
     assert_eq!(world.cache().markets[0].mark_price_q32, mark);
     assert!(state.premium_e9 > 0, "impact bid above index");
+}
+
+/// Which leg lies in the middle decides: index, book (its bid, as the last fill was below), or index with its basis.
+fn each_leg_can_be_the_median() {
+    for (basis, bid, ask, due) in [
+        // Basis far above, book above the index: the book's bid.
+        (4_000, 501_000, 501_400, 501_000),
+        // Basis above, book above it: index and basis.
+        (1_000, 502_000, 502_400, 501_000),
+        // Basis below and book above: the index itself.
+        (-1_000, 501_000, 501_400, 500_000),
+    ] {
+        let (mut world, alice, bob) = quoted(bid, ask);
+        let now_ms = world.now_ms();
+        world.edit::<Market>(market(0), |state| {
+            (state.basis_ema_q32, state.mark_ms) = ((basis * 10) << 32, now_ms);
+            state.last_fill_ticks = bid - 100;
+        });
+        world.ok(&world.update_mark(0, &[(&alice, 1)], &[(&bob, 1)]));
+        assert_eq!(world.market(0).mark_price_q32, price_q32(due), "basis {basis}, book {bid} / {ask}");
+    }
+}
+
+/// A worse bid replaces the best one only when that is gone or 30 s old; a better one does so at once.
+fn the_best_of_thirty_seconds_stays() {
+    let (mut world, alice, bob) = stage();
+    let [worse, best] = [499_000, 499_500].map(|ticks| world.place(&alice, post_only(0, false, ticks, 200)));
+    let better = world.place(&bob, post_only(0, false, 499_800, 200));
+    world.pass(5, &PRICES);
+    let shown = |world: &World| world.market(0).evidence[0].price_ticks;
+    world.ok(&world.update_mark(0, &[(&alice, best)], &[]));
+    world.pass(20, &PRICES);
+    world.ok(&world.update_mark(0, &[(&alice, worse)], &[]));
+    assert_eq!(shown(&world), 499_500, "a keeper cannot show less than there was");
+    let mut other = world.clone();
+    other.ok(&other.update_mark(0, &[(&bob, better)], &[]));
+    assert_eq!(shown(&other), 499_800);
+    let mut gone = world.clone();
+    gone.ok(&gone.cancel_ids(&alice, &[best]));
+    gone.ok(&gone.update_mark(0, &[(&alice, worse)], &[]));
+    assert_eq!(shown(&gone), 499_000, "its order is gone");
+    world.pass(11, &PRICES);
+    world.ok(&world.update_mark(0, &[(&alice, worse)], &[]));
+    assert_eq!(shown(&world), 499_000, "31 s are over");
+}
+
+/// $500 of depth at $5 a lot: some 60 lots at the best price, the rest at the next, the average rounded away from the mid.
+fn impact_prices_average_over_the_depth() {
+    let (mut world, alice, bob) = stage();
+    let bids =
+        [(499_900, 60), (499_000, 200)].map(|(price, lots)| world.place(&alice, post_only(0, false, price, lots)));
+    let asks = [(500_100, 60), (501_000, 200)].map(|(price, lots)| world.place(&bob, post_only(0, true, price, lots)));
+    world.pass(5, &PRICES);
+    let call = world.update_mark(0, &bids.map(|id| (&alice, id)), &asks.map(|id| (&bob, id)));
+    let event = world.ok(&call).event("MarkUpdated");
+    let [bid, ask] = ["impact_bid_ticks", "impact_ask_ticks"].map(|key| event[key].as_u64().expect("ticks"));
+    // 60 lots at the first price and as many of the second as fill $500.
+    let average = |first: u64, second: u64| {
+        let second_lots = (500_000_000 - 60 * first * 10).div_ceil(second * 10);
+        (60 * first + second_lots * second, 60 + second_lots)
+    };
+    let ((bids, bid_lots), (asks, ask_lots)) = (average(499_900, 499_000), average(500_100, 501_000));
+    assert_eq!((bid, ask), (bids / bid_lots, asks.div_ceil(ask_lots)));
+    assert!(499_000 < bid && bid < 499_900 && 500_100 < ask && ask < 501_000, "{bid} {ask}");
 }
 
 /// The mark never leaves 1 % around the index, whatever the book says.

@@ -3,7 +3,7 @@
 use anchor_lang::prelude::*;
 use evertide_math::margin::open_interest_ratio;
 use evertide_math::mark::clamp_to_radius;
-use evertide_math::round::mul_shift_ceil;
+use evertide_math::round::{mul_div_floor, mul_shift_ceil};
 use evertide_math::units::PRICE_BITS;
 use evertide_math::{Atoms, Bps, PriceQ32};
 
@@ -32,6 +32,7 @@ pub fn write_market_row(market: &Market, cache: &mut RiskCache, now: Now) -> Res
     row.j_previous = market.j_previous;
     row.epoch = market.epoch;
     row.open_interest_ratio_bps = scaled_ratio_bps(market)?;
+    row.profit_weight_bps = backed_profit_weight_bps(market)?;
     row.status = row_status(market);
     row.validity = with_staleness(market.validity, &market.terms.oracle, market.publish_time_ms, now.ms);
     Ok(())
@@ -56,7 +57,7 @@ pub fn write_market_terms(market: &Market, cache: &mut RiskCache) -> Result<()> 
     let row = market_row_mut(cache, market.index)?;
     row.tier_bound_usd = market.terms.tier_bound_usd;
     row.tier_ratio_bps = market.terms.tier_ratio_bps;
-    row.profit_weight_bps = market.terms.profit_weight_bps;
+    row.profit_weight_bps = backed_profit_weight_bps(market)?;
     row.liquidation_fee_bps = market.terms.liquidation_fee_bps;
     row.market_plus_one = market.index.checked_add(1).or_refuse()?;
     row.flags = (market.terms.flags as u16) & FLAG_ISOLATED_ONLY;
@@ -103,6 +104,18 @@ pub fn scaled_ratio_bps(market: &Market) -> Result<u16> {
     let terms = &market.terms;
     let ratio = open_interest_ratio(notional, terms.open_interest_lower_usd, terms.open_interest_upper_usd);
     u16::try_from(ratio.or_refuse()?.get()).map_err(|_| EvertideError::Overflow.into())
+}
+
+/// Weight of unrealised profit for initial margin, times the part of all claims that the pool backs, rounded down. The cash
+/// of all positions is what the pool owes, so that nothing but a recorded deficit is without backing.
+pub fn backed_profit_weight_bps(market: &Market) -> Result<u16> {
+    let weight = market.terms.profit_weight_bps;
+    if market.deficit_atoms == 0 {
+        return Ok(weight);
+    }
+    let claims = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
+    let backed = mul_div_floor(u64::from(weight), market.pool_atoms, claims).or_refuse()?;
+    u16::try_from(backed).map_err(|_| EvertideError::Overflow.into())
 }
 
 /// The row of a collateral asset, to read.

@@ -38,7 +38,7 @@ pub struct MarketRow {
     pub tier_ratio_bps: [u16; 4],
     /// Initial ratio that the open interest scale demands now, bps.
     pub open_interest_ratio_bps: u16,
-    /// Weight of unrealised profit for initial margin, bps.
+    /// Weight of unrealised profit for initial margin while the pool backs as much of the claims as now, bps.
     pub profit_weight_bps: u16,
     /// Liquidator's base fee, bps.
     pub liquidation_fee_bps: u16,
