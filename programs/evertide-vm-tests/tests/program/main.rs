@@ -40,6 +40,7 @@ mod execute_slice;
 mod fill_auction;
 mod gates;
 mod groups;
+mod groups_hit;
 mod guards;
 mod initialize_exchange;
 mod insurance;
@@ -121,6 +122,7 @@ fn trading() -> Vec<Case> {
         trigger_order::tests(),
         update_trailing::tests(),
         groups::tests(),
+        groups_hit::tests(),
         maker_kinds::tests(),
         execute_slice::tests(),
         match_orders::tests(),
