@@ -31,6 +31,7 @@ from evertide_cli.terms import MARKETS, MarketPlan, collateral_terms, exchange_t
 TOKEN_PROGRAM = Pubkey.from_string("TokenkegQfeZyiNwAJbNbGKPFXCWuBvf9Ss623VQ5DA")
 USDC_DECIMALS, SOL_DECIMALS = 6, 9
 PUBLISH_EVERY_MS = 2_000
+HOUR_S = 3_600
 PRICES_USD = {("market", 0): Decimal(40_000), ("market", 1): Decimal(100), ("collateral", 1): Decimal(100)}
 
 
@@ -98,6 +99,8 @@ async def open_world(
     """
     root, oracle = net.payer, local_keypair("sdk-oracle")
     net.cheats.fund(oracle.pubkey(), 10**10)
+    # Funding is fixed on the hour and free in a market's first: a whole one, whatever the time of day.
+    net.cheats.travel_to((net.cheats.chain_time_s() // HOUR_S + 1) * HOUR_S * 1_000)
     world = client_of(net, net.rpc_url, root, oracle)
     net.cheats.create_mint(world.usdc, decimals=USDC_DECIMALS, authority=root.pubkey())
     net.cheats.create_mint(world.sol, decimals=SOL_DECIMALS, authority=root.pubkey())
