@@ -503,7 +503,7 @@ class MarketRow(Wire):
     tier_ratio_bps: tuple[int, ...]
     #: Initial ratio that the open interest scale demands now, bps.
     open_interest_ratio_bps: int
-    #: Weight of unrealised profit for initial margin, bps.
+    #: Weight of unrealised profit for initial margin while the pool backs as much of the claims as now, bps.
     profit_weight_bps: int
     #: Liquidator's base fee, bps.
     liquidation_fee_bps: int

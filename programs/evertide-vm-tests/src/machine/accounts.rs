@@ -111,6 +111,7 @@ impl Machine {
         let all = self.existing();
         let thief = self.traders[all[dice[1] as usize % all.len()]].authority;
         let thief = if thief == self.traders[row].authority { key("thief") } else { thief };
+        let other = self.living().into_iter().find(|other| *other != row).unwrap_or(row);
         let trader = &self.traders[row];
         let amount = 1 + u64::from(dice[2]) % (USD + SOL);
         let world = &self.world;
@@ -124,7 +125,7 @@ impl Machine {
             5 => (world.set_delegate(trader, thief, permissions::ALL, 0), "authority"),
             6 => (world.close_user(trader), "authority"),
             7 => (world.settle_own_pnl(trader, (dice[2] % u32::from(MARKETS)) as u16), "authority"),
-            _ => (world.transfer(trader, &self.traders[(row + 1) % super::TRADERS], 0, amount), "signer"),
+            _ => (world.transfer(trader, &self.traders[other], 0, amount), "signer"),
         };
         let before = self.world.snapshot();
         let call = call.with(signer, thief);
