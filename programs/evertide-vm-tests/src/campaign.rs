@@ -180,8 +180,13 @@ impl Campaign {
     /// Every refusal that was met, one "instruction: error" a line.
     pub fn refusals(&self) -> String {
         let ok = ending_name(Ending::Success);
+        let head = format!(
+            "# What {} sequences of the state machine met; scripts/fuzz --refusals writes it.\n",
+            self.sequences
+        );
         let pairs = self.calls.iter().flat_map(|(name, endings)| endings.keys().map(move |ending| (name, ending)));
-        pairs.filter(|(_, ending)| **ending != ok).map(|(name, ending)| format!("{name}: {ending}\n")).collect()
+        let met = pairs.filter(|(_, ending)| **ending != ok).map(|(name, ending)| format!("{name}: {ending}\n"));
+        [head].into_iter().chain(met).collect()
     }
 
     /// Instruction by outcome, states that were reached, shares and speed.
