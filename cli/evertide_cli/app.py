@@ -17,6 +17,7 @@ GROUPS: dict[str, str] = {
     "account": "Trading accounts: create, deposit, withdraw, limits, health.",
     "admin": "The exchange itself: listing, opening, roles, insurance, fees.",
     "audit": "Replay what the exchange did from its events, and judge it.",
+    "builder": "Builder codes: register, retire, pay.",
     "config": "Settings of this command line.",
     "guard": "Checks that fail a transaction when they do not hold.",
     "insurance": "The insurance fund: stake in it, and leave it.",

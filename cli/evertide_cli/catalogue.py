@@ -19,6 +19,8 @@ COMMAND_OF: dict[str, str] = {
     "accrue_debt": "admin accrue-debt",
     "create_user": "account create",
     "close_user": "account close",
+    "pay_builder": "builder pay",
+    "pay_referrer": "account pay-referrer",
     "set_limits": "account set-limits",
     "deposit": "account deposit",
     "withdraw": "account withdraw",

@@ -56,6 +56,10 @@ PEG = typer.Option("", "--peg-offset", help="Signed distance of a pegged order f
 DISPLAY = typer.Option("", "--display", help="Size that an iceberg shows at a time, base units.")
 SLICES = typer.Option(0, "--slices", min=0, max=65_535, help="Slices of a TWAP.")
 INTERVAL = typer.Option(0, "--slice-interval-s", min=0, help="Seconds from one slice of a TWAP to the next.")
+BUILDER = typer.Option(0, "--builder", min=0, max=255, help="Code of the builder who earns a fee; `builder list`.")
+BUILDER_FEE = typer.Option(
+    0, "--builder-fee-tenth-bps", min=0, max=50, help="The builder's fee, tenths of a bp, on top when the order takes."
+)
 NOT_BEFORE = typer.Option(0, "--starts-in-s", min=0, help="Seconds of chain time before which the order does nothing.")
 
 
@@ -83,6 +87,8 @@ def check(options: dict[str, Any]) -> None:
         raise UsageProblem("--time-in-force gtt needs --expires-in-s")
     if not options["price"] and force.startswith("POST_ONLY"):
         raise UsageProblem("a post-only order needs --price")
+    if options.get("builder_fee_tenth_bps") and not options.get("builder"):
+        raise UsageProblem("--builder-fee-tenth-bps needs --builder")
 
 
 async def build(session: Session, market: Market, options: dict[str, Any]) -> NewOrder:
@@ -107,6 +113,8 @@ async def build(session: Session, market: Market, options: dict[str, Any]) -> Ne
         expiry_ms=now_ms + lives_s * 1_000 if lives_s else 0,
         auction_start=options["auction_start"] or None,
         max_slippage_bps=options["max_slippage_bps"],
+        builder_plus_one=options.get("builder", 0),
+        builder_fee_tenth_bps=options.get("builder_fee_tenth_bps", 0),
         trigger=options["trigger"] or None,
         trigger_source=TriggerSource[options["trigger_source"].upper()],
         trail_bps=options["trail_bps"],

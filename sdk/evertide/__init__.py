@@ -123,6 +123,9 @@ if TYPE_CHECKING:
     from ._reading import decode as decode
     from ._reading import symbol as symbol
     from ._refresh import Feeds as Feeds
+    from ._rewards import BuilderView as BuilderView
+    from ._rewards import UnknownBuilder as UnknownBuilder
+    from ._rewards import builder_views as builder_views
     from ._roles import GateView as GateView
     from ._roles import PauseView as PauseView
     from ._roles import RoleView as RoleView
@@ -197,6 +200,7 @@ _NAMES = {
     "_program": "program",
     "_reading": "Book Level Resting decode symbol",
     "_refresh": "Feeds",
+    "_rewards": "BuilderView UnknownBuilder builder_views",
     "_roles": "GateView PauseView RoleView gate_views pause_view role_views",
     "_rpc": "AccountInfo RpcClient memcmp",
     "_sender": "Sender",

@@ -25,6 +25,7 @@ from ._client_kinds import KindWrites
 from ._client_liquidation import LiquidationWrites
 from ._client_money import MoneyWrites
 from ._client_queue import QueueWrites
+from ._client_rewards import RewardWrites
 from ._client_roles import RoleWrites
 from ._client_signed import SignedWrites
 from ._client_trader import TraderWrites
@@ -50,6 +51,7 @@ class EvertideClient(
     SignedWrites,
     AuctionWrites,
     UpkeepWrites,
+    RewardWrites,
 ):
     """One connection to the exchange. Use as an async context manager, or call `close`.
 

@@ -48,10 +48,12 @@ class Placed:
 class TraderWrites(Writing):
     """Methods of a trader."""
 
-    async def create_user(self, sub_id: int = 0, *, authority: Keypair | None = None) -> Confirmed:
-        """Create a sub-account of the authority (default: the payer)."""
+    async def create_user(
+        self, sub_id: int = 0, *, referrer: Pubkey | None = None, authority: Keypair | None = None
+    ) -> Confirmed:
+        """Create a sub-account of the authority (default: the payer), with the account that referred it, for good."""
         owner, keys = self._who(authority)
-        step = build.create_user(authority=owner, sub_id=sub_id, program_id=self.program_id)
+        step = build.create_user(authority=owner, sub_id=sub_id, referrer=referrer, program_id=self.program_id)
         return await self.send([step], signers=keys)
 
     async def close_user(self, sub_id: int = 0, *, authority: Keypair | None = None) -> Confirmed:

@@ -78,7 +78,8 @@ def streams(event: Any, program_id: Pubkey = PROGRAM_ID) -> list[tuple[str, int]
 
     The first is the one that the event's documentation names (`STREAM`). A field `taker_sequence` is the number of the
     user in `taker`, and so on; each fill advances its maker, and each maker that was passed over but taken out, shrunk
-    or folded. A collection of fees advances the market's backstop when it takes its profit.
+    or folded. A collection of fees advances the market's backstop when it takes its profit, and a reward its recipient
+    unless that was closed.
     """
     found = [(stream, event.sequence) for stream in _own_stream(event)]
     for name, _ in type(event).WIRE:
@@ -90,7 +91,8 @@ def streams(event: Any, program_id: Pubkey = PROGRAM_ID) -> list[tuple[str, int]
                 found.append((f"user {backstop}", event.backstop_sequence))
             continue
         user = getattr(event, name.removesuffix(_SEQUENCE), None)
-        if isinstance(user, Pubkey) and user != Pubkey.default():
+        closed = name == "recipient_sequence" and event.recipient_sequence == 0
+        if isinstance(user, Pubkey) and user != Pubkey.default() and not closed:
             found.append((f"user {user}", getattr(event, name)))
     touched = [(placed.user, placed.sequence) for placed in getattr(event, "placements", ())]
     touched += [(fill.maker, fill.maker_sequence) for fill in getattr(event, "fills", ())]

@@ -42,13 +42,15 @@ class Match:
     pending_fees_atoms: int
     open_interest_lots: tuple[int, int]
     keeper_reward_atoms: int = 0
+    referrer_reward_atoms: int = 0
+    builder_reward_atoms: int = 0
     skips: list[Any] = field(default_factory=list)
 
     def event(self) -> Any:
         fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
         return event(
             "OrdersMatched", market_index=0, taker="taker", taker_ask=False, keeper="keeper",
-            taker_funding_atoms=0, referrer_reward_atoms=0, builder_reward_atoms=0, **fields,
+            taker_funding_atoms=0, **fields,
         )  # fmt: skip
 
 
@@ -88,6 +90,49 @@ def test_a_fill_moves_cash_lots_and_fees() -> None:
     assert (book.fills, book.volume_atoms, book.pending_fees_atoms) == (1, 500_000, 25)
     assert sum(book.cash.values()) == -25
     assert books.mismatches == []
+
+
+def rewarded(**changes: int) -> Any:
+    values = {
+        "paid_atoms": 5, "given_up_atoms": 0, "kept_atoms": 0, "recipient_sequence": 3, "quote_atoms": 5,
+        "pool_atoms": 15, "pending_fees_atoms": 17, "deficit_atoms": 0, "total_atoms": 5, "debt_atoms": 0,
+    }  # fmt: skip
+    return event("RewardPaid", market_index=0, recipient="builder", **{**values, **changes})
+
+
+def owing() -> Books:
+    """A builder is owed 5 and a referrer 3, and losers have paid 20 in."""
+    books = listed()
+    feed(books, matched(referrer_reward_atoms=3, builder_reward_atoms=5, pending_fees_atoms=17))
+    books.markets[0].settled_from_users_atoms = 20
+    return books
+
+
+def test_rewards_are_owed_until_they_are_paid() -> None:
+    books = owing()
+    book = books.markets[0]
+    assert book.owed_atoms == 8
+    feed(books, rewarded())
+    assert (book.owed_atoms, book.pool_atoms, books.assets[0].by_user["builder"]) == (3, 15, 5)
+    # Whom the rest was owed to closed its account: it is the protocol's.
+    feed(books, rewarded(paid_atoms=0, kept_atoms=3, recipient_sequence=0, pending_fees_atoms=20))
+    assert (book.owed_atoms, book.pending_fees_atoms, books.assets[0].by_user["builder"]) == (0, 20, 5)
+    assert books.mismatches == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "what"),
+    [
+        ({"pool_atoms": 16}, "pool"),
+        ({"pending_fees_atoms": 16}, "pending fees"),
+        ({"quote_atoms": 6}, "quote balance"),
+        ({"deficit_atoms": 1}, "recorded deficit"),
+    ],
+)
+def test_a_reward_that_does_not_follow_is_found(changes: dict[str, int], what: str) -> None:
+    books = owing()
+    feed(books, rewarded(**changes))
+    assert [mismatch.what for mismatch in books.mismatches] == [what]
 
 
 def test_a_keepers_share_comes_out_of_the_fees() -> None:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 import pytest
 from sdk_order_stories import auctions_and_commitments, orders_that_wait, signed_orders
+from sdk_rewards import builders_and_referrers
 from sdk_stories import (
     a_vault_that_misses_money,
     changes_and_their_times,
@@ -144,6 +145,15 @@ async def test_every_step_of_the_way_down_lands(world: World) -> None:
 
 async def test_delegates_and_transfers(world: World) -> None:
     assert await delegates_and_transfers(world, "mover") == {"DelegateSet", "Transferred"}
+
+
+async def test_builders_and_referrers(world: World) -> None:
+    assert await builders_and_referrers(world, "brought") == {
+        "UserCreated",
+        "ChangeProposed",
+        "OrdersMatched",
+        "RewardPaid",
+    }
 
 
 async def test_changes_and_their_times(world: World) -> None:

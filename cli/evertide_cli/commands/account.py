@@ -24,15 +24,19 @@ OWNER = typer.Option(None, "--authority", help="Whose account (base58); default:
 
 
 @app.command("create")
-def create(context: typer.Context) -> None:
+def create(
+    context: typer.Context,
+    referrer: str = typer.Option("", "--referrer", help="Account that referred it (base58), for good; pay-referrer."),
+) -> None:
     """Create the trading account of --sub-id with its orders."""
 
     async def body(session: Session) -> None:
         from evertide import instructions
 
-        authority = session.me
-        step = instructions.create_user(authority=authority, sub_id=session.settings.sub_id)
-        await session.submit("create_user", [step], user=str(session.user_of(None)))
+        named = address(referrer, "--referrer") if referrer else None
+        step = instructions.create_user(authority=session.me, sub_id=session.settings.sub_id, referrer=named)
+        about = {"referrer": referrer} if referrer else {}
+        await session.submit("create_user", [step], user=str(session.user_of(None)), **about)
 
     run(context, body, sign=True)
 
@@ -262,6 +266,32 @@ def settle(context: typer.Context, owner: str = OWNER) -> None:
     run(context, body, sign=True)
 
 
+@app.command("pay-referrer")
+def pay_referrer(
+    context: typer.Context,
+    owner: str = OWNER,
+    sign: bool = typer.Option(
+        False,
+        "--sign",
+        help="As the owner of either account: of a market with a recorded deficit take the backed part.",
+    ),
+) -> None:
+    """Pay the account's referrer what it is owed. Anyone may; `account close` needs it."""
+
+    async def body(session: Session) -> None:
+        from evertide_cli.commands.builder import told
+
+        where = session.user_of(owner)
+        authority = session.me if sign else None
+        steps = await session.client.pay_referrer_instructions(where, authority=authority)
+        for step in steps:
+            await session.submit("pay_referrer", [step], told=told, user=str(where))
+        if not steps:
+            show({"action": "pay_referrer", "paid_usdc": "0"}, as_json=session.settings.as_json)
+
+    run(context, body, sign=True)
+
+
 @app.command("addresses")
 def addresses(context: typer.Context, owner: str = OWNER) -> None:
     """The addresses that belong to a trading account."""
@@ -295,6 +325,8 @@ def summary(where: str, user: User) -> dict[str, Any]:
         "user_ratio_bps": user.user_ratio_bps,
         "notional_cap_atoms": user.notional_cap_atoms,
         "volume_30d_atoms": user.volume_30d_atoms,
+        "rewards_atoms": user.rewards_atoms,
+        **({"referrer": str(user.referrer)} if any(bytes(user.referrer)) else {}),
         **account_money.delegate_rows(user),
     }
 

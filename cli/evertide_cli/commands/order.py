@@ -49,6 +49,8 @@ def place(
     slices: int = words.SLICES,
     slice_interval_s: int = words.INTERVAL,
     starts_in_s: int = words.NOT_BEFORE,
+    builder: int = words.BUILDER,
+    builder_fee_tenth_bps: int = words.BUILDER_FEE,
 ) -> None:
     """Place one order."""
     options = {key: value for key, value in locals().items() if key not in ("context", "market", "side")}
@@ -88,6 +90,8 @@ def modify(
     slices: int = words.SLICES,
     slice_interval_s: int = words.INTERVAL,
     starts_in_s: int = words.NOT_BEFORE,
+    builder: int = words.BUILDER,
+    builder_fee_tenth_bps: int = words.BUILDER_FEE,
 ) -> None:
     """Replace one order; it keeps its priority when only its size shrinks."""
     options = {key: value for key, value in locals().items() if key not in ("context", "order_id")}

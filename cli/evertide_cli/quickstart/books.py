@@ -80,6 +80,9 @@ class MarketBook:
     taker_fees_atoms: int = 0
     maker_fees_atoms: int = 0
     rewards_atoms: int = 0
+    owed_atoms: int = 0
+    """Of these, owed to builders and referrers: a claim on the pool."""
+    paid_rewards_atoms: int = 0
     insurance_fees_atoms: int = 0
     funding_paid_atoms: int = 0
     funding_received_atoms: int = 0
@@ -122,10 +125,10 @@ class MarketBook:
 
     @property
     def pool_atoms(self) -> int:
-        """What losers and the insurance fund paid in, minus what winners took, minus collected fees."""
+        """What losers and the insurance fund paid in, minus what winners took, collected fees and rewards paid."""
         settled = self.settled_from_users_atoms - self.settled_to_users_atoms
         paid_in = self.insurance_paid_atoms + self.tranche_paid_atoms
-        return settled + paid_in - self.treasury_atoms - self.insurance_atoms
+        return settled + paid_in - self.treasury_atoms - self.insurance_atoms - self.paid_rewards_atoms
 
     @property
     def pending_fees_atoms(self) -> int:

@@ -36,8 +36,10 @@ async def vault_checks(chain: Chain, roles: Cast, books: Books) -> list[Check]:
     pending = sum(book.pending_fees_atoms for book in markets)
     quote = books.assets[0]
     dust = sum(book.dust_atoms for book in markets) + quote.interest_atoms - quote.interest_collected_atoms
+    rewards = sum(book.owed_atoms for book in markets)
     split = f"insurance {books.insurance_atoms} + uncollected fees {pending} + dust {dust}"
-    owned = books.insurance_atoms + pending + dust
+    split += f" + rewards owed {rewards}" if rewards else ""
+    owned = books.insurance_atoms + pending + dust + rewards
     if quote.queued_atoms:
         owned += quote.queued_atoms
         split += f" + queue {quote.queued_atoms}"

@@ -25,18 +25,18 @@ def dust_bound(book: MarketBook) -> int:
 
 
 def _pool_checks(name: str, market: Any, book: MarketBook) -> list[Check]:
-    """The pool, and what it owes: the identity `pool + deficit = claims + fees + dust`."""
+    """The pool, and what it owes: the identity `pool + deficit = claims + fees + rewards + dust`."""
     dust = book.dust_atoms
     made_up = book.waived_atoms + book.unbacked_atoms
     most_made_up = 0 if book.index.dropped == 0 else dust_bound(book)
     beyond = max(0, market.dust_atoms - dust_bound(book), -market.dust_atoms, made_up - most_made_up)
-    owed = book.claims_atoms + book.pending_fees_atoms + dust
+    owed = book.claims_atoms + book.pending_fees_atoms + book.owed_atoms + dust
     backed = market.pool_atoms + market.deficit_atoms
     flows = "settled + insurance - collected"
     bound = f"{book.foldings} foldings, {book.index.dropped} of parts of lots"
     return [
         Check(f"{name} pool", "pool", market.pool_atoms, flows, book.pool_atoms, ATOMS),
-        Check(f"{name} pool owed", "pool + deficit", backed, "claims + uncollected fees + dust", owed, ATOMS),
+        Check(f"{name} pool owed", "pool + deficit", backed, "claims + uncollected fees + rewards + dust", owed, ATOMS),
         Check(f"{name} claims", "claims", market.claims_atoms, "unsettled cash", book.claims_atoms, ATOMS),
         Check(f"{name} dust", "counted dust", market.dust_atoms, "paid - received + made up by fees", dust, ATOMS),
         Check(f"{name} dust bound", "dust beyond what rounding can leave", beyond, bound, 0, ATOMS),

@@ -77,6 +77,20 @@ def _collected(books: Books, event: Any) -> None:
     books.note_totals(event, {"sum of balances": event.total_atoms})
 
 
+def _rewarded(books: Books, event: Any) -> None:
+    book = books.markets[event.market_index]
+    book.owed_atoms -= event.paid_atoms + event.given_up_atoms + event.kept_atoms
+    book.rewards_atoms -= event.kept_atoms
+    book.paid_rewards_atoms += event.paid_atoms
+    book.given_up_atoms += event.given_up_atoms
+    if event.recipient_sequence:
+        books.change_quote(event, str(event.recipient), event.paid_atoms, event.quote_atoms)
+    books.compare(event, "pool", event.pool_atoms, book.pool_atoms)
+    books.compare(event, "pending fees", event.pending_fees_atoms, book.pending_fees_atoms)
+    books.compare(event, "recorded deficit", event.deficit_atoms, book.deficit_atoms)
+    books.note_totals(event, {"sum of balances": event.total_atoms, "sum of debts": event.debt_atoms})
+
+
 def _placed(books: Books, event: Any) -> None:
     books.orders_placed += len(event.orders)
 
@@ -109,6 +123,7 @@ def _matched(books: Books, event: Any) -> None:
     take_fills(books, event, taker, event.taker_ask)
     rewards = event.keeper_reward_atoms + event.referrer_reward_atoms + event.builder_reward_atoms
     pay_keeper(book, event, rewards)
+    book.owed_atoms += event.referrer_reward_atoms + event.builder_reward_atoms
     books.compare(event, "taker lots", event.taker_position_lots_after, book.lots[taker])
     books.compare(event, "taker cash", event.taker_cash_atoms_after, book.cash[taker])
     books.compare(event, "pending fees", event.pending_fees_atoms, book.pending_fees_atoms)
@@ -190,6 +205,7 @@ HANDLERS: dict[str, Callable[[Books, Any], None]] = {
     "Deposited": _deposited,
     "Withdrawn": _withdrawn,
     "FeesCollected": _collected,
+    "RewardPaid": _rewarded,
     "OrdersPlaced": _placed,
     "SignedOrdersPlaced": _placed_signed,
     "SliceExecuted": _sliced,

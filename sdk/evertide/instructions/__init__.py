@@ -38,6 +38,7 @@ from ._money import (
     stake_insurance,
     transfer,
 )
+from ._rewards import pay_builder, pay_referrer
 from ._roles import (
     claim_role,
     gate_disable,
@@ -108,6 +109,8 @@ __all__ = [
     "name_successor",
     "open_exchange",
     "pause",
+    "pay_builder",
+    "pay_referrer",
     "place_orders",
     "place_signed_orders",
     "propose_change",

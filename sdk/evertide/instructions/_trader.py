@@ -26,14 +26,21 @@ ORDERS_PER_PLACE_MAX = constants.PLACED_MAX
 WHOLE_ACCOUNT = 0xFFFF
 
 
-def create_user(*, authority: Pubkey, sub_id: int = 0, program_id: Pubkey = PROGRAM_ID) -> Instruction:
-    """Create sub-account `sub_id` (u16) with its orders account; `authority` pays the rent."""
+def create_user(
+    *, authority: Pubkey, sub_id: int = 0, referrer: Pubkey | None = None, program_id: Pubkey = PROGRAM_ID
+) -> Instruction:
+    """Create sub-account `sub_id` (u16) with its orders account; `authority` pays the rent.
+
+    `referrer` is the `User` account of another authority that earns a share of the fees of what the new account takes,
+    for as long as it exists.
+    """
     user = user_address(authority, sub_id, program_id)
-    accounts = {
+    accounts: dict[str, Pubkey | None] = {
         "authority": authority,
         "user": user,
         "orders": orders_address(user, program_id),
         "exchange": exchange_address(program_id),
+        "referrer": referrer,
     }
     return assemble("create_user", program_id, accounts, {"sub_id": sub_id})
 

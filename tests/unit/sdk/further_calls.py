@@ -48,6 +48,8 @@ CALLS: dict[str, dict[str, Any]] = {
     "execute_change": {"signer": KEY, "number": 3, "target": ChangeTarget(collateral_index=1), "quote": True},
     "apply_ramp": {"number": 3, "target": ChangeTarget(market_index=2)},
     "advance_season": {"target": ChangeTarget(collateral_index=1)},
+    "pay_builder": {"market_index": 2, "entry": 5, "recipient": USER, "authority": KEY},
+    "pay_referrer": {"market_index": 2, "user": USER, "recipient": OTHER},
     "request_withdraw": {"authority": KEY, "user": USER, "collateral_index": 1, "amount_atoms": 6},
     "claim_withdraw": {"user": USER, "collateral_index": 1, "mint": MINT, "destination_token": TOKEN},
     "stake_insurance": {"authority": KEY, "source_token": TOKEN, "amount_atoms": 8},
@@ -80,6 +82,7 @@ CALLS: dict[str, dict[str, Any]] = {
 ARGS: dict[str, list[Any]] = {
     "set_delegate": [OTHER, 3, 9],
     "transfer": [7],
+    "pay_builder": [5],
     "set_market_status": [2],
     "gate_disable": [1],
     "gate_enable": [3],

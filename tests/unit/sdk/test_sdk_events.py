@@ -57,7 +57,7 @@ def deposited(sequence: int, user: Pubkey = ALICE) -> Deposited:
 
 
 def matched(sequence: int, taker_sequence: int, makers: dict[Pubkey, int]) -> OrdersMatched:
-    zero: dict[str, Any] = {name: 0 for name, kind in OrdersMatched.WIRE if kind in ("u16", "u64", "i64")}
+    zero: dict[str, Any] = {name: 0 for name, kind in OrdersMatched.WIRE if kind in ("u8", "u16", "u64", "i64")}
     zero |= {name: () for name, kind in OrdersMatched.WIRE if isinstance(kind, tuple) and kind[0] == "vec"}
     zero |= {name: False for name, kind in OrdersMatched.WIRE if kind == "bool"}
     none = {name: 0 for name, kind in Fill.WIRE if kind in ("u64", "i64")}
@@ -245,7 +245,7 @@ def test_a_collection_advances_the_backstop_only_when_it_takes_its_profit() -> N
 def test_a_user_that_was_closed_and_created_again_starts_at_zero() -> None:
     checker = SequenceChecker()
     checker.check(UserClosed(sequence=41, user=ALICE, authority=ALICE, sub_id=0))
-    checker.check(UserCreated(sequence=0, user=ALICE, authority=ALICE, sub_id=0, created_ms=1))
+    checker.check(UserCreated(sequence=0, user=ALICE, authority=ALICE, sub_id=0, created_ms=1, referrer=BOB))
     checker.check(deposited(1))
 
 

@@ -146,7 +146,12 @@ def test_a_value_that_does_not_fit_is_refused(change: dict[str, Any], error: typ
 
 def test_values_with_addresses_can_be_copied_and_pickled() -> None:
     event = events.UserCreated(
-        sequence=0, user=Pubkey.new_unique(), authority=Pubkey.new_unique(), sub_id=1, created_ms=2
+        sequence=0,
+        user=Pubkey.new_unique(),
+        authority=Pubkey.new_unique(),
+        sub_id=1,
+        created_ms=2,
+        referrer=Pubkey.default(),
     )
     assert copy.deepcopy(event) == event
     assert pickle.loads(pickle.dumps(event)) == event
