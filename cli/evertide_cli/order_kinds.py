@@ -87,7 +87,12 @@ def check(options: dict[str, Any]) -> None:
         raise UsageProblem("--time-in-force gtt needs --expires-in-s")
     if not options["price"] and force.startswith("POST_ONLY"):
         raise UsageProblem("a post-only order needs --price")
-    if options.get("builder_fee_tenth_bps") and not options.get("builder"):
+    check_builder(options.get("builder", 0), options.get("builder_fee_tenth_bps", 0))
+
+
+def check_builder(code: int, fee_tenth_bps: int) -> None:
+    """A fee is somebody's. Raises UsageProblem."""
+    if fee_tenth_bps and not code:
         raise UsageProblem("--builder-fee-tenth-bps needs --builder")
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from cli_console import Console, run_net
 
+from evertide import SignedOrder
 from evertide._localnet import Cheatcodes, RpcClient
 from evertide_cli import main as entry
 
@@ -63,6 +64,12 @@ def test_a_market_order_and_a_nonce_used_up(console: Console, monkeypatch: pytes
     assert console.refused("order submit -", "trader 2")["name"] == "NonceUsed"
 
 
+def test_a_builder_is_signed_for(console: Console) -> None:
+    words = "order sign BTC-PERP buy 0.01 --price 45000 --builder 200 --builder-fee-tenth-bps 7"
+    terms = SignedOrder.from_json(json.dumps(console.ok(words))).terms
+    assert (terms.builder_plus_one, terms.builder_fee_tenth_bps) == (200, 7)
+
+
 def test_what_is_not_as_signed_does_not_verify(console: Console, tmp_path: Path) -> None:
     honest = console.ok("order sign BTC-PERP buy 0.01 --price 45000")
     file = tmp_path / "changed.json"
@@ -83,6 +90,7 @@ def test_what_is_not_as_signed_does_not_verify(console: Console, tmp_path: Path)
     ("words", "rule"),
     [
         ("order sign BTC-PERP up 0.01 --price 45000", "side must be buy or sell"),
+        ("order sign BTC-PERP buy 0.01 --price 1 --builder-fee-tenth-bps 1", "--builder-fee-tenth-bps needs --builder"),
         ("order sign BTC-PERP buy 0.01", "--price"),
         ("order sign BTC-PERP buy 0.01 --price 45000 --window-s 301", "300"),
         ("order sign BTC-PERP buy 0.01 --price 45000 --market-order --window-s 61", "within 1 to 60 s"),

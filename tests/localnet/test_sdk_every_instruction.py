@@ -139,14 +139,6 @@ async def test_what_only_roles_may_do_is_refused_to_others(world: World) -> None
         await world.client.open_exchange(root=stranger)
 
 
-async def test_every_step_of_the_way_down_lands(world: World) -> None:
-    assert await way_down(world, "fall") == WAY_DOWN_EVENTS
-
-
-async def test_delegates_and_transfers(world: World) -> None:
-    assert await delegates_and_transfers(world, "mover") == {"DelegateSet", "Transferred"}
-
-
 async def test_builders_and_referrers(world: World) -> None:
     assert await builders_and_referrers(world, "brought") == {
         "UserCreated",
@@ -154,6 +146,14 @@ async def test_builders_and_referrers(world: World) -> None:
         "OrdersMatched",
         "RewardPaid",
     }
+
+
+async def test_every_step_of_the_way_down_lands(world: World) -> None:
+    assert await way_down(world, "fall") == WAY_DOWN_EVENTS
+
+
+async def test_delegates_and_transfers(world: World) -> None:
+    assert await delegates_and_transfers(world, "mover") == {"DelegateSet", "Transferred"}
 
 
 async def test_changes_and_their_times(world: World) -> None:

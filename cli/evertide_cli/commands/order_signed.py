@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from evertide_cli.errors import CliError, UsageProblem
+from evertide_cli.order_kinds import BUILDER, BUILDER_FEE
 from evertide_cli.output import show
 from evertide_cli.session import Session, address, run, symbol_of, write_new
 
@@ -39,13 +40,16 @@ def sign(
     auction_start: str = typer.Option("", "--auction-start", help="Price in USD at which the taker phase starts."),
     time_in_force: str = typer.Option("gtc", "--time-in-force", "--tif", help="gtc, ioc, fok, post-only."),
     reduce_only: bool = typer.Option(False, "--reduce-only", help="May only reduce the position."),
+    builder: int = BUILDER,
+    builder_fee_tenth_bps: int = BUILDER_FEE,
     nonce_ms: int = typer.Option(0, "--nonce-ms", min=0, help="Nonce, unix ms; default: drawn from the chain's time."),
     owner: str = typer.Option(None, "--authority", help="Whose account, as its delegate; default: the keypair's."),
     file: Path = typer.Option(None, "--out", help="Write it there instead; never overwrites."),
 ) -> None:
     """Sign an order with the keypair for anybody to place; nothing is sent. One line of JSON."""
-    from evertide_cli.order_kinds import TIMES_IN_FORCE, choice, sells
+    from evertide_cli.order_kinds import TIMES_IN_FORCE, check_builder, choice, sells
 
+    check_builder(builder, builder_fee_tenth_bps)
     ask, force = sells(side), choice(time_in_force, TIMES_IN_FORCE, "--time-in-force")
 
     async def body(session: Session) -> None:
@@ -67,6 +71,8 @@ def sign(
             taker_phase_s=None if taker_phase_s < 0 else taker_phase_s,
             expiry_ms=nonce + lives_s * 1_000 if lives_s else 0,
             auction_start=auction_start or None,
+            builder_plus_one=builder,
+            builder_fee_tenth_bps=builder_fee_tenth_bps,
         )
         terms = signed_terms(order, listed, window_s=window_s, nonce_ms=nonce)
         if market_order:
