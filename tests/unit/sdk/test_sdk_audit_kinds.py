@@ -285,9 +285,9 @@ def test_an_answer_in_an_auction_is_followed_and_not_judged() -> None:
 NO_PART_OF_A_BOOK = {
     "AccountExtended", "ChangeCancelled", "CollateralLiquidated", "CollateralListed", "DebtAccrued", "DelegateSet",
     "Deposited", "ExchangeInitialized", "ExchangeOpened", "FeesCollected", "InsuranceFunded", "InsuranceStaked",
-    "LimitsSet", "MarkUpdated", "MarketAccrued", "NonceCancelled", "PnlSettled", "RampApplied", "RoleClaimed",
-    "SeasonAdvanced", "SuccessorNamed", "TrailingUpdated", "Transferred", "UnstakeClaimed", "UnstakeRequested",
-    "WithdrawClaimed", "WithdrawRequested", "Withdrawn",
+    "LimitsSet", "MarkUpdated", "MarketAccrued", "NonceCancelled", "PnlSettled", "RampApplied", "RewardPaid",
+    "RoleClaimed", "SeasonAdvanced", "SuccessorNamed", "TrailingUpdated", "Transferred", "UnstakeClaimed",
+    "UnstakeRequested", "WithdrawClaimed", "WithdrawRequested", "Withdrawn",
 }  # fmt: skip
 
 
