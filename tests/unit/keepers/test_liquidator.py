@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ladder_world import BUYER, LOTS, MAKER, USD, VICTIM
 from solders.pubkey import Pubkey
 
-from evertide import LIQUIDATION_GRACE_MS, PROGRAM_ID, SILENCE_MS, RiskCache, User, valuation
+from evertide import PROGRAM_ID, RiskCache, User, valuation
 from evertide.math import MarginKind, notional_ceil
 from evertide_keepers import liquidator
 from evertide_keepers.actions import Action, build
@@ -65,35 +65,6 @@ def test_below_maintenance_the_liquidation_begins_even_when_nobody_takes() -> No
     (action,) = plan(victim(lw.MAINTENANCE - 1))
     assert steps(action) == ["liquidate_orders"]
     assert plan(victim(lw.MAINTENANCE - 1, started_ms=1_000)) == []
-
-
-@pytest.mark.parametrize(
-    ("priced_ago_ms", "resumed_ago_ms", "equity", "begins"),
-    [
-        (SILENCE_MS, None, lw.MAINTENANCE - 1, True),
-        (SILENCE_MS + 1, None, lw.MAINTENANCE - 1, False),
-        (SILENCE_MS + 1, None, 0, False),
-        (0, LIQUIDATION_GRACE_MS, lw.MAINTENANCE - 1, True),
-        (0, LIQUIDATION_GRACE_MS - 1, lw.MAINTENANCE - 1, False),
-        (0, LIQUIDATION_GRACE_MS - 1, 0, True),
-    ],
-)
-def test_in_a_silence_and_its_grace_no_liquidation_begins(
-    priced_ago_ms: int, resumed_ago_ms: int | None, equity: int, begins: bool
-) -> None:
-    """F-10: what the program would refuse is not tried."""
-    for started_ms in (0, 1_000):
-        world = victim(equity, started_ms=started_ms)
-        lw.change(
-            world,
-            lw.CACHE_AT,
-            "RiskCache",
-            priced_ms=kw.NOW_MS - priced_ago_ms,
-            resumed_ms=0 if resumed_ago_ms is None else kw.NOW_MS - resumed_ago_ms,
-        )
-        world.trader(20, kw.user(number=20), lw.bid())
-        actions = plan(world)
-        assert bool(actions) == (begins or started_ms != 0), (started_ms, actions)
 
 
 def test_a_liquidation_that_is_over_is_ended() -> None:
