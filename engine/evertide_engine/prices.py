@@ -108,7 +108,7 @@ def pegged_ticks(is_ask: bool, index_price: Int, offset_ticks: Int, tick_value: 
     if index_price == np.uint64(0):
         return np.int64(NONE)
     base = ticks_ceil(index_price, tick_value) if is_ask else ticks_floor(index_price, tick_value)
-    # Both below 2^39 in what follows, so that no sum leaves int64 whatever offset an account holds.
+    # Both below the limit of ticks in what follows, so that no sum leaves int64 whatever offset an account holds.
     if base < 0 or not -MOST_TICKS < offset_ticks < MOST_TICKS:
         return np.int64(NONE)
     moved = base + offset_ticks

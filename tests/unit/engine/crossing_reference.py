@@ -7,6 +7,8 @@ from fractions import Fraction
 from math import ceil, floor
 
 MASK = (1 << 64) - 1
+# Every price in ticks is below it.
+TICKS_LIMIT = 1 << 40
 
 
 def order_hash(slot: int, key: bytes, order_id: int) -> int:
@@ -76,7 +78,7 @@ class Market:
 def pegged_price(order: Order, market: Market) -> int | None:
     """Index plus offset, a bid rounded down and an ask up, never beyond the limit; None where that is no price."""
     price = (ceil(market.index) if order.is_ask else floor(market.index)) + order.offset
-    if not 0 < price < 1 << 39:
+    if not 0 < price < TICKS_LIMIT:
         return None
     return max(price, order.price) if order.is_ask else min(price, order.price)
 
