@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import sights
+from .books import INTEREST_PER_HOUR_E9
 from .tape import HOUR_MS
 from .traders import Moment, plan
 from .way_down import go_down
@@ -25,7 +26,8 @@ CLIENT_IDS_PER_BAR = 100
 SETTLE_EVERY_BARS = 5
 MATCH_ROUNDS_MAX = 12
 TAKER_PHASE_MS = 13_000
-# Two hours of the book on show for this part of the time make an hour of funding each way; later once a bar will do.
+# Two hours of the book on show for this part of the time make an hour of funding each way; later once a bar will do,
+# unless a market went without.
 SHOWN_PERCENT = 23
 SHOWN_HOURS = 2
 SHOW_AGAIN_MS = 28_000
@@ -72,6 +74,7 @@ class Life:
     shift_ms: int = 0
     refusals: dict[str, int] = field(default_factory=dict)
     began_ms: list[int] = field(default_factory=list)
+    funded: set[tuple[int, int]] = field(default_factory=set)
 
     async def align(self) -> None:
         """Choose the shift: the next whole hour's distance at which the tape's first bar lies in the chain's future."""
@@ -88,11 +91,23 @@ class Life:
 
     def shows_at(self, time_ms: int) -> int:
         """How often the book is shown in the bar of this time: what one showing lasts, as often as it fits."""
-        if not 0 <= self.hour_of(time_ms) < SHOWN_HOURS:
+        hour = self.hour_of(time_ms)
+        if not 0 <= hour < SHOWN_HOURS and not (hour > SHOWN_HOURS and self._lacks_funding(self.pressure_at(time_ms))):
             return 1
         wanted = -(-self.tape.interval_ms * SHOWN_PERCENT // (100 * SHOW_AGAIN_MS))
         room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS
         return max(1, min(wanted, 1 + room))
+
+    async def _note_rates(self) -> None:
+        """Which markets have had an hour's rate that longs, or shorts, pay: a rate holds for its whole hour."""
+        for market in await self.chain.client.markets():
+            rate_e9 = market.funding_rate_e9
+            if rate_e9 > INTEREST_PER_HOUR_E9 or rate_e9 < 0:
+                self.funded.add((market.index, 1 if rate_e9 > 0 else -1))
+
+    def _lacks_funding(self, pressure: int) -> bool:
+        """Whether a market is still without the rate that this pressure makes: a quote that is gone can cost it."""
+        return pressure != 0 and any((index, pressure) not in self.funded for index in range(len(self.prices)))
 
     def prices_at(self, bar: int) -> dict[str, int]:
         """Closing prices of a bar, micro-USD."""
@@ -134,6 +149,7 @@ class Life:
         down += await self._go_on_down(prices) if down else 0
         actions["mark"] = await self._show_book(prices, self.shows_at(tape_ms))
         actions |= await self.staff.step("accrual")
+        await self._note_rates()
         actions["matcher"] = matched
         actions["way down"] = down
         if bar % SETTLE_EVERY_BARS == SETTLE_EVERY_BARS - 1:
