@@ -111,7 +111,7 @@ impl Machine {
         let all = self.existing();
         let thief = self.traders[all[dice[1] as usize % all.len()]].authority;
         let thief = if thief == self.traders[row].authority { key("thief") } else { thief };
-        let other = self.living().into_iter().find(|other| *other != row).unwrap_or(row);
+        let other = self.another(row);
         let trader = &self.traders[row];
         let amount = 1 + u64::from(dice[2]) % (USD + SOL);
         let world = &self.world;

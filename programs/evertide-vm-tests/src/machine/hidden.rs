@@ -183,7 +183,7 @@ impl Machine {
         let mut call = self.world.place_signed_orders(&named);
         if (dice[3] >> 20).is_multiple_of(10) {
             // Somebody else's account in the place of the one that was signed for.
-            let other = self.living().into_iter().find(|other| *other != row).unwrap_or(row);
+            let other = self.another(row);
             let other = &self.traders[other];
             let verified = crate::signed::ed25519(&[first.row(first.message(&said))], crate::signed::ITSELF);
             call = self.world.place_verified(verified, &[(other, said.market_index)]);

@@ -325,6 +325,11 @@ impl Machine {
         self.existing().into_iter().filter(|row| !is_backstop(*row)).collect()
     }
 
+    /// Somebody else whose account exists, or this one where nobody is.
+    fn another(&self, row: usize) -> usize {
+        self.living().into_iter().find(|other| *other != row).unwrap_or(row)
+    }
+
     /// Traders and backstops whose accounts exist.
     fn existing(&self) -> Vec<usize> {
         (0..self.traders.len()).filter(|&row| self.world.exists(&self.traders[row].user)).collect()

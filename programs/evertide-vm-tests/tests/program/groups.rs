@@ -28,11 +28,13 @@ tests!(
     exits_never_exceed_the_entrys_fills_nor_outlive_it,
 );
 
-fn exit(ask: bool, price_ticks: u64, size_lots: u64) -> Wish {
+/// An order at a price that only reduces.
+pub fn exit(ask: bool, price_ticks: u64, size_lots: u64) -> Wish {
     reducing(plain(post_only(0, ask, price_ticks, size_lots)))
 }
 
-fn stop(ask: bool, trigger_ticks: u64, size_lots: u64) -> Wish {
+/// A stop that only reduces.
+pub fn stop(ask: bool, trigger_ticks: u64, size_lots: u64) -> Wish {
     reducing(conditional(OrderKind::StopMarket, ask, trigger_ticks, size_lots))
 }
 

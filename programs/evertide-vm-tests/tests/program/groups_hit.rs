@@ -3,8 +3,8 @@
 
 use evertide_vm_tests::{
     args::OrderArgs,
-    kinds::{conditional, plain, reducing, Wish},
-    state::{OrderKind, SelfTradeRule},
+    kinds::plain,
+    state::SelfTradeRule,
     terms::USD,
     tests,
     traders::{limit, post_only, Trader},
@@ -13,6 +13,7 @@ use evertide_vm_tests::{
 
 use crate::{
     downfall::{held, number, trade, Downfall, BELOW_MAINTENANCE, LOTS},
+    groups::{exit, stop},
     match_orders::stage,
 };
 
@@ -25,14 +26,6 @@ tests!(
     a_self_trade_that_ends_a_taking_entry_leaves_no_exit_alive,
     a_self_trade_that_decrements_is_no_fill,
 );
-
-fn exit(ask: bool, price_ticks: u64, size_lots: u64) -> Wish {
-    reducing(plain(post_only(0, ask, price_ticks, size_lots)))
-}
-
-fn stop(ask: bool, trigger_ticks: u64, size_lots: u64) -> Wish {
-    reducing(conditional(OrderKind::StopMarket, ask, trigger_ticks, size_lots))
-}
 
 fn sizes(world: &World, trader: &Trader, ids: &[u64]) -> Vec<Option<u64>> {
     ids.iter().map(|id| world.order(trader, *id).map(|order| order.size_lots)).collect()

@@ -6,18 +6,22 @@ use crate::error::OrRefuse;
 use crate::guards::Now;
 use crate::state::{Insurance, Market};
 
+/// What a use of the fund has left of the market's limit for the day, atoms.
+fn day_room(market: &Market, used_atoms: u64, now: Now) -> u64 {
+    let used = if market.insurance_day == now.day() { used_atoms } else { 0 };
+    market.terms.insurance_day_max_atoms.saturating_sub(used)
+}
+
 /// Atoms of the fund that a market may use now: beside the exchange-wide tranche, within its own limit for the day.
 pub fn market_room(insurance: &Insurance, market: &Market, now: Now) -> u64 {
-    let used = if market.insurance_day == now.day() { market.insurance_used_atoms } else { 0 };
-    let day = market.terms.insurance_day_max_atoms.saturating_sub(used);
+    let day = day_room(market, market.insurance_used_atoms, now);
     insurance.balance_atoms.saturating_sub(insurance.tranche_atoms).min(day)
 }
 
 /// Atoms of the exchange-wide tranche that a market may use now: once more what it may use of the rest in a day, so that
 /// no thin market empties what stands behind all of them.
 pub fn tranche_room(insurance: &Insurance, market: &Market, now: Now) -> u64 {
-    let used = if market.insurance_day == now.day() { market.tranche_used_atoms } else { 0 };
-    let day = market.terms.insurance_day_max_atoms.saturating_sub(used);
+    let day = day_room(market, market.tranche_used_atoms, now);
     insurance.tranche_atoms.min(insurance.balance_atoms).min(day)
 }
 

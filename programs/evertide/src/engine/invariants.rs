@@ -4,7 +4,7 @@ use anchor_lang::prelude::*;
 use evertide_math::index::{DROPPED_BITS, INDEX_ONE};
 
 use super::quote::QUOTE_INDEX;
-use super::rewards::owed_rewards;
+use super::rewards::owed_by_pool;
 use crate::error::OrRefuse;
 use crate::state::{Collateral, Insurance, Market};
 
@@ -74,9 +74,7 @@ fn books(market: &Market) -> Result<Option<Broken>> {
     if held {
         return Ok(None);
     }
-    let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
-    let owed = owed.checked_add_unsigned(owed_rewards(market)?).or_refuse()?;
-    let owed = owed.max(0).unsigned_abs();
+    let owed = owed_by_pool(market)?.max(0).unsigned_abs();
     let backed = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
     let whole = market.a == [INDEX_ONE; 2] && market.epoch == [0; 2];
     let fractions = if whole { 0 } else { market.volume_atoms >> FRACTION_BITS };

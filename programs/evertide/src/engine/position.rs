@@ -6,7 +6,7 @@ use evertide_math::pnl::remaining_entry;
 use evertide_math::{Atoms, Lots, PriceQ32};
 
 use super::margin::{side_of, snapshot};
-use super::rewards::owed_rewards;
+use super::rewards::owed_by_pool;
 use super::row::{clamped_mark, FLAG_ISOLATED_ONLY};
 use crate::error::{EvertideError, OrRefuse};
 use crate::state::{order_flags, Bankruptcy, Market, Order, Position, RiskCache, User};
@@ -149,8 +149,7 @@ pub fn count_dust(market: &mut Market) -> Result<()> {
     if market.open_interest_lots != [0; 2] || market.position_count != [0; 2] || market.stale_count != [0; 2] {
         return Ok(());
     }
-    let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
-    let owed = owed.checked_add_unsigned(owed_rewards(market)?).or_refuse()?;
+    let owed = owed_by_pool(market)?;
     let backed = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
     let backed = i64::try_from(backed).map_err(|_| EvertideError::Overflow)?;
     let dust = backed.checked_sub(owed).or_refuse()?;

@@ -5,12 +5,13 @@
 
 use anchor_lang::address_eq;
 use anchor_lang::prelude::*;
-use evertide_math::round::mul_div_floor;
+use evertide_math::Atoms;
 
 use super::fees::{keep_protocol_part, FillFees};
 use super::kinds::slippage_and_fee;
 use super::quote::change_balance;
 use super::session::Outcome;
+use super::settle::take_backed;
 use crate::error::{EvertideError, OrRefuse};
 use crate::events::RewardPaid;
 use crate::guards::role::require_authority;
@@ -91,6 +92,12 @@ pub fn owed_rewards(market: &Market) -> Result<u64> {
     Ok(sum)
 }
 
+/// All that a market's pool owes, atoms: what positions claim, fees that wait to be collected, and rewards.
+pub fn owed_by_pool(market: &Market) -> Result<i64> {
+    let owed = market.claims_atoms.checked_add_unsigned(market.pending_fees_atoms).or_refuse()?;
+    owed.checked_add_unsigned(owed_rewards(market)?).or_refuse()
+}
+
 /// First 8 bytes of an entry's user.
 pub fn current(exchange: &Exchange, at: usize) -> Result<i64> {
     let (first, _) = exchange.builders[at].user.as_array().split_first_chunk::<8>().or_refuse()?;
@@ -132,16 +139,15 @@ pub fn set(exchange: &mut Exchange, at: usize, user: &[u8; 32]) -> Result<()> {
     Ok(())
 }
 
-/// Notes that a market owes a retired builder nothing any more. Returns whether it was the last.
-pub fn note_paid(exchange: &mut Exchange, at: usize, market_index: u16) -> Result<bool> {
+/// Notes that a market owes a retired builder nothing any more; the entry is free when no market does.
+pub fn note_paid(exchange: &mut Exchange, at: usize, market_index: u16) -> Result<()> {
     let bit = 1_u64.checked_shl(u32::from(market_index)).or_refuse()?;
     let entry = &mut exchange.builders[at];
-    if entry.unpaid_markets == 0 {
-        return Ok(false);
+    if entry.unpaid_markets != 0 {
+        entry.unpaid_markets &= !bit;
+        release(entry);
     }
-    entry.unpaid_markets &= !bit;
-    release(entry);
-    Ok(entry.user == Address::default())
+    Ok(())
 }
 
 fn release(entry: &mut Builder) {
@@ -255,11 +261,8 @@ pub fn pay_out(market: &mut Market, exchange: &Exchange, owed: u64, to: Payee) -
         if to == Payee::Waits && market.status != MarketStatus::Closed as u8 {
             require_cmp!(market.deficit_atoms, ==, 0_u64, EvertideError::RewardBehindDeficit);
         }
-        let claims = market.pool_atoms.checked_add(market.deficit_atoms).or_refuse()?;
-        let entitled = owed.min(claims);
-        payment.paid = mul_div_floor(entitled, market.pool_atoms, claims).or_refuse()?;
-        payment.given_up = entitled.checked_sub(payment.paid).or_refuse()?;
-        market.deficit_atoms = market.deficit_atoms.checked_sub(payment.given_up).or_refuse()?;
+        let (paid, given_up) = take_backed(market, Atoms::from_unsigned(owed).or_refuse()?)?;
+        (payment.paid, payment.given_up) = (paid.magnitude(), given_up.magnitude());
     }
     require!(payment.sum()? != 0, EvertideError::RewardPoolEmpty);
     market.pool_atoms = market.pool_atoms.checked_sub(payment.paid).or_refuse()?;

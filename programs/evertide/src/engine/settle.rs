@@ -74,14 +74,21 @@ fn debt_room(exchange: &Exchange, cache: &RiskCache, user: &User, quote: &Collat
     Ok(room.min(under_cap))
 }
 
-/// What a profit becomes while a deficit is recorded: `pool / (pool + deficit)` of it, and the rest is given up against
-/// the deficit, so that the ratio is the same for everybody, in any order and number of calls.
-fn give_up(market: &mut Market, position: &mut Position, input: &SettleInput) -> Result<SettleInput> {
-    let claims = input.pool.plus(Atoms::from_unsigned(market.deficit_atoms).or_refuse()?).or_refuse()?;
-    let profit = input.value.min(input.realised).max(Atoms::ZERO).min(claims);
-    let paid = pro_rata(profit, input.pool, claims).or_refuse()?;
-    let given_up = profit.minus(paid).or_refuse()?;
+/// What of a claim is paid and what is given up while a deficit is recorded: `pool / (pool + deficit)` of it, and the
+/// rest against the deficit, so that the ratio is the same for everybody, in any order and number of calls.
+pub fn take_backed(market: &mut Market, claim: Atoms) -> Result<(Atoms, Atoms)> {
+    let pool = Atoms::from_unsigned(market.pool_atoms).or_refuse()?;
+    let claims = pool.plus(Atoms::from_unsigned(market.deficit_atoms).or_refuse()?).or_refuse()?;
+    let claim = claim.min(claims);
+    let paid = pro_rata(claim, pool, claims).or_refuse()?;
+    let given_up = claim.minus(paid).or_refuse()?;
     market.deficit_atoms = market.deficit_atoms.checked_sub(given_up.magnitude()).or_refuse()?;
+    Ok((paid, given_up))
+}
+
+/// What a profit becomes while a deficit is recorded: its owner takes what is backed.
+fn give_up(market: &mut Market, position: &mut Position, input: &SettleInput) -> Result<SettleInput> {
+    let (paid, given_up) = take_backed(market, input.value.min(input.realised).max(Atoms::ZERO))?;
     add_cash(position, market, given_up.negate().get())?;
     Ok(SettleInput { value: paid, realised: paid, ..*input })
 }

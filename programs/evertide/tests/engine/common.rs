@@ -1,6 +1,8 @@
 //! Small accounts to work on: one dollar a lot, one atom per lot and tick.
 
 use bytemuck::Zeroable;
+use evertide::engine::fees::FeeTerms;
+use evertide::engine::rewards::Earners;
 use evertide::guards::Now;
 use evertide::instructions::OrderArgs;
 use evertide::state::{Exchange, FeeTier, Market, Orders, RiskCache, User};
@@ -130,4 +132,10 @@ pub fn refused<T>(result: anchor_lang::Result<T>, expected: evertide::EvertideEr
         Ok(_) => panic!("succeeded where {wanted:?} was due"),
         Err(error) => assert_eq!(error, wanted),
     }
+}
+
+/// A fill of an old order of the first tier by a keeper.
+pub fn fee_terms(exchange: &Exchange, earners: Earners) -> FeeTerms<'_> {
+    let tiers = &exchange.terms.fee_tiers;
+    FeeTerms { exchange, taker: &tiers[0], maker: &tiers[0], keeper: true, age_ms: 0, earners, taker_most: None }
 }

@@ -1,7 +1,7 @@
 //! Who may trade with whom, at which price, in which order; what fills cost and leave.
 
 use anchor_lang::prelude::Address;
-use evertide::engine::fees::{add_volume, fill_fees, tier_of, FeeTerms};
+use evertide::engine::fees::{add_volume, fill_fees, tier_of};
 use evertide::engine::fill::{margin_holds, preview, write, Exposure, FillTerms, OpenInterest};
 use evertide::engine::matching::{refusal, rests, PriorityGuard, Rules, SkipReason, Taker};
 use evertide::engine::rewards::Earners;
@@ -12,7 +12,7 @@ use evertide::EvertideError;
 use evertide_math::margin::MarginKind;
 use evertide_math::{Atoms, AtomsPerLotTick, Lots, Side, Ticks};
 
-use crate::common::{cache, exchange, hold, market, refused, user, NOW, USD};
+use crate::common::{cache, exchange, fee_terms, hold, market, refused, user, NOW, USD};
 
 fn key(byte: u8) -> Address {
     Address::new_from_array([byte; 32])
@@ -161,16 +161,7 @@ fn a_reducing_fill_needs_maintenance_or_a_fair_price_with_equity() {
 #[test]
 fn shares_never_exceed_nine_tenths_of_the_charge_and_the_split_is_whole() {
     let exchange = exchange();
-    let tiers = &exchange.terms.fee_tiers;
-    let terms = FeeTerms {
-        exchange: &exchange,
-        taker: &tiers[0],
-        maker: &tiers[0],
-        keeper: true,
-        age_ms: 0,
-        earners: Earners::default(),
-        taker_most: None,
-    };
+    let terms = fee_terms(&exchange, Earners::default());
     for notional in [1, 9_999, 1_000_000, 123_456_789_012] {
         let fees = fill_fees(&terms, Atoms::new(notional).unwrap()).unwrap();
         let split = &fees.split;

@@ -1,13 +1,13 @@
 //! Builders and referrers: the table's entries, the parts of a charge, and what a claim is worth.
 
 use anchor_lang::prelude::Address;
-use evertide::engine::fees::{fill_fees, FeeTerms};
+use evertide::engine::fees::fill_fees;
 use evertide::engine::rewards::{check, note_paid, owed_rewards, pay_out, registered, set, Earners, Payee, Payment};
 use evertide::state::{Exchange, MarketStatus, Order, BUILDERS_MAX};
 use evertide::EvertideError;
 use evertide_math::Atoms;
 
-use crate::common::{exchange, market, refused, user};
+use crate::common::{exchange, fee_terms, market, refused, user};
 
 const NOBODY: [u8; 32] = [0; 32];
 
@@ -15,6 +15,10 @@ fn with_markets(count: u16) -> Box<Exchange> {
     let mut exchange = exchange();
     exchange.market_count = count;
     exchange
+}
+
+fn is_free(exchange: &Exchange, at: usize) -> bool {
+    exchange.builders[at].user == Address::default()
 }
 
 #[test]
@@ -31,8 +35,10 @@ fn an_entry_is_registered_retired_paid_and_free_again_under_another_code() {
         assert_eq!((registered(&exchange, code), exchange.builders[at].unpaid_markets), (None, 0b111));
         refused(check(&exchange, at, &NOBODY), EvertideError::BuilderRetired);
         refused(check(&exchange, at, &[8; 32]), EvertideError::BuilderEntryTaken);
-        assert!(!note_paid(&mut exchange, at, 1).unwrap() && !note_paid(&mut exchange, at, 1).unwrap());
-        assert!(!note_paid(&mut exchange, at, 0).unwrap() && note_paid(&mut exchange, at, 2).unwrap());
+        for (index, free) in [(1, false), (1, false), (0, false), (2, true)] {
+            note_paid(&mut exchange, at, index).unwrap();
+            assert_eq!(is_free(&exchange, at), free);
+        }
         check(&exchange, at, &[8; 32]).unwrap();
         set(&mut exchange, at, &[8; 32]).unwrap();
         assert_eq!((registered(&exchange, code), registered(&exchange, code + 8)), (None, Some(at)));
@@ -49,7 +55,7 @@ fn an_entry_has_thirty_one_codes_and_none_twice() {
             seen.push(exchange.builders[at].code);
             // Without a market nobody owes anything: it is free at once.
             set(&mut exchange, at, &NOBODY).unwrap();
-            assert_eq!(exchange.builders[at].user, Address::default());
+            assert!(is_free(&exchange, at));
         }
         refused(check(&exchange, at, &[7; 32]), EvertideError::BuilderEntryTaken);
     }
@@ -64,9 +70,11 @@ fn every_listed_market_is_marked_when_a_builder_retires() {
         set(&mut exchange, 2, &[7; 32]).unwrap();
         set(&mut exchange, 2, &NOBODY).unwrap();
         assert_eq!(exchange.builders[2].unpaid_markets.count_ones(), u32::from(count));
-        assert!(!note_paid(&mut exchange, 2, 63).unwrap());
+        note_paid(&mut exchange, 2, 63).unwrap();
+        assert!(!is_free(&exchange, 2));
         for index in 0..count {
-            assert_eq!(note_paid(&mut exchange, 2, index).unwrap(), index + 1 == count);
+            note_paid(&mut exchange, 2, index).unwrap();
+            assert_eq!(is_free(&exchange, 2), index + 1 == count);
         }
     }
 }
@@ -93,16 +101,8 @@ fn the_parts_of_every_charge_sum_to_it_and_leave_the_protocol_a_tenth() {
         exchange.terms.keeper_share_bps = keeper_bps;
         for fee in [0, 1, 10, 50] {
             for notional in [1, 9_999, 1_000_000, 123_456_789_012] {
-                let tiers = &exchange.terms.fee_tiers;
-                let terms = FeeTerms {
-                    exchange: &exchange,
-                    taker: &tiers[0],
-                    maker: &tiers[0],
-                    keeper: true,
-                    age_ms: 0,
-                    earners: Earners { builder: Some((0, fee)), referrer_share_bps: referrer_bps },
-                    taker_most: None,
-                };
+                let earners = Earners { builder: Some((0, fee)), referrer_share_bps: referrer_bps };
+                let terms = fee_terms(&exchange, earners);
                 let fees = fill_fees(&terms, Atoms::new(notional).unwrap()).unwrap();
                 let split = &fees.split;
                 let due = (notional * i64::from(fee) * 10 + 999_999) / 1_000_000;
