@@ -48,6 +48,14 @@ class Console:
         body: dict[str, Any] = json.loads(err)["error"]
         return body
 
+    def misused(self, words: str, rule: str, who: str = "trader 1") -> None:
+        """Usage that is refused in one line that names the rule."""
+        self.capsys.readouterr()
+        assert entry.run(self.words(words, who)) == 2
+        err = self.capsys.readouterr().err
+        assert rule in err
+        assert err.count("\n") == 1
+
     def shown(self, words: str, who: str = "trader 1") -> str:
         self.capsys.readouterr()
         assert entry.run(self.words(words, who)) == 0

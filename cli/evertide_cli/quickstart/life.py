@@ -92,7 +92,9 @@ class Life:
     def shows_at(self, time_ms: int) -> int:
         """How often the book is shown in the bar of this time: what one showing lasts, as often as it fits."""
         hour = self.hour_of(time_ms)
-        if not 0 <= hour < SHOWN_HOURS and not (hour > SHOWN_HOURS and self._lacks_funding(self.pressure_at(time_ms))):
+        early = 0 <= hour < SHOWN_HOURS
+        late = hour > SHOWN_HOURS and self._lacks_funding(self.pressure_at(time_ms))
+        if not (early or late):
             return 1
         wanted = -(-self.tape.interval_ms * SHOWN_PERCENT // (100 * SHOW_AGAIN_MS))
         room = (self.tape.interval_ms - TAKER_PHASE_MS - PACE_MS) // SHOW_AGAIN_MS
