@@ -56,9 +56,9 @@ PEG = typer.Option("", "--peg-offset", help="Signed distance of a pegged order f
 DISPLAY = typer.Option("", "--display", help="Size that an iceberg shows at a time, base units.")
 SLICES = typer.Option(0, "--slices", min=0, max=65_535, help="Slices of a TWAP.")
 INTERVAL = typer.Option(0, "--slice-interval-s", min=0, help="Seconds from one slice of a TWAP to the next.")
-BUILDER = typer.Option(0, "--builder", min=0, max=255, help="Code of the builder who earns a fee; `builder list`.")
+BUILDER = typer.Option(0, "--builder", min=0, help="Code of the builder who earns a fee; `builder list`.")
 BUILDER_FEE = typer.Option(
-    0, "--builder-fee-tenth-bps", min=0, max=50, help="The builder's fee, tenths of a bp, on top when the order takes."
+    0, "--builder-fee-tenth-bps", min=0, help="The builder's fee, tenths of a bp, on top when the order takes."
 )
 NOT_BEFORE = typer.Option(0, "--starts-in-s", min=0, help="Seconds of chain time before which the order does nothing.")
 
@@ -91,9 +91,15 @@ def check(options: dict[str, Any]) -> None:
 
 
 def check_builder(code: int, fee_tenth_bps: int) -> None:
-    """A fee is somebody's. Raises UsageProblem."""
+    """A fee is somebody's, and within the program's bound. Raises UsageProblem."""
+    from evertide import constants
+
     if fee_tenth_bps and not code:
         raise UsageProblem("--builder-fee-tenth-bps needs --builder")
+    if fee_tenth_bps > constants.BUILDER_FEE_MAX_TENTH_BPS:
+        raise UsageProblem(
+            f"--builder-fee-tenth-bps must be at most {constants.BUILDER_FEE_MAX_TENTH_BPS}, found {fee_tenth_bps}"
+        )
 
 
 async def build(session: Session, market: Market, options: dict[str, Any]) -> NewOrder:
@@ -173,5 +179,6 @@ def commitment_row(order: Order) -> dict[str, Any]:
         "reduce_only": None,
         "placed_slot": order.placed_slot,
         "expiry_ms": order.expiry_ms,
+        "builder": None,
         "terms": {},
     }

@@ -37,7 +37,8 @@ def bracket(
 
     `stop` and `target` are the prices at which they fire, as market orders, or as limit orders at `stop_price` and
     `target_price`; a target with a price alone is a resting limit order. `trail_bps` makes the stop trail. One exit's
-    fill shrinks the others; an entry that dies unfilled takes them with it. Raises `UsageError` without an exit.
+    fill shrinks the others; an entry that dies unfilled takes them with it. The entry's builder earns on the exits too.
+    Raises `UsageError` without an exit.
     """
     if entry.reduce_only:
         raise UsageError("the entry of a bracket opens a position: it cannot be reduce-only")
@@ -51,6 +52,8 @@ def bracket(
         group=group,
         trigger_source=entry.trigger_source,
         self_trade=entry.self_trade,
+        builder_plus_one=entry.builder_plus_one,
+        builder_fee_tenth_bps=entry.builder_fee_tenth_bps,
     )
     if trail_bps:
         exits.append(replace(base, kind=OrderKind.TRAILING_STOP, trail_bps=trail_bps, trigger=stop))

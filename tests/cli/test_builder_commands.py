@@ -44,6 +44,16 @@ def test_a_builder_earns_is_paid_and_retires(console: Console) -> None:
     assert (paid["paid_usdc"], paid["recipient"]) == ("0.046000", builder)
     assert console.ok("account show", "trader 2")["user"]["quote_atoms"] == before + 46_000
     assert console.ok("builder pay 2")["paid_usdc"] == "0"
+    grouped = {
+        "order bracket BTC-PERP buy 0.02 --price 45000 --stop 44000 --target 47000": 3,
+        "order scale BTC-PERP buy 0.02 --low 44000 --high 45000 --count 2": 2,
+        "order oco BTC-PERP buy 0.01 --stop 47000 --target 45000": 2,
+    }
+    for words, count in grouped.items():
+        ids = console.ok(f"{words} --builder 3 --builder-fee-tenth-bps 10")["order_ids"]
+        assert len(ids) == count
+    mine = [row for row in console.ok("order list") if row["builder"] == 3]
+    assert len(mine) == 7
     console.ok("builder retire 2", "admin")
     assert "retired" in console.shown("builder list")
     assert console.refused(taken)["name"] == "BuilderInvalid"
@@ -63,12 +73,15 @@ def test_a_referrer_is_named_at_birth(console: Console) -> None:
 @pytest.mark.parametrize(
     ("words", "rule"),
     [
-        ("builder register 8 11111111111111111111111111111111", "less than or equal to 7"),
+        ("builder register 8 11111111111111111111111111111111", "ENTRY must be below 8, found 8"),
         ("builder register 1 nobody", "USER must be an address"),
         ("builder pay 1", "entry 1 of the builder table"),
         ("account create --referrer nobody", "--referrer must be an address"),
         ("order place BTC-PERP buy 1 --price 1 --builder-fee-tenth-bps 5", "--builder-fee-tenth-bps needs --builder"),
-        ("order place BTC-PERP buy 1 --price 1 --builder 1 --builder-fee-tenth-bps 51", "less than or equal to 50"),
+        ("order bracket BTC-PERP buy 1 --stop 1 --builder-fee-tenth-bps 5", "--builder-fee-tenth-bps needs --builder"),
+        ("order oco BTC-PERP buy 1 --stop 1 --target 2 --builder-fee-tenth-bps 5", "--builder-fee-tenth-bps needs"),
+        ("order scale BTC-PERP buy 1 --low 1 --high 2 --count 2 --builder-fee-tenth-bps 5", "needs --builder"),
+        ("order place BTC-PERP buy 1 --price 1 --builder 1 --builder-fee-tenth-bps 51", "at most 50, found 51"),
     ],
 )
 def test_words_that_cannot_be_meant(console: Console, words: str, rule: str) -> None:

@@ -14,7 +14,7 @@ from evertide_cli.session import Session, address, run, symbol_of
 
 app = group("Builder codes: register, retire, pay.")
 
-ENTRY = typer.Argument(min=0, max=7, help="Entry of the builder table.")
+ENTRY = typer.Argument(min=0, help="Entry of the builder table.")
 
 
 @app.command("list")
@@ -50,6 +50,8 @@ def register(
 ) -> None:
     """Register a builder in a free entry, at once. Root. Instruction: `propose_change`."""
 
+    check_entry(entry)
+
     async def body(session: Session) -> None:
         # What is not a trading account could never be paid.
         where = address(user, "USER")
@@ -63,12 +65,22 @@ def register(
 def retire(context: typer.Context, entry: int = ENTRY, role: str = AS_ROLE) -> None:
     """End a builder's fees at once; its entry is free when every market paid. Root. Instruction: `propose_change`."""
 
+    check_entry(entry)
+
     async def body(session: Session) -> None:
         from solders.pubkey import Pubkey
 
         await _propose(session, entry, Pubkey.default(), role)
 
     run(context, body, sign=True)
+
+
+def check_entry(entry: int) -> None:
+    """Raises UsageProblem for an entry beyond the table."""
+    from evertide import constants
+
+    if entry >= constants.BUILDERS_MAX:
+        raise UsageProblem(f"ENTRY must be below {constants.BUILDERS_MAX}, found {entry}")
 
 
 async def _propose(session: Session, entry: int, user: Any, role: str) -> None:
@@ -94,6 +106,7 @@ def pay(
     ),
 ) -> None:
     """Pay a builder what markets owe it. Anyone may."""
+    check_entry(entry)
 
     async def body(session: Session) -> None:
         from evertide import market_address

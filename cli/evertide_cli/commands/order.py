@@ -216,5 +216,6 @@ def order_row(order: Order, market: Market) -> dict[str, Any]:
         "reduce_only": bool(order.flags & constants.ORDER_FLAG_REDUCE_ONLY),
         "placed_slot": order.placed_slot,
         "expiry_ms": order.expiry_ms,
+        "builder": order.builder_plus_one,
         "terms": words.shown_terms(order_terms(order), market),
     }

@@ -52,10 +52,13 @@ def bracket(
     target_price: str = TARGET_PRICE,
     trail_bps: int = words.TRAIL,
     trigger_source: str = words.SOURCE,
+    builder: int = words.BUILDER,
+    builder_fee_tenth_bps: int = words.BUILDER_FEE,
 ) -> None:
     """An entry with a stop, a target or both, which live as far as it fills and shrink each other."""
     ask = words.sells(side)
     words.choice(trigger_source, {name: name for name in words.SOURCES}, "--trigger-source")
+    words.check_builder(builder, builder_fee_tenth_bps)
     if stop_price and not stop:
         raise UsageProblem("--stop-price needs --stop")
     if not (stop or target or target_price or trail_bps):
@@ -72,6 +75,8 @@ def bracket(
             size=size,
             price=price or None,
             trigger_source=TriggerSource[trigger_source.upper()],
+            builder_plus_one=builder,
+            builder_fee_tenth_bps=builder_fee_tenth_bps,
         )
         orders = make(
             entry,
@@ -96,10 +101,13 @@ def oco(
     target: str = TARGET,
     target_price: str = TARGET_PRICE,
     trigger_source: str = words.SOURCE,
+    builder: int = words.BUILDER,
+    builder_fee_tenth_bps: int = words.BUILDER_FEE,
 ) -> None:
     """A stop and a target for a position that is held: a fill of one shrinks the other, a whole fill cancels it."""
     ask = words.sells(side)
     words.choice(trigger_source, {name: name for name in words.SOURCES}, "--trigger-source")
+    words.check_builder(builder, builder_fee_tenth_bps)
     if not stop or not (target or target_price):
         raise UsageProblem("one-cancels-other needs --stop, and --target or --target-price")
 
@@ -113,6 +121,8 @@ def oco(
             "size": size,
             "reduce_only": True,
             "trigger_source": TriggerSource[trigger_source.upper()],
+            "builder_plus_one": builder,
+            "builder_fee_tenth_bps": builder_fee_tenth_bps,
         }
         kind = OrderKind.STOP_LIMIT if stop_price else OrderKind.STOP_MARKET
         orders = [NewOrder(**known, kind=kind, trigger=stop, price=stop_price or None)]
@@ -137,12 +147,15 @@ def scale(
     skew: str = typer.Option("1", "--skew", help="Size of the highest rung over that of the lowest."),
     time_in_force: str = words.TIME,
     reduce_only: bool = words.REDUCE,
+    builder: int = words.BUILDER,
+    builder_fee_tenth_bps: int = words.BUILDER_FEE,
 ) -> None:
     """A ladder of limit orders placed at once, prices evenly from --low to --high; the sizes add up exactly."""
     ask = words.sells(side)
     force = words.choice(time_in_force or "gtc", words.TIMES_IN_FORCE, "--time-in-force")
     if time_in_force == "gtt":
         raise UsageProblem("a ladder has no --expires-in-s: --time-in-force gtt means nothing")
+    words.check_builder(builder, builder_fee_tenth_bps)
 
     async def body(session: Session) -> None:
         from evertide import NewOrder, TimeInForce
@@ -156,6 +169,8 @@ def scale(
             price=low,
             time_in_force=TimeInForce[force],
             reduce_only=reduce_only,
+            builder_plus_one=builder,
+            builder_fee_tenth_bps=builder_fee_tenth_bps,
         )
         rungs = make(whole, listed, low=low, high=high, count=count, skew=skew)
         shown = [{"price": rung.price, "size": rung.size} for rung in rungs]
