@@ -3,8 +3,9 @@
 use evertide_math::bands::{pegged_ticks, taker_limit, TAKER_PHASE_MAX_MS};
 use evertide_math::debt::{accrue_interest, balance_with_interest, DEBT_INDEX_ONE, MAX_DEBT_INDEX};
 use evertide_math::funding::{PremiumAverage, MAX_AVERAGE_MS};
-use evertide_math::liquidation::{SMALL_POSITION_ATOMS, SMALL_SHORTAGE_ATOMS};
-use evertide_math::{Atoms, AtomsPerLotTick, MathError, Millis, PriceQ32, RateE9, Side, Ticks};
+use evertide_math::liquidation::{aged_discount, amount, LiquidationInput, SMALL_POSITION_ATOMS, SMALL_SHORTAGE_ATOMS};
+use evertide_math::units::BPS_ONE;
+use evertide_math::{Atoms, AtomsPerLotTick, Bps, Lots, MathError, Millis, PriceQ32, RateE9, Side, Ticks};
 
 /// A price of so many ticks, at one atom for a lot and tick.
 fn price(ticks: u64) -> PriceQ32 {
@@ -78,4 +79,40 @@ fn every_error_says_something_of_its_own() {
     let said: std::collections::BTreeSet<String> = all.iter().map(ToString::to_string).collect();
     assert_eq!(said.len(), all.len());
     assert!(said.iter().all(|words| words.len() > 10));
+}
+
+/// A position of so many lots of a dollar at 50 % maintenance margin, the moment its liquidation begins: 52 cents a lot
+/// repair a shortage.
+fn beginning(size_lots: i64, shortage_atoms: i64) -> i64 {
+    let input = LiquidationInput {
+        size: Lots::new(size_lots).unwrap(),
+        price: price(1_000_000),
+        shortage: Atoms::new(shortage_atoms).unwrap(),
+        maintenance: Bps::new(5_000).unwrap(),
+        liquidator_fee: Bps::new(0).unwrap(),
+        insurance_fee: Bps::new(0).unwrap(),
+        repaired: Atoms::ZERO,
+        elapsed: millis(0),
+        below_backstop: false,
+    };
+    amount(&input).unwrap().get()
+}
+
+#[test]
+fn a_shortage_of_fifty_dollars_opens_by_a_fifth_and_a_smaller_one_at_once() {
+    assert_eq!(beginning(1_000, SMALL_SHORTAGE_ATOMS), 20);
+    assert_eq!(beginning(1_000, SMALL_SHORTAGE_ATOMS - 1), 97);
+}
+
+#[test]
+fn a_position_of_a_hundred_dollars_opens_by_a_fifth_and_a_smaller_one_at_once() {
+    assert_eq!(beginning(100, SMALL_SHORTAGE_ATOMS), 20);
+    assert_eq!(beginning(99, SMALL_SHORTAGE_ATOMS), 97);
+}
+
+#[test]
+fn a_discount_of_the_whole_is_taken_and_one_basis_point_more_is_not() {
+    let most = |bps: u32| aged_discount(Bps::new(bps).unwrap(), millis(60_000), millis(60_000));
+    assert_eq!(most(BPS_ONE).unwrap().get(), BPS_ONE);
+    assert_eq!(most(BPS_ONE + 1), Err(MathError::OutOfRange));
 }
