@@ -31,6 +31,8 @@ from .state import State
 Plan = Callable[[State, Memory, Any], list[Action]]
 Waiting = Callable[[State], tuple[int, int | None]]
 
+# Priorities of sending: what keeps the exchange solvent first, upkeep last.
+SOLVENCY, MARKET_DATA, UPKEEP = range(3)
 PYTH_LEVEL_AT, PYTH_FULL, PYTH_PUBLISH_AT = 40, 1, 93
 SWITCHBOARD_LENGTH, SWITCHBOARD_UPDATED_AT = 3208, 2216
 
@@ -61,18 +63,32 @@ class Kind:
     blame: Blame = own_key
     waiting: Waiting | None = None
     """How many accounts wait for it, and since when the oldest does (unix ms)."""
+    pause_ms: int = 1_000
+    """Between two steps, on the event loop's clock."""
+    woken: bool = False
+    """Whether a hint of the feed ends the pause early."""
+    priority: int = UPKEEP
+    """Who sends first when as many transactions are under way as may be."""
 
 
 KINDS: dict[str, Kind] = {
-    "oracle": Kind(oracle.plan, OracleSettings()),
+    "oracle": Kind(oracle.plan, OracleSettings(), pause_ms=400, priority=MARKET_DATA),
     "accrual": Kind(accrual.plan, AccrualSettings()),
-    "mark": Kind(mark.plan, MarkSettings()),
-    "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed),
-    "settler": Kind(settler.plan, SettlerSettings()),
-    "trigger": Kind(trigger.plan, TriggerSettings()),
-    "liquidator": Kind(liquidator.plan, LiquidatorSettings(), liquidator.blamed, ladder.waiting),
-    "collateral": Kind(collateral.plan, CollateralSettings()),
-    "bankruptcy": Kind(bankruptcy.plan, BankruptcySettings()),
+    "mark": Kind(mark.plan, MarkSettings(), priority=MARKET_DATA),
+    "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed, pause_ms=200, woken=True, priority=MARKET_DATA),
+    "settler": Kind(settler.plan, SettlerSettings(), pause_ms=5_000),
+    "trigger": Kind(trigger.plan, TriggerSettings(), pause_ms=400, woken=True, priority=MARKET_DATA),
+    "liquidator": Kind(
+        liquidator.plan,
+        LiquidatorSettings(),
+        liquidator.blamed,
+        ladder.waiting,
+        pause_ms=200,
+        woken=True,
+        priority=SOLVENCY,
+    ),
+    "collateral": Kind(collateral.plan, CollateralSettings(), priority=SOLVENCY),
+    "bankruptcy": Kind(bankruptcy.plan, BankruptcySettings(), pause_ms=400, woken=True, priority=SOLVENCY),
 }
 
 

@@ -23,19 +23,6 @@ from .spine import Spine
 if TYPE_CHECKING:
     from evertide import EvertideClient
 
-# Between two steps, in wall time; a hint of the feed wakes some early.
-PAUSE_MS = {
-    "oracle": 400,
-    "accrual": 1_000,
-    "mark": 1_000,
-    "matcher": 200,
-    "settler": 5_000,
-    "trigger": 400,
-    "liquidator": 200,
-    "collateral": 1_000,
-    "bankruptcy": 400,
-}
-WOKEN_BY_HINTS = ("matcher", "trigger", "liquidator", "bankruptcy")
 TROUBLE_FIRST_S = 0.5
 TROUBLE_MOST_S = 15.0
 
@@ -127,12 +114,12 @@ async def _loop(keeper: Keeper, stop: asyncio.Event) -> None:
         try:
             await keeper.step()
             trouble_s = TROUBLE_FIRST_S
-            pause_s = PAUSE_MS[keeper.name] / 1000
+            pause_s = KINDS[keeper.name].pause_ms / 1000
         except (TransportError, KeeperError) as error:
             keeper.spine.health.note_trouble(keeper.name, str(error))
             pause_s, trouble_s = trouble_s, min(trouble_s * 2, TROUBLE_MOST_S)
         waits = [asyncio.create_task(stop.wait())]
-        if keeper.name in WOKEN_BY_HINTS:
+        if KINDS[keeper.name].woken:
             waits.append(asyncio.create_task(keeper.spine.feed.woken.wait()))
         _, pending = await asyncio.wait(waits, timeout=pause_s, return_when=asyncio.FIRST_COMPLETED)
         for task in pending:
