@@ -26,6 +26,8 @@ NOT_MONEY = (
     # Paths are joined with a division.
     "sdk/evertide/_resources",
     "sdk/evertide/_hints",
+    "sdk/evertide/_confirming",
+    "sdk/evertide/_time",
 )
 # Taken together so that this file does not find itself.
 LEFTOVERS = re.compile(

@@ -135,6 +135,7 @@ if TYPE_CHECKING:
     from ._rpc import AccountInfo as AccountInfo
     from ._rpc import RpcClient as RpcClient
     from ._rpc import memcmp as memcmp
+    from ._rpc_pool import RpcPool as RpcPool
     from ._sender import Sender as Sender
     from ._signed import ED25519_PROGRAM_ID as ED25519_PROGRAM_ID
     from ._signed import SignedOrder as SignedOrder
@@ -203,6 +204,7 @@ _NAMES = {
     "_rewards": "BuilderView UnknownBuilder builder_views",
     "_roles": "GateView PauseView RoleView gate_views pause_view role_views",
     "_rpc": "AccountInfo RpcClient memcmp",
+    "_rpc_pool": "RpcPool",
     "_sender": "Sender",
     "_signed": "ED25519_PROGRAM_ID SignedOrder SignedOrderInvalid SignedTerms ed25519_instruction sign_order "
     "signed_order_domain signed_terms verify_order",

@@ -31,6 +31,7 @@ from ._client_signed import SignedWrites
 from ._client_trader import TraderWrites
 from ._client_upkeep import UpkeepWrites
 from ._errors import SignerMissing
+from ._hints import Connect
 from ._outcome import Confirmed, Outcome, SendOptions, Simulation
 from ._pda import PROGRAM_ID
 from ._refresh import Feeds
@@ -56,7 +57,8 @@ class EvertideClient(
     """One connection to the exchange. Use as an async context manager, or call `close`.
 
     `payer` pays fees and signs; `signers` are further keys it may use (an owner, a local oracle). Without a payer it
-    only reads. `timeout_s` bounds each request. `options` are the defaults of sending.
+    only reads. `timeout_s` bounds each request. `options` are the defaults of sending. `rpc` (an `RpcPool`, say) is
+    asked instead of a node of its own at `rpc_url`, and closed with it.
     """
 
     def __init__(
@@ -73,13 +75,16 @@ class EvertideClient(
         feeds: Feeds | None = None,
         program_id: Pubkey = PROGRAM_ID,
         transport: httpx.AsyncBaseTransport | None = None,
+        rpc: RpcClient | None = None,
+        connect: Connect | None = None,
     ) -> None:
-        rpc = RpcClient(rpc_url, commitment=commitment, timeout_s=timeout_s, transport=transport)
+        if rpc is None:
+            rpc = RpcClient(rpc_url, commitment=commitment, timeout_s=timeout_s, transport=transport)
         super().__init__(rpc, program_id)
         chosen = options or SendOptions(priority_fee_micro_lamports=priority_fee_micro_lamports)
         self.payer = payer
         self.feeds = feeds or Feeds()
-        self.sender = Sender(rpc, payer, ws_url=ws_url, options=chosen, program_id=program_id)
+        self.sender = Sender(rpc, payer, ws_url=ws_url, options=chosen, program_id=program_id, connect=connect)
         self._keys = {key.pubkey(): key for key in [*signers, *([payer] if payer is not None else [])]}
         self.lookup_tables: list[AddressLookupTableAccount] = []
 

@@ -17,7 +17,8 @@ EvertideError
 │   ├── RpcUnreachable                    no connection
 │   ├── RpcTimeout                        no answer in time (.timeout_ms)
 │   ├── RpcRateLimited                    status 429 (.retry_after_ms)
-│   ├── RpcMalformed                      the answer is not JSON-RPC (.status, .excerpt)
+│   ├── RpcMalformed                      the answer is not JSON-RPC, or not of the method (.status, .excerpt)
+│   ├── RpcBehind                         the node answers from before a slot that is needed (.slot, .needed)
 │   └── RpcError                          the node refused (.code, .message, .data)
 ├── AccountError                          an account is not what it should be (.address)
 │   ├── AccountNotFound
@@ -170,9 +171,7 @@ class RpcTimeout(TransportError):
 
     def __init__(self, url: str, method: str, timeout_ms: int) -> None:
         super().__init__(f"{method} had no answer from {url} within {timeout_ms} ms")
-        self.url = url
-        self.method = method
-        self.timeout_ms = timeout_ms
+        self.url, self.method, self.timeout_ms = url, method, timeout_ms
 
 
 class RpcRateLimited(TransportError):
@@ -181,13 +180,11 @@ class RpcRateLimited(TransportError):
     def __init__(self, url: str, method: str, retry_after_ms: int | None) -> None:
         wait = "" if retry_after_ms is None else f"; it asks for {retry_after_ms} ms"
         super().__init__(f"{url} limits the rate of {method}{wait}")
-        self.url = url
-        self.method = method
-        self.retry_after_ms = retry_after_ms
+        self.url, self.method, self.retry_after_ms = url, method, retry_after_ms
 
 
 class RpcMalformed(TransportError):
-    """The answer is not JSON-RPC."""
+    """The answer is not JSON-RPC, or not of the method's shape."""
 
     def __init__(self, url: str, method: str, status: int, excerpt: str) -> None:
         super().__init__(f"{url} answered {method} with status {status} and no JSON-RPC: {excerpt!r}")
@@ -195,6 +192,14 @@ class RpcMalformed(TransportError):
         self.method = method
         self.status = status
         self.excerpt = excerpt
+
+
+class RpcBehind(TransportError):
+    """The node answers from before a slot that is needed; `slot` None: it does not say from which."""
+
+    def __init__(self, url: str, method: str, slot: int | None, needed: int) -> None:
+        super().__init__(f"{url} answers {method} from slot {slot}, needed {needed} or later")
+        self.url, self.method, self.slot, self.needed = url, method, slot, needed
 
 
 class RpcError(TransportError):

@@ -6,8 +6,13 @@ import asyncio
 import contextlib
 import itertools
 import json
-import time
+from collections.abc import Awaitable, Callable
 from typing import Any
+
+from ._time import now_s
+
+Connect = Callable[[str], Awaitable[Any]]
+"""Opens a WebSocket: an object with `send`, `recv` and `close` of websockets' asyncio client."""
 
 # After a failure the WebSocket is left alone for this long.
 RETRY_AFTER_S = 5.0
@@ -17,9 +22,10 @@ SUBSCRIPTIONS_MAX = 4096
 class SignatureHints:
     """Sets an event when the node says that a signature landed. Never raises for a broken WebSocket."""
 
-    def __init__(self, url: str | None, *, timeout_s: float) -> None:
+    def __init__(self, url: str | None, *, timeout_s: float, connect: Connect | None = None) -> None:
         self._url = url
         self._timeout_s = timeout_s
+        self._open = connect or _connect
         self._ids = itertools.count(1)
         self._socket: Any = None
         self._reader: asyncio.Task[None] | None = None
@@ -31,7 +37,7 @@ class SignatureHints:
     async def watch(self, signature: str, commitment: str) -> asyncio.Event:
         """An event that is set when (if) the node reports the signature at the commitment."""
         event = asyncio.Event()
-        if self._url is None or time.monotonic() < self._closed_until:
+        if self._url is None or now_s() < self._closed_until:
             return event
         request_id = next(self._ids)
         params = [signature, {"commitment": commitment}]
@@ -48,15 +54,13 @@ class SignatureHints:
         return event
 
     async def _connect(self) -> None:
-        from websockets.asyncio.client import connect
-
-        self._socket = await asyncio.wait_for(connect(str(self._url), max_size=2**22), self._timeout_s)
+        self._socket = await asyncio.wait_for(self._open(str(self._url)), self._timeout_s)
         self._reader = asyncio.create_task(self._read(self._socket))
 
     async def _read(self, socket: Any) -> None:
         with contextlib.suppress(Exception):
-            async for text in socket:
-                self._take(json.loads(text))
+            while True:
+                self._take(json.loads(await socket.recv()))
         if socket is self._socket:
             self._drop()
 
@@ -74,7 +78,7 @@ class SignatureHints:
                 event.set()
 
     def _drop(self) -> None:
-        self._closed_until = time.monotonic() + RETRY_AFTER_S
+        self._closed_until = now_s() + RETRY_AFTER_S
         self._socket = None
         self._asked.clear()
         self._subscribed.clear()
@@ -89,3 +93,9 @@ class SignatureHints:
         if socket is not None:
             with contextlib.suppress(Exception):
                 await asyncio.wait_for(socket.close(), self._timeout_s)
+
+
+async def _connect(url: str) -> Any:
+    from websockets.asyncio.client import connect
+
+    return await connect(url, max_size=2**22)

@@ -15,6 +15,8 @@ class SendOptions:
     `compute_limit` fixes the limit in compute units and skips the simulation; otherwise it is what the simulation
     consumed plus `compute_margin_percent`. The priority fee is the 75th percentile of what was paid lately for the
     same accounts, never above `priority_fee_cap_micro_lamports` a unit; `priority_fee_micro_lamports` fixes it.
+    `priority_fee_rung` doubles it so often, from `priority_fee_foot_micro_lamports` on: for what expired before.
+    `min_context_slot`: simulated on, and with a blockhash of, a state of that slot or a later one.
     `details` fetches the landed transaction for its logs, fee, compute units and events.
     """
 
@@ -23,6 +25,9 @@ class SendOptions:
     compute_margin_percent: int = 20
     priority_fee_micro_lamports: int | None = None
     priority_fee_cap_micro_lamports: int = 100_000
+    priority_fee_rung: int = 0
+    priority_fee_foot_micro_lamports: int = 1_000
+    min_context_slot: int | None = None
     confirm_timeout_ms: int = 90_000
     poll_first_ms: int = 20
     poll_most_ms: int = 400

@@ -7,27 +7,22 @@ transaction's own signature.
 from __future__ import annotations
 
 import base64
-import itertools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
-import httpx
 from solders.pubkey import Pubkey
 
 from ._base58 import decode as decode_base58
-from ._errors import RpcError, RpcMalformed, RpcRateLimited, RpcTimeout, RpcUnreachable, UnitOutOfRange, UsageError
+from ._rpc_call import RpcCaller
 
 ACCOUNTS_PER_CALL_MAX = 100
 SIGNATURES_PER_CALL_MAX = 256
-COMMITMENTS = ("processed", "confirmed", "finalized")
 
 
 @dataclass(frozen=True, slots=True)
 class AccountInfo:
-    """One account as the node gave it, at `slot`."""
+    """One account as the node gave it, at `slot`; `write_version` orders writes of one slot where a node tells it."""
 
     address: Pubkey
     owner: Pubkey
@@ -35,6 +30,7 @@ class AccountInfo:
     data: bytes
     executable: bool
     slot: int
+    write_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,123 +42,63 @@ class Blockhash:
     slot: int
 
 
-def shown_url(url: str) -> str:
-    """Scheme, host and port of a node's address: the part without secrets."""
-    parts = httpx.URL(url)
-    return f"{parts.scheme}://{parts.host}" + (f":{parts.port}" if parts.port else "")
-
-
-def commitment_rank(level: str) -> int:
-    """0 processed, 1 confirmed, 2 finalized. Raises `UsageError`."""
-    if level not in COMMITMENTS:
-        raise UsageError(f"commitment {level!r} is not one of {', '.join(COMMITMENTS)}")
-    return COMMITMENTS.index(level)
-
-
 def memcmp(offset: int, data: bytes) -> dict[str, Any]:
     """A getProgramAccounts filter: `data` at `offset`."""
     return {"memcmp": {"offset": offset, "bytes": base64.b64encode(data).decode(), "encoding": "base64"}}
 
 
-class RpcClient:
+class RpcClient(RpcCaller):
     """One node. Use as an async context manager, or call `close`.
 
     `timeout_s` bounds each request. `transport` replaces the network in tests.
     """
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        commitment: str = "confirmed",
-        timeout_s: float = 10.0,
-        headers: Mapping[str, str] | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        commitment_rank(commitment)
-        if timeout_s <= 0:
-            raise UnitOutOfRange("timeout_s", timeout_s, 0, above=False)
-        if not url.startswith(("http://", "https://")):
-            raise UsageError(f"RPC address {url!r} is not an http or https URL")
-        self.url = url
-        # What goes into messages: paths and queries of node addresses often hold keys.
-        self._shown = shown_url(url)
-        self.commitment = commitment
-        self.timeout_s = timeout_s
-        self._ids = itertools.count(1)
-        limits = httpx.Limits(max_connections=32, max_keepalive_connections=32, keepalive_expiry=60.0)
-        # A proxy of the environment has no business between this machine and itself.
-        here = httpx.URL(url).host in ("127.0.0.1", "localhost", "::1")
-        self._http = httpx.AsyncClient(
-            trust_env=not here, timeout=timeout_s, limits=limits, headers=dict(headers or {}), transport=transport
-        )
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        """Close the connections."""
-        await self._http.aclose()
-
-    async def call(self, method: str, params: Sequence[Any] = (), *, timeout_s: float | None = None) -> Any:
-        """One request; the `result` of the answer. Raises a `TransportError`."""
-        request_id = next(self._ids)
-        body = {"jsonrpc": "2.0", "id": request_id, "method": method, "params": list(params)}
-        limit_s = self.timeout_s if timeout_s is None else timeout_s
-        try:
-            response = await self._http.post(self.url, json=body, timeout=limit_s)
-        except httpx.TimeoutException:
-            raise RpcTimeout(self._shown, method, round(limit_s * 1000)) from None
-        except httpx.HTTPError as error:
-            raise RpcUnreachable(self._shown, str(error) or type(error).__name__) from error
-        return self._result(method, response, request_id)
-
-    def _result(self, method: str, response: httpx.Response, request_id: int) -> Any:
-        if response.status_code == 429:
-            raise RpcRateLimited(self._shown, method, _retry_after_ms(response.headers.get("retry-after")))
-        try:
-            answer = json.loads(response.content)
-        except ValueError:
-            raise RpcMalformed(self._shown, method, response.status_code, response.text[:120]) from None
-        if not isinstance(answer, dict) or ("result" not in answer and "error" not in answer):
-            raise RpcMalformed(self._shown, method, response.status_code, response.text[:120])
-        if (error := answer.get("error")) is not None:
-            if not isinstance(error, dict):
-                raise RpcMalformed(self._shown, method, response.status_code, response.text[:120])
-            if error.get("code") == 429:
-                raise RpcRateLimited(self._shown, method, None)
-            raise RpcError(method, int(error.get("code", 0)), str(error.get("message", "")), error.get("data"))
-        if answer.get("id") != request_id:
-            raise RpcMalformed(
-                self._shown, method, response.status_code, f"id {answer.get('id')}, expected {request_id}"
-            )
-        return answer["result"]
-
-    def _config(self, commitment: str | None, **more: Any) -> dict[str, Any]:
+    def _config(self, commitment: str | None, min_context_slot: int | None = None, **more: Any) -> dict[str, Any]:
+        if min_context_slot is not None:
+            more["minContextSlot"] = min_context_slot
         return {"commitment": commitment or self.commitment, **more}
 
-    async def get_account(self, address: Pubkey, *, commitment: str | None = None) -> AccountInfo | None:
+    def _account(self, method: str, address: Pubkey, value: Any, slot: int) -> AccountInfo | None:
+        """One account of an answer. Raises `RpcMalformed`."""
+        if value is None:
+            return None
+        try:
+            data = base64.b64decode(value["data"][0], validate=True)
+            owner = Pubkey.from_string(value["owner"])
+            lamports, executable = int(value["lamports"]), bool(value["executable"])
+            version = int(value.get("writeVersion") or 0)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError):
+            raise self.malformed(method, value) from None
+        return AccountInfo(address, owner, lamports, data, executable, slot, version)
+
+    async def get_account(
+        self, address: Pubkey, *, commitment: str | None = None, min_context_slot: int | None = None
+    ) -> AccountInfo | None:
         """One account, or None when it does not exist."""
-        result = await self.call("getAccountInfo", [str(address), self._config(commitment, encoding="base64")])
-        return _account(address, result["value"], int(result["context"]["slot"]))
+        method, config = "getAccountInfo", self._config(commitment, min_context_slot, encoding="base64")
+        slot, value = await self.read(method, [str(address), config], min_context_slot)
+        return self._account(method, address, value, slot)
 
     async def get_accounts(
-        self, addresses: Sequence[Pubkey], *, commitment: str | None = None
+        self, addresses: Sequence[Pubkey], *, commitment: str | None = None, min_context_slot: int | None = None
     ) -> list[AccountInfo | None]:
         """Many accounts in the order asked, 100 for each request as real nodes demand."""
         found: list[AccountInfo | None] = []
         for start in range(0, len(addresses), ACCOUNTS_PER_CALL_MAX):
             chunk = addresses[start : start + ACCOUNTS_PER_CALL_MAX]
-            params = [[str(address) for address in chunk], self._config(commitment, encoding="base64")]
-            result = await self.call("getMultipleAccounts", params)
-            slot = int(result["context"]["slot"])
-            found += [_account(address, value, slot) for address, value in zip(chunk, result["value"], strict=True)]
+            found += (await self.read_accounts(chunk, commitment=commitment, min_context_slot=min_context_slot))[1]
         return found
+
+    async def read_accounts(
+        self, addresses: Sequence[Pubkey], *, commitment: str | None = None, min_context_slot: int | None = None
+    ) -> tuple[int, list[AccountInfo | None]]:
+        """At most 100 accounts in one request: the slot of the answer, and the accounts in the order asked."""
+        method, config = "getMultipleAccounts", self._config(commitment, min_context_slot, encoding="base64")
+        slot, values = await self.read(method, [[str(one) for one in addresses], config], min_context_slot)
+        if not isinstance(values, list) or len(values) != len(addresses):
+            raise self.malformed(method, values)
+        pairs = zip(addresses, values, strict=True)
+        return slot, [self._account(method, address, value, slot) for address, value in pairs]
 
     async def get_program_accounts(
         self,
@@ -171,38 +107,59 @@ class RpcClient:
         filters: Sequence[Mapping[str, Any]] = (),
         data_slice: tuple[int, int] | None = None,
         commitment: str | None = None,
+        min_context_slot: int | None = None,
     ) -> list[AccountInfo]:
         """All accounts of a program that pass `filters` (see `memcmp`); `data_slice` is (offset, length) in bytes."""
         more: dict[str, Any] = {"encoding": "base64", "filters": list(filters), "withContext": True}
         if data_slice is not None:
             more["dataSlice"] = {"offset": data_slice[0], "length": data_slice[1]}
-        result = await self.call("getProgramAccounts", [str(program_id), self._config(commitment, **more)])
-        slot = int(result["context"]["slot"])
-        pairs = [(Pubkey.from_string(entry["pubkey"]), entry["account"]) for entry in result["value"]]
-        return [info for address, value in pairs if (info := _account(address, value, slot)) is not None]
+        method, config = "getProgramAccounts", self._config(commitment, min_context_slot, **more)
+        slot, values = await self.read(method, [str(program_id), config], min_context_slot)
+        try:
+            pairs = [(Pubkey.from_string(entry["pubkey"]), entry["account"]) for entry in values]
+        except (KeyError, TypeError, ValueError):
+            raise self.malformed(method, values) from None
+        found = [self._account(method, address, value, slot) for address, value in pairs]
+        return [info for info in found if info is not None]
 
-    async def get_balance(self, address: Pubkey, *, commitment: str | None = None) -> int:
+    async def get_balance(
+        self, address: Pubkey, *, commitment: str | None = None, min_context_slot: int | None = None
+    ) -> int:
         """Lamports of an address."""
-        return int((await self.call("getBalance", [str(address), self._config(commitment)]))["value"])
+        config = self._config(commitment, min_context_slot)
+        return self._whole("getBalance", (await self.read("getBalance", [str(address), config], min_context_slot))[1])
 
     async def get_token_balance(self, token_account: Pubkey, *, commitment: str | None = None) -> int:
         """Token atoms of a token account."""
-        result = await self.call("getTokenAccountBalance", [str(token_account), self._config(commitment)])
-        return int(result["value"]["amount"])
+        method = "getTokenAccountBalance"
+        _, value = await self.read(method, [str(token_account), self._config(commitment)])
+        return self._whole(method, value.get("amount") if isinstance(value, dict) else value)
+
+    def _whole(self, method: str, value: Any) -> int:
+        try:
+            return int(value)
+        except (TypeError, ValueError):
+            raise self.malformed(method, value) from None
 
     async def get_slot(self, *, commitment: str | None = None) -> int:
         """Present slot."""
-        return int(await self.call("getSlot", [self._config(commitment)]))
+        return self._whole("getSlot", await self.call("getSlot", [self._config(commitment)]))
 
-    async def get_block_height(self, *, commitment: str | None = None) -> int:
+    async def get_block_height(self, *, commitment: str | None = None, min_context_slot: int | None = None) -> int:
         """Present block height."""
-        return int(await self.call("getBlockHeight", [self._config(commitment)]))
+        config = self._config(commitment, min_context_slot)
+        return self._whole("getBlockHeight", await self.call("getBlockHeight", [config]))
 
-    async def get_latest_blockhash(self, *, commitment: str | None = None) -> Blockhash:
+    async def get_latest_blockhash(
+        self, *, commitment: str | None = None, min_context_slot: int | None = None
+    ) -> Blockhash:
         """A fresh blockhash of the commitment."""
-        result = await self.call("getLatestBlockhash", [self._config(commitment)])
-        value = result["value"]
-        return Blockhash(value["blockhash"], int(value["lastValidBlockHeight"]), int(result["context"]["slot"]))
+        method, config = "getLatestBlockhash", self._config(commitment, min_context_slot)
+        slot, value = await self.read(method, [config], min_context_slot)
+        try:
+            return Blockhash(str(value["blockhash"]), int(value["lastValidBlockHeight"]), slot)
+        except (KeyError, TypeError, ValueError):
+            raise self.malformed(method, value) from None
 
     async def get_genesis_hash(self) -> bytes:
         """The cluster's genesis hash, 32 bytes: signed orders are bound to it."""
@@ -210,33 +167,53 @@ class RpcClient:
 
     async def get_rent_exemption(self, size_bytes: int) -> int:
         """Lamports that make an account of that size rent-exempt."""
-        return int(await self.call("getMinimumBalanceForRentExemption", [size_bytes]))
+        method = "getMinimumBalanceForRentExemption"
+        return self._whole(method, await self.call(method, [size_bytes]))
 
     async def get_recent_priority_fees(self, addresses: Sequence[Pubkey]) -> list[int]:
         """Micro-lamports a compute unit paid lately by transactions that wrote these accounts; may be empty."""
-        result = await self.call("getRecentPrioritizationFees", [[str(address) for address in addresses[:128]]])
-        return [int(entry["prioritizationFee"]) for entry in result]
+        method = "getRecentPrioritizationFees"
+        result = await self.call(method, [[str(address) for address in addresses[:128]]])
+        try:
+            return [int(entry["prioritizationFee"]) for entry in result]
+        except (KeyError, TypeError, ValueError):
+            raise self.malformed(method, result) from None
 
     async def simulate(
-        self, wire: bytes, *, replace_blockhash: bool = True, commitment: str | None = None
-    ) -> dict[str, Any]:
-        """The `value` of simulateTransaction: err, logs, unitsConsumed, returnData, innerInstructions."""
+        self,
+        wire: bytes,
+        *,
+        replace_blockhash: bool = True,
+        commitment: str | None = None,
+        min_context_slot: int | None = None,
+    ) -> tuple[int, dict[str, Any]]:
+        """Slot and `value` of simulateTransaction: err, logs, unitsConsumed, returnData, innerInstructions."""
         more: dict[str, Any] = {"encoding": "base64", "sigVerify": False, "innerInstructions": True}
         more["replaceRecentBlockhash"] = replace_blockhash
         text = base64.b64encode(wire).decode()
-        result = await self.call("simulateTransaction", [text, self._config(commitment, **more)])
-        value: dict[str, Any] = result["value"]
-        return value
+        method, config = "simulateTransaction", self._config(commitment, min_context_slot, **more)
+        slot, value = await self.read(method, [text, config], min_context_slot)
+        if not isinstance(value, dict) or "err" not in value:
+            raise self.malformed(method, value)
+        return slot, value
 
-    async def send_transaction(self, wire: bytes, *, skip_preflight: bool, commitment: str | None = None) -> str:
-        """Send signed bytes; the signature. `commitment` is the blockhash's, or preflight may not know it."""
+    async def send_transaction(
+        self, wire: bytes, *, skip_preflight: bool, commitment: str | None = None, everywhere: bool = False
+    ) -> str:
+        """Send signed bytes; the signature. `commitment` is the blockhash's, or preflight may not know it.
+
+        `everywhere`: to every node that can be asked, not to the first one alone.
+        """
         options = {
             "encoding": "base64",
             "skipPreflight": skip_preflight,
             "preflightCommitment": commitment or self.commitment,
             "maxRetries": 0,
         }
-        return str(await self.call("sendTransaction", [base64.b64encode(wire).decode(), options]))
+        params = [base64.b64encode(wire).decode(), options]
+        if everywhere:
+            return str((await self.call_each("sendTransaction", params))[0])
+        return str(await self.call("sendTransaction", params))
 
     async def get_signature_statuses(
         self, signatures: Sequence[str], *, search_history: bool = False
@@ -245,9 +222,31 @@ class RpcClient:
         found: list[dict[str, Any] | None] = []
         for start in range(0, len(signatures), SIGNATURES_PER_CALL_MAX):
             chunk = list(signatures[start : start + SIGNATURES_PER_CALL_MAX])
-            result = await self.call("getSignatureStatuses", [chunk, {"searchTransactionHistory": search_history}])
-            found += result["value"]
+            found += self._statuses(chunk, (await self.read(*self._asking(chunk, search_history)))[1])
         return found
+
+    @staticmethod
+    def _asking(signatures: Sequence[str], search_history: bool) -> tuple[str, list[Any]]:
+        return "getSignatureStatuses", [list(signatures), {"searchTransactionHistory": search_history}]
+
+    def _statuses(self, signatures: Sequence[str], values: Any) -> list[dict[str, Any] | None]:
+        """Statuses as a node gave them. Raises `RpcMalformed`."""
+        known = isinstance(values, list) and all(
+            one is None or (isinstance(one, dict) and "slot" in one) for one in values
+        )
+        if not known or len(values) != len(signatures):
+            raise self.malformed("getSignatureStatuses", values)
+        found: list[dict[str, Any] | None] = values
+        return found
+
+    async def get_status_anywhere(self, signature: str) -> dict[str, Any] | None:
+        """Status of a signature, by every node that can be asked; None: none knows it. Raises a `TransportError`."""
+        method, params = self._asking([signature], True)
+        for result in await self.call_each(method, params):
+            values = result.get("value") if isinstance(result, dict) else result
+            if (status := self._statuses([signature], values)[0]) is not None:
+                return status
+        return None
 
     async def get_transaction(self, signature: str, *, commitment: str | None = None) -> dict[str, Any] | None:
         """A landed transaction with its meta, or None. The node takes `confirmed` or `finalized` only."""
@@ -257,7 +256,9 @@ class RpcClient:
             "maxSupportedTransactionVersion": 0,
             "commitment": "confirmed" if level == "processed" else level,
         }
-        result: dict[str, Any] | None = await self.call("getTransaction", [signature, more])
+        result = await self.call("getTransaction", [signature, more])
+        if result is not None and not isinstance(result, dict):
+            raise self.malformed("getTransaction", result)
         return result
 
     async def get_signatures_for_address(
@@ -268,15 +269,3 @@ class RpcClient:
         more |= {name: value for name, value in (("before", before), ("until", until)) if value is not None}
         result: list[dict[str, Any]] = await self.call("getSignaturesForAddress", [str(address), more])
         return result
-
-
-def _retry_after_ms(header: str | None) -> int | None:
-    return int(header) * 1000 if header is not None and header.isdigit() else None
-
-
-def _account(address: Pubkey, value: Any, slot: int) -> AccountInfo | None:
-    if value is None:
-        return None
-    data = base64.b64decode(value["data"][0])
-    owner = Pubkey.from_string(value["owner"])
-    return AccountInfo(address, owner, int(value["lamports"]), data, bool(value["executable"]), slot)

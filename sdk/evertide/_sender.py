@@ -12,32 +12,21 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 from solders.address_lookup_table_account import AddressLookupTableAccount
 from solders.instruction import Instruction
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from ._errors import (
-    RpcError,
-    SignerMissing,
-    TransactionError,
-    TransactionExpired,
-    TransactionOutcomeUnknown,
-    TransactionRefused,
-    TransportError,
-)
-from ._events import transaction_events
-from ._failure import failure
-from ._hints import SignatureHints
+from ._confirming import Confirming, Flight, return_data
+from ._errors import RpcBehind, RpcError, SignerMissing, TransactionRefused
+from ._hints import Connect, SignatureHints
 from ._outcome import Confirmed, Failed, Outcome, SendOptions, Simulation
 from ._pda import PROGRAM_ID
-from ._rpc import Blockhash, RpcClient, commitment_rank
+from ._rpc import RpcClient
+from ._time import now_s
 from ._transaction import (
     BUDGET_INSTRUCTION_UNITS,
     COMPUTE_UNITS_MAX,
@@ -48,31 +37,16 @@ from ._transaction import (
     with_budget,
 )
 
-# JSON-RPC codes with which a node refuses a transaction for good.
-_REFUSED = {-32602, -32003, -32013}
-_PREFLIGHT_FAILED = -32002
 _FEES_FRESH_S = 10.0
 _SIGNATURES_KEPT = 4096
+# A node that is behind is asked again so often, this far apart.
+_BEHIND_TRIES, _BEHIND_WAIT_S = 5, 0.2
+
+Answer = TypeVar("Answer")
 
 
-@dataclass(slots=True)
-class _Flight:
-    """One transaction on its way."""
-
-    wire: bytes
-    signature: str
-    blockhash: Blockhash
-    options: SendOptions
-    commitment: str
-    compute_limit: int | None
-    started: float
-    sent: bool = False
-    refusal: TransactionError | None = None
-    trouble: str = ""
-
-
-class Sender:
-    """Sends for one fee payer through one node. Safe to use from many tasks of one event loop."""
+class Sender(Confirming):
+    """Sends for one fee payer through one node or a pool. Safe to use from many tasks of one event loop."""
 
     def __init__(
         self,
@@ -82,14 +56,21 @@ class Sender:
         ws_url: str | None = None,
         options: SendOptions | None = None,
         program_id: Pubkey = PROGRAM_ID,
+        connect: Connect | None = None,
     ) -> None:
         self.rpc = rpc
         self.payer = payer
         self.options = options or SendOptions()
         self.program_id = program_id
-        self._hints = SignatureHints(ws_url, timeout_s=rpc.timeout_s)
+        self._hints = SignatureHints(ws_url, timeout_s=rpc.timeout_s, connect=connect)
+        self._flights: dict[str, Flight] = {}
         self._used: dict[str, None] = {}
         self._fees: dict[tuple[Pubkey, ...], tuple[float, int]] = {}
+
+    @property
+    def in_flight(self) -> tuple[str, ...]:
+        """Signatures of what was signed to be sent and has no known end yet."""
+        return tuple(self._flights)
 
     async def close(self) -> None:
         """Close the WebSocket; the RPC client belongs to its maker."""
@@ -102,12 +83,18 @@ class Sender:
         payer: Pubkey | None = None,
         lookup_tables: Sequence[AddressLookupTableAccount] = (),
         commitment: str | None = None,
+        min_context_slot: int | None = None,
     ) -> Simulation:
-        """Run the transaction on the node without signatures and without effect. Raises a `TransportError`."""
+        """Run the transaction on the node without signatures and without effect. Raises a `TransportError`.
+
+        `min_context_slot`: on a state of that slot or a later one.
+        """
         limit = budget(COMPUTE_UNITS_MAX, 0)
         zero_hash = "11111111111111111111111111111111"
         compiled = message(payer or self._payer().pubkey(), with_budget(instructions, limit), zero_hash, lookup_tables)
-        value = await self.rpc.simulate(unsigned_wire(compiled), commitment=commitment)
+        slot, value = await self._caught_up(
+            lambda: self.rpc.simulate(unsigned_wire(compiled), commitment=commitment, min_context_slot=min_context_slot)
+        )
         logs = tuple(value.get("logs") or ())
         error = None
         if value.get("err") is not None:
@@ -116,8 +103,18 @@ class Sender:
             error=error,
             compute_units=int(value.get("unitsConsumed") or 0),
             logs=logs,
-            return_data=_return_data(value.get("returnData")),
+            return_data=return_data(value.get("returnData")),
+            slot=slot,
         )
+
+    async def _caught_up(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+        """What a node answers once it has reached the slot asked for. Raises `RpcBehind` when it does not."""
+        for _ in range(_BEHIND_TRIES - 1):
+            try:
+                return await ask()
+            except RpcBehind:
+                await asyncio.sleep(_BEHIND_WAIT_S)
+        return await ask()
 
     async def execute(self, instructions: Sequence[Instruction], **more: Any) -> Confirmed:
         """As `send`, but raises the error of an outcome that is not `Confirmed`."""
@@ -142,7 +139,11 @@ class Sender:
         limit = chosen.compute_limit
         if limit is None:
             simulation = await self.simulate(
-                instructions, payer=fee_payer.pubkey(), lookup_tables=lookup_tables, commitment=chosen.commitment
+                instructions,
+                payer=fee_payer.pubkey(),
+                lookup_tables=lookup_tables,
+                commitment=chosen.commitment,
+                min_context_slot=chosen.min_context_slot,
             )
             if simulation.error is not None:
                 return Failed(error=simulation.error, signature=None, landed=False)
@@ -152,8 +153,12 @@ class Sender:
         keys = [fee_payer, *signers]
         for _ in range(4):
             flight = await self._sign(instructions, keys, lookup_tables, chosen, limit, price)
-            if not await self._first_send(flight):
-                return await self._confirm(flight)
+            self._flights[flight.signature] = flight
+            try:
+                if not await self._first_send(flight):
+                    return await self._confirm(flight)
+            finally:
+                del self._flights[flight.signature]
             # The very same bytes came from elsewhere within this slot: other bytes for other work.
             self._used[flight.signature] = None
         reason = "the same transaction is already on its way from elsewhere"
@@ -174,10 +179,12 @@ class Sender:
         options: SendOptions,
         limit: int,
         price: int,
-    ) -> _Flight:
+    ) -> Flight:
         """Sign with a fresh blockhash. Equal work within a slot would give equal bytes: the limit moves on."""
         commitment = options.commitment or self.rpc.commitment
-        blockhash = await self.rpc.get_latest_blockhash(commitment=commitment)
+        blockhash = await self._caught_up(
+            lambda: self.rpc.get_latest_blockhash(commitment=commitment, min_context_slot=options.min_context_slot)
+        )
         while True:
             steps = with_budget(instructions, budget(limit, price))
             compiled = message(keys[0].pubkey(), steps, blockhash.blockhash, lookup_tables)
@@ -188,10 +195,10 @@ class Sender:
         self._used[signature] = None
         while len(self._used) > _SIGNATURES_KEPT:
             del self._used[next(iter(self._used))]
-        return _Flight(wire, signature, blockhash, options, commitment, limit, time.monotonic())
+        return Flight(wire, signature, blockhash, options, commitment, limit, now_s())
 
     async def _priority_fee(self, instructions: Sequence[Instruction], options: SendOptions) -> int:
-        """Micro-lamports a unit, under the cap."""
+        """Micro-lamports a unit, under the cap; each rung of the ladder doubles it."""
         cap = options.priority_fee_cap_micro_lamports
         if options.priority_fee_micro_lamports is not None:
             return min(options.priority_fee_micro_lamports, cap)
@@ -200,175 +207,21 @@ class Sender:
         written = dict.fromkeys(meta.pubkey for ix in instructions for meta in ix.accounts if meta.is_writable)
         key = tuple(written)
         known = self._fees.get(key)
-        if known is not None and time.monotonic() - known[0] < _FEES_FRESH_S:
-            return known[1]
+        if known is not None and now_s() - known[0] < _FEES_FRESH_S:
+            return _on_ladder(known[1], options)
         try:
             paid = sorted(await self.rpc.get_recent_priority_fees(key))
         except RpcError:
             # Not every node serves this method; no fee is a valid bid.
             paid = []
-        fee = min(paid[len(paid) * 3 // 4], cap) if paid else 0
+        fee = paid[len(paid) * 3 // 4] if paid else 0
         if len(self._fees) > 1024:
             self._fees.clear()
-        self._fees[key] = (time.monotonic(), fee)
-        return fee
-
-    async def _first_send(self, flight: _Flight) -> bool:
-        """Send once. True: the node already has these very bytes from elsewhere."""
-        try:
-            await self._broadcast(flight)
-        except RpcError as error:
-            if _is_duplicate(error):
-                return True
-            flight.refusal = self._refusal(error, flight)
-            flight.trouble = str(error)
-        except TransportError as error:
-            # It may have arrived all the same: the status tells.
-            flight.sent = True
-            flight.trouble = str(error)
-        return False
-
-    async def _broadcast(self, flight: _Flight) -> None:
-        # A simulation has just passed; preflight only repeats it where the caller gave the limit.
-        skip = flight.options.compute_limit is None
-        await self.rpc.send_transaction(flight.wire, skip_preflight=skip, commitment=flight.commitment)
-        flight.sent = True
-
-    def _refusal(self, error: RpcError, flight: _Flight) -> TransactionError | None:
-        """The final error behind a JSON-RPC error; None when trying again may help."""
-        data = error.data if isinstance(error.data, dict) else {}
-        if data.get("err") is not None:
-            if data["err"] == "BlockhashNotFound":
-                return None
-            return self._failure(data["err"], data.get("logs") or (), flight.signature, flight.compute_limit)
-        if error.code in _REFUSED or error.code == _PREFLIGHT_FAILED:
-            return TransactionRefused(error.message, signature=flight.signature)
-        return None
-
-    def _failure(self, err: Any, logs: Sequence[str], signature: str | None, limit: int | None) -> TransactionError:
-        return failure(err, logs, program_id=str(self.program_id), signature=signature, compute_limit=limit)
-
-    async def _confirm(self, flight: _Flight) -> Outcome:
-        """Poll until the commitment is reached, the blockhash has expired, or time is up."""
-        if flight.refusal is not None and not flight.sent:
-            return Failed(error=flight.refusal, signature=flight.signature, landed=False)
-        hint = await self._hints.watch(flight.signature, flight.commitment)
-        options = flight.options
-        wait_ms = options.poll_first_ms
-        last_sent = last_height = time.monotonic()
-        expired_checks = 0
-        while True:
-            status = await self._status(flight)
-            if status is not None and _reached(status, flight.commitment):
-                return await self._landed(flight, status)
-            now = time.monotonic()
-            if (now - flight.started) * 1000 > options.confirm_timeout_ms:
-                detail = f"no answer for {options.confirm_timeout_ms} ms; last trouble: {flight.trouble or 'none'}"
-                error = TransactionOutcomeUnknown(flight.signature, detail)
-                return Failed(error=error, signature=flight.signature, landed=None)
-            if status is None and (now - last_height) * 1000 >= min(options.rebroadcast_ms, 1000):
-                last_height = now
-                height = await self._expired_height(flight)
-                if height is not None:
-                    expired_checks += 1
-                    if expired_checks > 1:
-                        error_expired = TransactionExpired(
-                            flight.signature, flight.blockhash.last_valid_block_height, height
-                        )
-                        return Failed(error=error_expired, signature=flight.signature, landed=False)
-                    # The second look comes soon, and after the height was read.
-                    last_height = now - 1
-                    wait_ms = options.poll_first_ms
-            if status is None and (now - last_sent) * 1000 >= options.rebroadcast_ms and not expired_checks:
-                last_sent = now
-                await self._again(flight)
-            await _wait(hint, wait_ms / 1000)
-            hint.clear()
-            wait_ms = min(wait_ms * 2, options.poll_most_ms)
-
-    async def _status(self, flight: _Flight) -> dict[str, Any] | None:
-        try:
-            return (await self.rpc.get_signature_statuses([flight.signature], search_history=True))[0]
-        except TransportError as error:
-            flight.trouble = str(error)
-            return None
-
-    async def _expired_height(self, flight: _Flight) -> int | None:
-        """The block height when it is above the last valid one and the node knows no such transaction."""
-        try:
-            level = "confirmed" if flight.commitment == "processed" else flight.commitment
-            height = await self.rpc.get_block_height(commitment=level)
-            if height <= flight.blockhash.last_valid_block_height:
-                return None
-            status = (await self.rpc.get_signature_statuses([flight.signature], search_history=True))[0]
-        except TransportError as error:
-            flight.trouble = str(error)
-            return None
-        return height if status is None else None
-
-    async def _again(self, flight: _Flight) -> None:
-        """The same bytes once more: the signature makes it harmless."""
-        try:
-            await self._broadcast(flight)
-        except TransportError as error:
-            flight.trouble = str(error)
-
-    async def _landed(self, flight: _Flight, status: dict[str, Any]) -> Outcome:
-        """Outcome of a status at the commitment, with logs, events and cost where asked."""
-        confirm_ms = round((time.monotonic() - flight.started) * 1000)
-        err = status.get("err")
-        transaction = await self._details(flight) if flight.options.details or err is not None else None
-        meta = (transaction or {}).get("meta") or {}
-        logs = tuple(meta.get("logMessages") or ())
-        if err is not None:
-            error = self._failure(err, logs, flight.signature, flight.compute_limit)
-            return Failed(error=error, signature=flight.signature, landed=True)
-        return Confirmed(
-            signature=flight.signature,
-            slot=int(status["slot"]),
-            commitment=flight.commitment,
-            confirm_ms=confirm_ms,
-            compute_units=meta.get("computeUnitsConsumed"),
-            fee_lamports=meta.get("fee"),
-            logs=logs,
-            events=tuple(found.event for found in transaction_events(transaction or {}, self.program_id)),
-            return_data=_return_data(meta.get("returnData")),
-        )
-
-    async def _details(self, flight: _Flight) -> dict[str, Any] | None:
-        """The landed transaction; a node may serve it a little later than its status."""
-        for pause_s in (0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6):
-            try:
-                found = await self.rpc.get_transaction(flight.signature, commitment=flight.commitment)
-            except TransportError as error:
-                flight.trouble = str(error)
-                found = None
-            if found is not None:
-                return found
-            await asyncio.sleep(pause_s)
-        return None
+        self._fees[key] = (now_s(), fee)
+        return _on_ladder(fee, options)
 
 
-def _is_duplicate(error: RpcError) -> bool:
-    data = error.data if isinstance(error.data, dict) else {}
-    return data.get("err") == "AlreadyProcessed" or "already been processed" in error.message
-
-
-def _reached(status: dict[str, Any], commitment: str) -> bool:
-    level = status.get("confirmationStatus")
-    if level is None:
-        # Old nodes give confirmations only; None of them means rooted.
-        level = "finalized" if status.get("confirmations") is None else "processed"
-    return commitment_rank(str(level)) >= commitment_rank(commitment)
-
-
-def _return_data(value: Any) -> bytes | None:
-    data = base64.b64decode(value["data"][0]) if value and value.get("data") else b""
-    return data or None
-
-
-async def _wait(hint: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(hint.wait(), seconds)
-    except TimeoutError:
-        return
+def _on_ladder(fee: int, options: SendOptions) -> int:
+    """The fee at the rung that the options name: doubled for each, from the ladder's foot on, under the cap."""
+    foot = max(fee, options.priority_fee_foot_micro_lamports) if options.priority_fee_rung else fee
+    return min(foot << options.priority_fee_rung, options.priority_fee_cap_micro_lamports)

@@ -288,3 +288,38 @@ async def test_what_cannot_be_built_is_refused_before_anything_is_sent(node: Fak
     with pytest.raises(SignerMissing, match=str(stranger)):
         await sender.send([work(signer=stranger)])
     assert not node.sent
+
+
+async def test_each_rung_of_the_ladder_doubles_the_fee_under_its_cap(node: FakeNode, sender: Sender) -> None:
+    """F-12: what expired is tried again at a higher fee, never above the cap."""
+    bids = []
+    for rung in (0, 1, 3, 20):
+        options = SendOptions(poll_first_ms=1, priority_fee_rung=rung, priority_fee_cap_micro_lamports=9_000)
+        await sender.send([work(bytes([rung]))], options=options)
+        _, price, *_ = VersionedTransaction.from_bytes(node.sent[-1]).message.instructions
+        bids.append(int.from_bytes(bytes(price.data)[1:9], "little") if bytes(price.data)[0] == 3 else 0)
+    assert bids == [0, 2_000, 8_000, 9_000]
+
+
+async def test_a_node_behind_the_state_that_was_decided_on_is_waited_for(node: FakeNode, sender: Sender) -> None:
+    """F-03: neither simulated nor signed on an older state."""
+    options = SendOptions(poll_first_ms=1, min_context_slot=1_002)
+    ahead = iter([1_000, 1_001, 1_002])
+
+    def simulated(_: list[Any]) -> Any:
+        node.height = next(ahead)
+        value = {"err": None, "logs": [], "unitsConsumed": 1000}
+        return {"context": {"slot": node.height}, "value": value}
+
+    node.on["simulateTransaction"] = simulated
+    assert isinstance(await sender.send([work()], options=options), Confirmed)
+    assert node.count("simulateTransaction") == 3
+    asked = next(params for name, params in node.calls if name == "getLatestBlockhash")
+    assert asked[0]["minContextSlot"] == 1_002
+
+
+async def test_what_is_on_its_way_is_known_until_its_end(node: FakeNode, sender: Sender) -> None:
+    seen: list[tuple[str, ...]] = []
+    node.on["getSignatureStatuses"] = lambda params: seen.append(sender.in_flight) or node.getSignatureStatuses(params)
+    confirmed = (await sender.send([work()])).unwrap()
+    assert seen[0] == (confirmed.signature,) and sender.in_flight == ()
