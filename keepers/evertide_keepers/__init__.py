@@ -26,9 +26,11 @@ if TYPE_CHECKING:
     from .replaying import ReplayReport as ReplayReport
     from .replaying import replay as replay
     from .runner import warm_up as warm_up
-    from .settings import AccrualSettings as AccrualSettings
     from .settings import BankruptcySettings as BankruptcySettings
+    from .settings import CacheSettings as CacheSettings
     from .settings import CollateralSettings as CollateralSettings
+    from .settings import FundingSettings as FundingSettings
+    from .settings import JanitorSettings as JanitorSettings
     from .settings import LiquidatorSettings as LiquidatorSettings
     from .settings import MarkSettings as MarkSettings
     from .settings import MatcherSettings as MatcherSettings
@@ -54,9 +56,11 @@ _PLACES = {
     "build_keepers": "keeper",
     "ReplayReport": "replaying",
     "replay": "replaying",
-    "AccrualSettings": "settings",
     "BankruptcySettings": "settings",
+    "CacheSettings": "settings",
     "CollateralSettings": "settings",
+    "FundingSettings": "settings",
+    "JanitorSettings": "settings",
     "LiquidatorSettings": "settings",
     "MarkSettings": "settings",
     "MatcherSettings": "settings",

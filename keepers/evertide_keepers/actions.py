@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +10,7 @@ from solders.pubkey import Pubkey
 
 from evertide import LocalPrice, OrderArgs, by_market, instructions
 
-Builder = Callable[[Pubkey, Pubkey, dict[str, Any]], Instruction]
+from .building_upkeep import UPKEEP, Builder
 
 FIRST_LANE = ""
 """Actions of this lane are sent before all others."""
@@ -189,6 +188,7 @@ _BUILDERS: dict[str, Builder] = {
     "expire_orders": _expire_orders,
     "place_orders": _place_orders,
     "cancel_orders": _cancel_orders,
+    **UPKEEP,
 }
 
 

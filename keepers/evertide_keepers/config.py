@@ -6,7 +6,7 @@ genesis_hash = "..."
 program_id = "..."
 keypair = "keeper.json"
 signers = ["oracle.json"]
-keepers = ["oracle", "accrual", "mark", "matcher", "settler"]
+keepers = ["oracle", "cache", "funding", "mark", "matcher", "settler"]
 
 [matcher]
 matches_max = 32

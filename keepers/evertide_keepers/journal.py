@@ -59,6 +59,10 @@ class Journal:
         flat = {name: [price.price, price.confidence, price.publish_time_ms] for name, price in prices.items()}
         self._write({"kind": "prices", "prices": flat, "feeds": feeds})
 
+    def observed(self, keeper: str, values: dict[str, Any]) -> None:
+        """Note what a keeper read besides the exchange's accounts."""
+        self._write({"kind": "observed", "keeper": keeper, "values": values})
+
     def plan(self, keeper: str, actions: Sequence[Action]) -> None:
         """Note a decision."""
         self._write({"kind": "plan", "keeper": keeper, "actions": [action.plain() for action in actions]})

@@ -10,13 +10,30 @@ from typing import Any
 
 from evertide import OracleKind
 
-from . import accrual, bankruptcy, collateral, ladder, liquidator, mark, matcher, oracle, settler, trigger
+from . import (
+    bankruptcy,
+    cache,
+    collateral,
+    due_payments,
+    funding,
+    janitor,
+    ladder,
+    liquidator,
+    mark,
+    matcher,
+    oracle,
+    settler,
+    trigger,
+)
 from .actions import Action
+from .errors import KeeperError
 from .memory import Memory
 from .settings import (
-    AccrualSettings,
     BankruptcySettings,
+    CacheSettings,
     CollateralSettings,
+    FundingSettings,
+    JanitorSettings,
     LiquidatorSettings,
     MarkSettings,
     MatcherSettings,
@@ -63,6 +80,8 @@ class Kind:
     blame: Blame = own_key
     waiting: Waiting | None = None
     """How many accounts wait for it, and since when the oldest does (unix ms)."""
+    sends: tuple[str, ...] = ()
+    """Names of all that its plan can decide on; anything else is refused before it is sent."""
     pause_ms: int = 1_000
     """Between two steps, on the event loop's clock."""
     woken: bool = False
@@ -72,23 +91,80 @@ class Kind:
 
 
 KINDS: dict[str, Kind] = {
-    "oracle": Kind(oracle.plan, OracleSettings(), pause_ms=400, priority=MARKET_DATA),
-    "accrual": Kind(accrual.plan, AccrualSettings()),
-    "mark": Kind(mark.plan, MarkSettings(), priority=MARKET_DATA),
-    "matcher": Kind(matcher.plan, MatcherSettings(), matcher.blamed, pause_ms=200, woken=True, priority=MARKET_DATA),
-    "settler": Kind(settler.plan, SettlerSettings(), pause_ms=5_000),
-    "trigger": Kind(trigger.plan, TriggerSettings(), pause_ms=400, woken=True, priority=MARKET_DATA),
+    "oracle": Kind(oracle.plan, OracleSettings(), sends=("update_oracle",), pause_ms=400, priority=MARKET_DATA),
+    "cache": Kind(cache.plan, CacheSettings(), sends=("accrue_market",)),
+    "funding": Kind(funding.plan, FundingSettings(), sends=("accrue_market", "accrue_debt")),
+    "mark": Kind(mark.plan, MarkSettings(), sends=("update_mark",), priority=MARKET_DATA),
+    "matcher": Kind(
+        matcher.plan,
+        MatcherSettings(),
+        matcher.blamed,
+        sends=("match_orders", "accrue_market"),
+        pause_ms=200,
+        woken=True,
+        priority=MARKET_DATA,
+    ),
+    "settler": Kind(settler.plan, SettlerSettings(), sends=("settle_pnl",), pause_ms=5_000),
+    "trigger": Kind(
+        trigger.plan,
+        TriggerSettings(),
+        sends=("trigger_order", "update_trailing", "execute_slice", "accrue_market"),
+        pause_ms=400,
+        woken=True,
+        priority=MARKET_DATA,
+    ),
     "liquidator": Kind(
         liquidator.plan,
         LiquidatorSettings(),
         liquidator.blamed,
         ladder.waiting,
+        sends=(
+            "liquidate_orders",
+            "liquidate_with_orders",
+            "liquidate_position",
+            "liquidate_to_backstop",
+            "accrue_market",
+            "place_orders",
+            "cancel_orders",
+        ),
         pause_ms=200,
         woken=True,
         priority=SOLVENCY,
     ),
-    "collateral": Kind(collateral.plan, CollateralSettings(), priority=SOLVENCY),
-    "bankruptcy": Kind(bankruptcy.plan, BankruptcySettings(), pause_ms=400, woken=True, priority=SOLVENCY),
+    "collateral": Kind(
+        collateral.plan,
+        CollateralSettings(),
+        sends=("liquidate_collateral", "liquidate_orders"),
+        priority=SOLVENCY,
+    ),
+    "bankruptcy": Kind(
+        bankruptcy.plan,
+        BankruptcySettings(),
+        sends=("resolve_bankruptcy", "touch_position", "liquidate_collateral", "liquidate_orders"),
+        pause_ms=400,
+        woken=True,
+        priority=SOLVENCY,
+    ),
+    "janitor": Kind(
+        janitor.plan,
+        JanitorSettings(),
+        sends=(
+            "expire_orders",
+            "claim_withdraw",
+            "pay_builder",
+            "pay_referrer",
+            "collect_fees",
+            "lift_pause",
+            "gate_enable",
+            "execute_change",
+            "apply_ramp",
+            "advance_season",
+            "settle_market",
+            "accrue_market",
+            "accrue_debt",
+            "create_token_account",
+        ),
+    ),
 }
 
 
@@ -102,13 +178,18 @@ class Keeper:
         self.settings = kind.settings if settings is None else settings
         self.memory = Memory()
         self._plan = kind.plan
+        self._sends = frozenset(kind.sends)
         self._blame = kind.blame
         self._waiting = kind.waiting
         self._turn = asyncio.Lock()
 
     def plan(self) -> list[Action]:
         """What it would do about the state as it is. Pure."""
-        return self._plan(self.spine.state, self.memory, self.settings)
+        actions = self._plan(self.spine.state, self.memory, self.settings)
+        for name in {name for action in actions for name in (action.name, *(one[0] for one in action.ahead))}:
+            if name not in self._sends:
+                raise KeeperError(f"{self.name}: a plan of what it declares", name, ", ".join(sorted(self._sends)))
+        return actions
 
     async def observe(self) -> None:
         """Read what else the plan needs, besides the exchange's accounts."""
@@ -156,6 +237,17 @@ class OracleKeeper(Keeper):
             self.spine.journal.prices(state.prices, state.feeds)
 
 
+class JanitorKeeper(Keeper):
+    """The janitor also looks which token accounts there are that it would pay into."""
+
+    async def observe(self) -> None:
+        """Whether the treasury and those who are first in a queue have a token account."""
+        wanted = due_payments.token_accounts(self.spine.state)
+        infos = await self.spine.client.rpc.get_accounts(wanted) if wanted else []
+        found = {str(address): info is not None for address, info in zip(wanted, infos, strict=True)}
+        self.spine.note_observed(self.name, {"token_accounts": found})
+
+
 def publish_time_ms(data: bytes) -> int:
     """Publish time of a fully verified Pyth update or a Switchboard feed; 0 for anything else."""
     if len(data) >= SWITCHBOARD_LENGTH:
@@ -163,6 +255,10 @@ def publish_time_ms(data: bytes) -> int:
     if len(data) >= PYTH_PUBLISH_AT + 8 and data[PYTH_LEVEL_AT] == PYTH_FULL:
         return int(struct.unpack_from("<q", data, PYTH_PUBLISH_AT)[0]) * 1000
     return 0
+
+
+OBSERVERS: dict[str, type[Keeper]] = {"janitor": JanitorKeeper}
+"""Keepers that read more than the exchange's accounts."""
 
 
 def build_keepers(
@@ -179,5 +275,5 @@ def build_keepers(
         if name == "oracle":
             keepers[name] = OracleKeeper(spine, given.get(name), source)
         else:
-            keepers[name] = Keeper(name, spine, given.get(name))
+            keepers[name] = OBSERVERS.get(name, Keeper)(name, spine, given.get(name))
     return keepers

@@ -47,6 +47,8 @@ def replay(path: Path) -> ReplayReport:
             take_inputs(state, line)
         elif kind == "prices":
             take_prices(state, line)
+        elif kind == "observed":
+            state.observed[line["keeper"]] = line["values"]
         elif kind == "outcome":
             memories[line["keeper"]].note(line["keys"], succeeded=line["succeeded"], now_ms=line["unix_ms"])
         elif kind == "plan":

@@ -35,11 +35,21 @@ class MarkSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AccrualSettings:
-    """Funding, averages, cache rows, interest on debt."""
+class CacheSettings:
+    """Rows of the risk cache, with the marks and averages in them."""
 
-    market_interval_ms: int = 5_000
+    interval_ms: int = 5_000
+    """Rows and averages older than this are brought up to date; readers of new risk want rows under 10 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FundingSettings:
+    """Funding of positions and interest on debt."""
+
+    market_interval_ms: int = 60_000
+    """Least time between two accruals of a market; the first after a whole hour is due at once."""
     debt_interval_ms: int = 60_000
+    """Least time between two accruals of debt."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +143,31 @@ class BankruptcySettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerSettings:
-    """Conditional and scheduled orders, trailing stops, slices of TWAPs, and dead orders."""
+    """Conditional and scheduled orders, trailing stops, slices of TWAPs."""
 
     trailing_step_bps: int = 5
     """Least step of a trailing stop's trigger worth a transaction, of the trigger."""
     row_age_ms: int = 5_000
     """Rows older than this are renewed before an order takes on risk."""
+    actions_max: int = 64
+    """Most actions of one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JanitorSettings:
+    """Dead orders, fees and rewards, the queue of withdrawals, what a timelock has released, pauses that are over."""
+
     accounts_max: int = 16
     """Most accounts whose dead orders are removed in one step."""
-    actions_max: int = 64
+    minimum_fees_atoms: int = 1_000_000
+    """Least fees, interest or backstop profit worth a collection; what repays a deficit always is."""
+    minimum_reward_atoms: int = 1_000_000
+    """Least payment to a builder or a referrer worth a transaction."""
+    collect_interval_ms: int = 3_600_000
+    """Least time between two collections of a market's fees, and two payments of one claim."""
+    ramp_interval_ms: int = 300_000
+    """Least time between two steps of a parameter along its ramp."""
+    token_accounts_day_max: int = 8
+    """Most token accounts made in a day, at the keeper's cost, for owners in the queue that have none."""
+    actions_max: int = 32
     """Most actions of one step."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
 
@@ -75,6 +75,14 @@ class Spine:
         changes = await self.feed.sync()
         if self.journal is not None and (changes or self.state.time != before):
             self.journal.inputs(self.state.time, changes)
+
+    def note_observed(self, keeper: str, values: dict[str, Any]) -> None:
+        """What a keeper read besides the exchange's accounts, as plain values: into the state and the journal."""
+        if self.state.observed.get(keeper) == values:
+            return
+        self.state.observed[keeper] = values
+        if self.journal is not None:
+            self.journal.observed(keeper, values)
 
     async def execute(self, keeper: str, actions: Sequence[Action], memory: Memory, blame: Blame) -> list[Result]:
         """Send actions: those of the first lane one by one, then the other lanes side by side, each in its order."""

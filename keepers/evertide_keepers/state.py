@@ -30,7 +30,7 @@ from evertide_engine.risk_columns import RiskColumns
 from .clock import ChainTime
 
 NAME_BY_DISCRIMINATOR = {value: name for name, value in DISCRIMINATORS.items()}
-READ = ("Exchange", "RiskCache", "Insurance", "Market", "Collateral", "User", "Orders")
+READ = ("Exchange", "RiskCache", "Insurance", "Market", "Collateral", "User", "Orders", "ParamChange")
 NO_USER_EPOCH = np.uint64((1 << 64) - 1)
 FIRST_CAPACITY = 64
 
@@ -67,9 +67,15 @@ class State:
         """Address of each market by index; it is also the authority of the market's backstop account."""
         self.collaterals = np.zeros(COLLATERALS_MAX, COLLATERAL)
         self.collateral_known = np.zeros(COLLATERALS_MAX, np.bool_)
+        self.collateral_keys: dict[int, bytes] = {}
+        """Address of each asset by index."""
         self.prices: dict[str, Price] = {}
         self.feeds: dict[str, int] = {}
         """Publish time in unix ms of each feed account that was read."""
+        self.changes: dict[int, Any] = {}
+        """Every change of a parameter there ever was, by number."""
+        self.observed: dict[str, Any] = {}
+        """What keepers read besides the exchange's accounts, by keeper, as plain values."""
         self._count = 0
         self._users = np.zeros(FIRST_CAPACITY, USER)
         self._orders = np.zeros(FIRST_CAPACITY, ORDERS)
@@ -181,7 +187,12 @@ class State:
             self.market_keys.update(zip(records["index"].tolist(), (change.address for change in batch), strict=True))
             self.markets[records["index"]], self.market_known[records["index"]] = records, True
         elif name == "Collateral":
+            self.collateral_keys.update(
+                zip(records["index"].tolist(), (change.address for change in batch), strict=True)
+            )
             self.collaterals[records["index"]], self.collateral_known[records["index"]] = records, True
+        elif name == "ParamChange":
+            self.changes.update(zip(records["number"].tolist(), records, strict=True))
         elif name == "User":
             rows = [self._row(change.address) for change in batch]
             if (self._users["authority"][rows] != records["authority"]).any():

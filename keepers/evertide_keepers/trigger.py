@@ -1,4 +1,4 @@
-"""Wakes what waits for its price or its time: fires triggers, moves trailing stops, executes slices, sweeps dead ones.
+"""Wakes what waits for its price or its time: fires triggers, moves trailing stops, executes slices.
 
 Anyone may do all of this, late, twice or several at once: the program checks each step itself, and refuses one that was
 taken already at the price of a simulation.
@@ -65,7 +65,7 @@ class Waiter:
 
 
 def plan(state: State, memory: Memory, settings: TriggerSettings) -> list[Action]:
-    """Triggers first, then trailing stops, slices, and dead orders last. Pure."""
+    """Triggers first, then trailing stops, then slices. Pure."""
     if state.exchange is None or not int(state.exchange["opened"]):
         return []
     found = waiting(state)
@@ -79,7 +79,6 @@ def plan(state: State, memory: Memory, settings: TriggerSettings) -> list[Action
     parents = _waiters(state, found.parents)
     due = [(one, number) for one in parents if (number := _due_slice(state, one)) is not None]
     wanted += [one.action("execute_slice", f"{one.order_id}:{number}") for one, number in due]
-    wanted += _expiries(state, np.flatnonzero(found.dead.any(axis=1)), settings)
     now_ms = state.time.unix_ms
     chosen = [action for action in wanted if memory.is_free(action.key, now_ms)][: settings.actions_max]
     users = {action.arguments["user"] for action in chosen}
@@ -165,13 +164,3 @@ def _due_slice(state: State, waiter: Waiter) -> int | None:
     running, filled = elapsed_ms // length_ms + 1, int(order["filled_lots"])
     behind = (int(order["size_lots"]) + filled) * running // count - filled
     return running if running > int(terms["slices_done"]) and behind > 0 else None
-
-
-def _expiries(state: State, rows: Any, settings: TriggerSettings) -> list[Action]:
-    """One `expire_orders` for each account with dead orders."""
-    made = []
-    for row in rows[: settings.accounts_max]:
-        user = str(Pubkey.from_bytes(state.user_keys[row]))
-        sequence = int(state.users["sequence"][row])
-        made.append(Action("expire_orders", f"expire_orders:{user}:{sequence}", f"user:{user}", {"user": user}))
-    return made

@@ -21,6 +21,7 @@ from evertide.errors import TakerMarginTooLow
 from evertide.events import OrdersMatched
 from evertide_keepers import (
     HeldSource,
+    JanitorSettings,
     KeeperConfig,
     MarkSettings,
     SettlerSettings,
@@ -37,7 +38,11 @@ pytestmark = pytest.mark.localnet
 
 USD = 1_000_000
 PRICES = {"BTC-PERP": 40_000 * USD, "SOL-PERP": 100 * USD}
-SETTINGS = {"settler": SettlerSettings(minimum_atoms=1, interval_ms=0), "mark": MarkSettings(refresh_ms=1_000)}
+SETTINGS = {
+    "settler": SettlerSettings(minimum_atoms=1, interval_ms=0),
+    "mark": MarkSettings(refresh_ms=1_000),
+    "janitor": JanitorSettings(minimum_fees_atoms=10**15),
+}
 Trader = tuple[Keypair, Pubkey]
 
 
@@ -66,7 +71,7 @@ async def tick(world: World, keepers: dict[str, Keeper]) -> None:
         if (await keepers["oracle"].step()).confirmed:
             break
         await asyncio.sleep(0.1)
-    await keepers["accrual"].step()
+    await keepers["cache"].step()
 
 
 async def test_a_market_lives_by_single_steps(world: World, tmp_path: Path) -> None:
@@ -223,7 +228,7 @@ async def test_two_keepers_that_race_down_the_ladder_act_once(world: World) -> N
         for source in (prices, more_prices):
             source.set({"BTC-PERP": usd * USD})
         await tick(world, first)
-        await first["accrual"].step()
+        await first["cache"].step()
         reports = await asyncio.gather(first[keeper].step(), second[keeper].step())
         assert [report.planned for report in reports] == [1, 1], usd
         assert sorted(report.confirmed for report in reports) == [0, 1], [report.errors for report in reports]

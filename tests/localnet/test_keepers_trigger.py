@@ -1,4 +1,6 @@
-"""The trigger keeper on the real program: what waits is woken once, by whoever comes first, and dead orders go."""
+"""The trigger keeper and the janitor on the real program: what waits is woken once, by whoever comes first, and dead
+orders go.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,9 @@ def program_net(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProgramNet
     yield from run_program_net(tmp_path_factory.mktemp("trigger-net"), SLOT_MS)
 
 
-async def race(*keepers: dict[str, Keeper]) -> tuple[list[int], int, set[str]]:
-    """One step of everybody's trigger keeper at once: what each planned, confirmed together, names of refusals."""
-    reports = await asyncio.gather(*(one["trigger"].step() for one in keepers))
+async def race(*keepers: dict[str, Keeper], name: str = "trigger") -> tuple[list[int], int, set[str]]:
+    """One step of everybody's keeper of a name at once: what each planned, confirmed together, names of refusals."""
+    reports = await asyncio.gather(*(one[name].step() for one in keepers))
     refusals = {type(error).__name__ for report in reports for error in report.errors}
     return [report.planned for report in reports], sum(report.confirmed for report in reports), refusals
 
@@ -112,5 +114,5 @@ async def test_what_waits_is_woken_once_and_in_time(world: World) -> None:
     await order(world, trader, "bid", 39_000, "0.1", expiry_ms=expiry_ms)
     await rest(world, 2_500 // SLOT_MS)
     assert await world.client.chain_time_ms() >= expiry_ms
-    assert await race(first, second) == ([1, 1], 1, {"NothingExpired"})
+    assert await race(first, second, name="janitor") == ([1, 1], 1, {"NothingExpired"})
     assert await open_orders(world, trader) == []

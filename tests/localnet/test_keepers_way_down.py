@@ -71,7 +71,7 @@ class Opening:
         self.world = world
         self.source = HeldSource({"collateral:1": "SOL-PERP"})
         self.source.set({name: price * USD for name, price in CALM.items()})
-        self.keepers = build_keepers(Spine(world.client), ("oracle", "accrual", "matcher"), source=self.source)
+        self.keepers = build_keepers(Spine(world.client), ("oracle", "cache", "matcher"), source=self.source)
 
     async def tick(self) -> None:
         """Fresh prices and rows."""
@@ -79,7 +79,7 @@ class Opening:
             if (await self.keepers["oracle"].step()).confirmed:
                 break
             await asyncio.sleep(0.1)
-        await self.keepers["accrual"].step()
+        await self.keepers["cache"].step()
 
     async def place(self, trader: Trader, market: str, side: str, price: object, size: object, **more: Any) -> None:
         """Place one order."""

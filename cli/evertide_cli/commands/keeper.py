@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from evertide_cli.app import group, settings_of
-from evertide_cli.commands import keeper_orders
+from evertide_cli.commands import keeper_orders, keeper_upkeep
 from evertide_cli.errors import CliError, Unreachable, UsageProblem
 from evertide_cli.keys import read_keypair
 from evertide_cli.output import progress, show, table, watch
@@ -24,11 +24,12 @@ if TYPE_CHECKING:
 
 app = group("Run keepers, or one step of one of them.")
 keeper_orders.register(app)
+keeper_upkeep.register(app)
 
 SHOTS = {
     "match": "matcher",
     "mark": "mark",
-    "accrue": "accrual",
+    "accrue": "cache",
     "settle": "settler",
     "trigger": "trigger",
     "liquidate": "liquidator",
@@ -150,6 +151,7 @@ async def shot(session: Session, name: str, settings: Any = None) -> None:
         if session.settings.dry_run:
             async with spine.lock:
                 await spine.sync()
+                await keeper.observe()
                 planned = [action.plain() for action in keeper.plan()]
             show({"keeper": name, "dry_run": True, "planned": planned}, as_json=session.settings.as_json)
             return
@@ -185,7 +187,7 @@ def mark(context: typer.Context) -> None:
 def accrue(
     context: typer.Context, market: str = typer.Argument("", help="This market at once; default: as due.")
 ) -> None:
-    """One step of the accrual keeper, or the accrual of one market."""
+    """One step of the cache keeper: rows and averages; or the accrual of one market."""
 
     async def body(session: Session) -> None:
         if not market:
@@ -210,7 +212,7 @@ def trigger(
     context: typer.Context,
     trailing_step_bps: int = typer.Option(None, "--trailing-step-bps", help="Least step of a trailing stop."),
 ) -> None:
-    """One step of the trigger keeper: fires triggers, moves trailing stops, executes slices, removes dead orders."""
+    """One step of the trigger keeper: fires triggers, moves trailing stops, executes slices."""
     settings = chosen_settings(SHOTS["trigger"], {}, {}, trailing_step_bps=trailing_step_bps)
     run(context, lambda session: shot(session, SHOTS["trigger"], settings), sign=True)
 

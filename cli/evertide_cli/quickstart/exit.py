@@ -66,7 +66,7 @@ class Exit:
         if ahead_ms:
             await self.chain.travel_to(await self.chain.now_ms() + ahead_ms)
         await self.staff.publish(self.prices)
-        await self.staff.step("accrual")
+        await self.staff.step("cache")
 
     async def cancel_all(self) -> int:
         """Everyone cancels everything and clears void orders away; returns how many orders were alive."""

@@ -150,7 +150,7 @@ class Life:
         matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
         down += await self._go_on_down(prices) if down else 0
         actions["mark"] = await self._show_book(prices, self.shows_at(tape_ms))
-        actions |= await self.staff.step("accrual")
+        actions |= await self.staff.step("cache", "funding", "janitor")
         await self._note_rates()
         actions["matcher"] = matched
         actions["way down"] = down
@@ -174,8 +174,8 @@ class Life:
             await self.staff.publish(prices)
 
     async def _meet(self) -> int:
-        """Marks first, which follow a price by the accrual; then whoever they bring down."""
-        await self.staff.step("accrual")
+        """Marks first, which follow a price by an accrual; then whoever they bring down."""
+        await self.staff.step("cache", "funding")
         return await go_down(self.staff, DOWN_ROUNDS_MAX)
 
     async def _go_on_down(self, prices: dict[str, int]) -> int:

@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 # The liquidator's limits on what it holds: once it is full, positions below backstop margin go to the backstop.
 LIQUIDATOR_MARKET_ATOMS = 45_000 * 1_000_000
 LIQUIDATOR_TOTAL_ATOMS = 120_000 * 1_000_000
+UNCOLLECTED_ATOMS = 10**15
 
 
 def _of_life(roles: Cast) -> dict[str, Any]:
     """Settings of the keepers of everyday life."""
     from evertide import user_address
     from evertide_keepers import (
-        AccrualSettings,
+        CacheSettings,
+        FundingSettings,
+        JanitorSettings,
         MarkSettings,
         MatcherSettings,
         OracleSettings,
@@ -33,10 +36,13 @@ def _of_life(roles: Cast) -> dict[str, Any]:
 
     return {
         "oracle": OracleSettings(interval_ms=0, confidence_bps=CONFIDENCE_BPS),
-        "accrual": AccrualSettings(market_interval_ms=0, debt_interval_ms=600_000),
+        "cache": CacheSettings(interval_ms=0),
+        "funding": FundingSettings(market_interval_ms=600_000, debt_interval_ms=600_000),
         "mark": MarkSettings(refresh_ms=1_000),
         "matcher": MatcherSettings(keeper_user=str(user_address(roles.keeper.pubkey()))),
         "trigger": TriggerSettings(),
+        # The exit collects the fees itself, and compares.
+        "janitor": JanitorSettings(minimum_fees_atoms=UNCOLLECTED_ATOMS),
         "settler": SettlerSettings(minimum_atoms=1_000_000, interval_ms=60_000, settlements_max=8),
     }
 

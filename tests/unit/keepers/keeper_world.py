@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from solders.pubkey import Pubkey
 
-from evertide import PROGRAM_ID, AccountInfo, orders_address
+from evertide import PROGRAM_ID, SEASON_STEPS, AccountInfo, orders_address
 from evertide_engine.layouts import COLLATERAL, DISCRIMINATORS, EXCHANGE, MARKET, ORDERS, RISK_CACHE, USER
 from evertide_keepers.clock import CLOCK_ADDRESS, ChainTime
 from evertide_keepers.state import Change, State
@@ -49,7 +49,7 @@ def market(index: int = 0) -> np.ndarray:
     one = record[0]
     one["index"], one["atoms_per_lot_tick"], one["index_price_q32"] = index, TICK_VALUE, INDEX_Q32
     one["publish_time_ms"] = one["accrued_ms"] = NOW_MS
-    one["a"] = ONE
+    one["a"], one["season_step"] = ONE, SEASON_STEPS
     terms = one["terms"]
     terms["symbol"] = np.frombuffer(f"M{index}-PERP".encode().ljust(16, b"\0"), np.uint8)
     terms["band_bps"], terms["impact_notional_atoms"] = 1_000, 100 * TICK_VALUE * INDEX_TICKS

@@ -10,14 +10,15 @@ import pytest
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
-from evertide import OrderKind
+from evertide import HOUR_MS, OrderKind
 from evertide_engine.decode import decode_markets
-from evertide_keepers import accrual, mark, matcher, oracle, settler
+from evertide_keepers import cache, funding, mark, matcher, oracle, settler
 from evertide_keepers.actions import FIRST_LANE, Action, build
 from evertide_keepers.clock import ChainTime
 from evertide_keepers.memory import BACKOFF_FIRST_MS, BACKOFF_MOST_MS, Memory
 from evertide_keepers.settings import (
-    AccrualSettings,
+    CacheSettings,
+    FundingSettings,
     MarkSettings,
     MatcherSettings,
     OracleSettings,
@@ -59,20 +60,47 @@ def test_memory_backs_off_longer_each_time_and_forgets_on_success() -> None:
     assert memory.since_done_ms("other", now_ms) is None
 
 
-def test_accrual_waits_for_its_interval_a_price_and_its_backoff() -> None:
-    state, memory, settings = kw.World.with_market().state(), Memory(), AccrualSettings()
-    assert accrual.plan(state, memory, settings) == []
-    later(state, 5_000)
-    assert [action.plain() for action in accrual.plan(state, memory, settings)] == [
-        {"name": "accrue_market", "key": "accrual:0", "lane": "market:0", "arguments": {"market_index": 0}}
+def test_the_cache_renews_rows_and_averages_at_their_age() -> None:
+    state, memory, settings = kw.World.with_market().state(), Memory(), CacheSettings()
+    assert cache.plan(later(state, 4_999), memory, settings) == []
+    assert [action.plain() for action in cache.plan(later(state, 1), memory, settings)] == [
+        {"name": "accrue_market", "key": "cache:0", "lane": "market:0", "arguments": {"market_index": 0}}
     ]
-    memory.note(["accrual:0"], succeeded=False, now_ms=state.time.unix_ms)
-    assert accrual.plan(state, memory, settings) == []
-    later(state, 55_000)
-    assert [action.name for action in accrual.plan(state, memory, settings)] == ["accrue_market", "accrue_debt"]
+    memory.note(["cache:0"], succeeded=False, now_ms=state.time.unix_ms)
+    assert cache.plan(state, memory, settings) == []
     world = kw.World.with_market()
     change_market(world, index_price_q32=0)
-    assert [action.name for action in accrual.plan(later(world.state(), 60_000), Memory(), settings)] == ["accrue_debt"]
+    assert cache.plan(later(world.state(), 60_000), Memory(), settings) == []
+    # A price that wrote the row a moment ago leaves the averages where they were.
+    record = kw.risk_cache()
+    record["markets"]["updated_ms"][0, 0] = kw.NOW_MS + 5_000
+    world = kw.World.with_market()
+    world.put(kw.address(901), record)
+    assert len(cache.plan(later(world.state(), 5_000), Memory(), settings)) == 1
+
+
+def test_funding_is_charged_after_each_whole_hour_and_at_its_age() -> None:
+    hour_ms = kw.NOW_MS // HOUR_MS * HOUR_MS + HOUR_MS
+    world = kw.World.with_market()
+    change_market(world, accrued_ms=hour_ms - 1_000)
+    state, memory = world.state(), Memory()
+    settings = FundingSettings(debt_interval_ms=10**12)
+    state.time = ChainTime(kw.SLOT, hour_ms - 1)
+    assert funding.plan(state, memory, settings) == []
+    state.time = ChainTime(kw.SLOT, hour_ms)
+    assert [action.plain() for action in funding.plan(state, memory, settings)] == [
+        {"name": "accrue_market", "key": "funding:0", "lane": "market:0", "arguments": {"market_index": 0}}
+    ]
+    memory.note(["funding:0"], succeeded=False, now_ms=hour_ms)
+    assert funding.plan(state, memory, settings) == []
+    change_market(world, accrued_ms=hour_ms)
+    state = world.state()
+    state.time = ChainTime(kw.SLOT, hour_ms + 59_999)
+    assert funding.plan(state, Memory(), settings) == []
+    assert [action.name for action in funding.plan(later(state, 1), Memory(), settings)] == ["accrue_market"]
+    change_market(world, index_price_q32=0)
+    later(state := world.state(), 60_000)
+    assert [action.name for action in funding.plan(state, Memory(), FundingSettings())] == ["accrue_debt"]
 
 
 def test_oracle_signs_a_local_price_only_when_it_is_younger() -> None:
@@ -287,7 +315,8 @@ def test_every_action_becomes_the_instruction_of_its_name() -> None:
     state = later(world.state(), 61_000)
     state.prices = {"M0-PERP": Price(1, 1, kw.NOW_MS + 1)}
     actions: list[Action] = oracle.plan(state, Memory(), OracleSettings())
-    actions += accrual.plan(state, Memory(), AccrualSettings())
+    actions += cache.plan(state, Memory(), CacheSettings())
+    actions += funding.plan(state, Memory(), FundingSettings())
     actions += matcher.plan(crossing_world()[0].state(), Memory(), MatcherSettings())
     actions += mark.plan(book_world().state(), Memory(), MarkSettings())
     actions += settler.plan(settle_world(0).state(), Memory(), SettlerSettings())

@@ -218,8 +218,9 @@ async def test_a_step_that_cannot_read_raises_and_plans_nothing() -> None:
 def test_unknown_keepers_are_refused_and_feeds_are_parsed() -> None:
     with pytest.raises(KeyError):
         build_keepers(Spine(Client(kw.World.with_market())), ["butler"])  # type: ignore[arg-type]
+    every_day = ("cache", "funding", "mark", "matcher", "settler", "trigger")
     ladder = ("liquidator", "collateral", "bankruptcy")
-    assert tuple(KINDS) == ("oracle", "accrual", "mark", "matcher", "settler", "trigger", *ladder)
+    assert tuple(KINDS) == ("oracle", *every_day, *ladder, "janitor")
     pyth = bytearray(134)
     pyth[40] = 1
     pyth[93:101] = (1_700).to_bytes(8, "little")

@@ -1,4 +1,4 @@
-"""The trigger keeper's plan: what fires, trails, is sliced and is swept, at and next to each bound."""
+"""The trigger keeper's plan, and what the janitor sweeps: what fires, trails, is sliced and is dead, at each bound."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from evertide import (
     TriggerSource,
 )
 from evertide_engine.layouts import CONDITIONAL_TERMS, TWAP_TERMS
-from evertide_keepers import trigger
+from evertide_keepers import janitor, trigger
 from evertide_keepers.actions import Action
 from evertide_keepers.memory import SETTLED_MS, Memory
-from evertide_keepers.settings import TriggerSettings
+from evertide_keepers.settings import JanitorSettings, TriggerSettings
 from evertide_keepers.state import State
 
 DORMANT, SELL = ORDER_FLAG_DORMANT, ORDER_FLAG_DORMANT | ORDER_FLAG_ASK
@@ -61,8 +61,13 @@ def planned(state: State, memory: Memory | None = None, **settings: int) -> list
     return trigger.plan(state, memory or Memory(), TriggerSettings(**settings))
 
 
+def swept(state: State) -> list[Action]:
+    return janitor.plan(state, Memory(), JanitorSettings())
+
+
 def names(state: State) -> list[str]:
-    return [action.name for action in planned(state)]
+    """Of both: what waits is one's, what is dead the other's, and nothing both."""
+    return [action.name for action in [*planned(state), *swept(state)]]
 
 
 @pytest.mark.parametrize("kind", [*STOPS, *TARGETS])
@@ -219,7 +224,8 @@ def test_dead_orders_are_swept_once_for_an_accounts_state(dead: dict[str, Any]) 
     record = kw.user(number=1)
     record["sequence"] = 7
     owner = world.trader(1, record, dead, {})
-    (action,) = planned(world.state())
+    assert planned(world.state()) == []
+    (action,) = swept(world.state())
     assert (action.name, action.key) == ("expire_orders", f"expire_orders:{owner}:7")
     assert action.arguments == {"user": str(owner)}
 

@@ -75,7 +75,7 @@ class Stage:
     async def publish(self) -> None:
         """The present prices again, and rows that follow them."""
         await self.staff.publish(self.prices)
-        await self.staff.step("accrual")
+        await self.staff.step("cache")
 
     async def wait(self, time_ms: int) -> None:
         """Let chain time pass and renew prices."""
