@@ -17,6 +17,7 @@ from ._generated.constants import (
     INTEREST_CLAMP_E9,
     INTEREST_RATE_E9,
     MAX_ACCRUAL_MS,
+    MAX_AVERAGE_MS,
     MAX_CHARGE,
     MAX_RATE_E9,
     RATE_CAP_FACTOR,
@@ -48,6 +49,7 @@ SHIFT = np.uint64(INDEX_BITS)
 CHARGE_HIGH = np.uint64(MAX_CHARGE >> 64)
 HOURS = int(FUNDING_PERIOD_HOURS)
 ACCRUAL_MOST = int(MAX_ACCRUAL_MS)
+AVERAGE_MOST = int(MAX_AVERAGE_MS)
 Prices = NDArray[np.uint64]
 Signed = NDArray[np.int64]
 
@@ -66,8 +68,19 @@ def premium(bid: Int, ask: Int, index: Int) -> Int:
 
 @njit(cache=True)
 def toward_zero(value: Int, divisor: Int) -> Int:
-    """`value / divisor` toward zero, `divisor > 0`."""
-    return -((-value) // divisor) if value < 0 else value // divisor
+    """`value / divisor` toward zero, `divisor > 0`; the lowest `int64` too."""
+    floor = value // divisor
+    return floor + 1 if value < 0 and floor * divisor != value else floor
+
+
+@njit(cache=True)
+def accumulate(sum_e9_ms: Int, elapsed_ms: Int, premium_e9: Int, held_ms: Int) -> Int:
+    """`(sum, elapsed, ok)` with a premium that held for a time added; `ok` False beyond 2^32 ms or `int64`."""
+    part = premium_e9 * held_ms
+    total = sum_e9_ms + part
+    inside = 0 <= elapsed_ms <= AVERAGE_MOST and 0 <= held_ms <= AVERAGE_MOST - elapsed_ms
+    fits = abs(premium_e9) <= MAX_RATE_E9 and ((sum_e9_ms ^ total) & (part ^ total)) >= 0
+    return total, elapsed_ms + held_ms, inside and fits
 
 
 @njit(cache=True)
@@ -78,9 +91,15 @@ def average(sum_e9_ms: Int, elapsed_ms: Int) -> Int:
 
 @njit(cache=True)
 def hourly_rate(premium_e9: Int, initial_bps: Int, maintenance_bps: Int) -> Int:
-    """Rate per hour of an average premium: interest within its clamp, then an eighth of what 6 (IM - MM) lets pass."""
+    """`hourly_rate_with` at the interest of the formula, 0.01 % for 8 hours."""
+    return hourly_rate_with(premium_e9, np.int64(INTEREST_RATE_E9), initial_bps, maintenance_bps)
+
+
+@njit(cache=True)
+def hourly_rate_with(premium_e9: Int, interest_e9: Int, initial_bps: Int, maintenance_bps: Int) -> Int:
+    """Rate per hour of an average premium at a market's interest: an eighth of what 6 (IM - MM) lets pass."""
     cap = (initial_bps - maintenance_bps) * RATE_E9_PER_BPS * RATE_CAP_FACTOR
-    pull = min(max(INTEREST_RATE_E9 - premium_e9, -INTEREST_CLAMP_E9), INTEREST_CLAMP_E9)
+    pull = min(max(interest_e9 - premium_e9, -INTEREST_CLAMP_E9), INTEREST_CLAMP_E9)
     capped = min(max(premium_e9 + pull, -cap), cap)
     return min(max(toward_zero(capped, HOURS), -MAX_RATE_E9), MAX_RATE_E9)
 

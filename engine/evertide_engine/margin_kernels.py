@@ -282,9 +282,8 @@ def position_part(kind: Int, position: Int, own_bps: Int, row: Int) -> Int:
 
 
 @njit(cache=True)
-def scaled_weight(full: Int, balance: Int, cap: Int) -> Int:
-    """Weight of a balance against its scale: linear from `full` to half of it, rounded down."""
-    least = full >> 1
+def scaled_weight(full: Int, least: Int, balance: Int, cap: Int) -> Int:
+    """Weight of a balance against its scale: linear from `full` to `least`, rounded down."""
     if balance >= cap or full == least:
         return least
     width = 0
@@ -316,7 +315,7 @@ def collateral_part(kind: Int, amount: Int, row: Int, now_ms: Int) -> Int:
     if row.scale_thousand_usd != 0:
         if full > BPS_ONE:
             return OUT_OF_GUARD, np.int64(0)
-        full = scaled_weight(full, worth, np.uint64(row.scale_thousand_usd) * THOUSAND_USD)
+        full = scaled_weight(full, full >> 1, worth, np.uint64(row.scale_thousand_usd) * THOUSAND_USD)
     part = weigh_floor(np.int64(worth), full)
     return (VALUED if in_atoms(part) else OUT_OF_GUARD), part
 

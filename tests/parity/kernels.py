@@ -7,13 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from evertide_engine import folding, hashing, margin_kernels, prices, wide
+from evertide_engine import folding, funding, hashing, margin_kernels, mark, prices, wide
+from evertide_engine._generated.constants import MAX_ATOMS
 from evertide_engine._generated.layouts import MARKET_ROW, POSITION
 
 U, S = np.uint64, np.int64
 Answer = tuple[int, ...] | None
 INDEX_ONE = 1 << 48
-U16, U32 = 1 << 16, 1 << 32
+U16, U32, U64 = 1 << 16, 1 << 32, 1 << 64
+PRICE_LIMIT = 1 << 62
+NONE = -1
 
 
 def _fitting(found: tuple[Any, bool]) -> Answer:
@@ -98,6 +101,50 @@ def _price_of_ticks(ticks: int, tick: int) -> Answer:
     return (price,) if price or ticks == 0 or tick == 0 else None
 
 
+def _price(found: Any) -> Answer:
+    """A price within its guard."""
+    return (int(found),) if 0 <= int(found) < PRICE_LIMIT else None
+
+
+def _optional(value: int) -> np.uint64:
+    """A price where none is -1, as the kernels take it: none is 0."""
+    return U(0 if value == NONE else value)
+
+
+def _accrue_funding(
+    long_a: int, long_j: int, short_a: int, short_j: int, rate: int, index: int, elapsed: int, carried: int
+) -> Answer:
+    words = [_halves(long_j), _halves(short_j)]
+    high, low = (np.array([[pair[word] for pair in words]]) for word in (0, 1))
+    remainder = np.array([carried], S)
+    factors = np.array([[long_a, short_a]], U)
+    one = [np.array([value], kind) for value, kind in ((rate, S), (index, U), (elapsed, S))]
+    if not funding.accrue(factors, high, low, *one, remainder)[0]:
+        return None
+    moved = [(int(high[0, side]) << 64) + int(low[0, side]) for side in (0, 1)]
+    return (*moved, int(remainder[0]))
+
+
+def _accumulate_premium(*v: int) -> Answer:
+    total, elapsed, ok = funding.accumulate(*map(S, v))
+    return (int(total), int(elapsed)) if ok else None
+
+
+def _reserve(lots: int, ticks: int, mark_q32: int, tick: int, is_ask: bool) -> Answer:
+    worst = _price_of_ticks(ticks, tick)
+    if lots == 0:
+        return (0,)
+    if worst is None:
+        return None
+    loss = mark_q32 - worst[0] if is_ask else worst[0] - mark_q32
+    return _fitting(margin_kernels.reserve(U(lots), U(max(loss, 0))))
+
+
+def _collateral_value(amount: int, price_q48: int) -> Answer:
+    found = _fitting(wide.multiply_shift_floor(U(amount), U(price_q48), margin_kernels.ASSET_SHIFT))
+    return found if found is not None and found[0] <= MAX_ATOMS else None
+
+
 KERNELS: dict[str, Callable[..., Answer]] = {
     "mul_div_floor": _divide(wide.multiply_divide_floor, U),
     "mul_div_ceil": _divide(wide.multiply_divide_ceil, U),
@@ -133,7 +180,35 @@ KERNELS: dict[str, Callable[..., Answer]] = {
         margin_kernels.balance_with_interest(S(balance), U(snapshot), U(index))
     ),
     "position_margin": _position_margin,
+    "bid_reserve": lambda lots, ticks, mark_q32, tick: _reserve(lots, ticks, mark_q32, tick, False),
+    "ask_reserve": lambda lots, ticks, mark_q32, tick: _reserve(lots, ticks, mark_q32, tick, True),
+    "collateral_value": _collateral_value,
+    "scaled_weight": lambda full, least, balance, cap: (
+        int(margin_kernels.scaled_weight(S(full), S(least), U(balance), U(cap))),
+    ),
+    "premium": lambda bid, ask, index: (int(funding.premium(_optional(bid), _optional(ask), U(index))),),
+    "accumulate_premium": _accumulate_premium,
+    "average_premium": lambda total, elapsed: (int(funding.average(S(total), S(elapsed))),),
+    "hourly_rate": lambda premium, initial, maintenance: (
+        int(funding.hourly_rate(S(premium), S(initial), S(maintenance))),
+    ),
+    "hourly_rate_with": lambda premium, interest, initial, maintenance: (
+        int(funding.hourly_rate_with(S(premium), S(interest), S(initial), S(maintenance))),
+    ),
+    "accrue_funding": _accrue_funding,
+    "median": lambda *v: (int(mark.median(*map(U, v))),),
+    "clamp_to_radius": lambda price, index, bps: _price(mark.clamp_to_radius(U(price), U(index), S(bps))),
+    "update_basis": lambda basis, mid, index, ms: (int(mark.update_basis(S(basis), _optional(mid), U(index), S(ms))),),
+    "mark_price": lambda index, basis, bid, ask, last, bps: _price(
+        mark.mark_price(U(index), S(basis), _optional(bid), _optional(ask), _optional(last), S(bps))
+    ),
+    "update_twap": lambda twap, sample, ms, window, bps: _price(
+        mark.update_twap(U(twap), U(sample), S(ms), S(window), S(bps))
+    ),
 }
+
+OPTIONAL_AT = {"premium": (0, 1), "update_basis": (1,), "mark_price": (2, 3, 4)}
+"""Inputs that are prices or none."""
 
 
 def in_domain(name: str, inputs: tuple[int, ...]) -> bool:
@@ -148,6 +223,13 @@ def in_domain(name: str, inputs: tuple[int, ...]) -> bool:
         return all(bound < U32 for bound in inputs[1:5]) and all(ratio < U16 for ratio in inputs[5:])
     if name == "margin_ratio":
         return inputs[9] < U16
+    if name in OPTIONAL_AT:
+        # Where a kernel is told 0 there is no price; a live order's is never 0.
+        return all(inputs[at] != 0 for at in OPTIONAL_AT[name])
+    if name == "average_premium":
+        return inputs[1] >= 0  # No market has a negative time,
+    if name in ("bid_reserve", "ask_reserve"):
+        return inputs[0] >= 0  # and no account a negative number of open lots.
     if name == "position_margin":
         # A mark or TWAP of zero means "not priced" in a row; the crate is never asked then.
         return inputs[17] < U16 and inputs[18] < U16 and inputs[19] < U16 and inputs[6] > 0 and inputs[7] > 0
