@@ -7,8 +7,9 @@
 
 Money is exact: Decimal, int or decimal text at the edge, integers inside, floats refused. `evertide.instructions` has
 one builder per instruction, `evertide.errors` one class per error, `evertide.events` one per event, `evertide.math`
-the exchange's arithmetic, `evertide.audit` replays of its events, and `evertide.sync` the client without async. Every
-name is imported on first use, so that `import evertide` costs next to nothing.
+the exchange's arithmetic, `evertide.audit` replays of its events, `evertide.strategies` strategies and what runs them,
+and `evertide.sync` the client without async. Every name is imported on first use, so that `import evertide` costs next
+to nothing.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from . import errors as errors
     from . import events as events
     from . import instructions as instructions
+    from . import strategies as strategies
     from . import sync as sync
     from ._changes import ChangeView as ChangeView
     from ._changes import UnknownParameter as UnknownParameter
@@ -215,7 +217,7 @@ _NAMES = {
     "_what_if": "Health WhatIf max_liquidatable",
 }
 _PLACES = {name: module for module, names in _NAMES.items() for name in names.split()}
-_MODULES = ("audit", "errors", "events", "instructions", "math", "sync")
+_MODULES = ("audit", "errors", "events", "instructions", "math", "strategies", "sync")
 # Whole modules whose public names are also names of the package, in this order.
 _OPEN_MODULES = ("_errors", "_generated.types", "_generated.accounts", "_generated.constants")
 

@@ -1,0 +1,58 @@
+"""Strategies: a small interface, three of them, and what runs them on a chain.
+
+    from evertide.strategies import AvellanedaStoikovMaker, MakerSettings, PlaceOrder, Strategy
+
+A strategy sees frozen views of integers and answers with orders; it does not know where it runs. `run_on_chain` runs it
+against a local network or a real cluster; `evertide_keepers.backtest` runs the same object on the engine's own book.
+"""
+
+from __future__ import annotations
+
+from ._arbitrage import ArbitrageSettings, FundingArbitrageur
+from ._catalogue import STRATEGIES, make_strategy, settings_table, strategy_named
+from ._errors import IntentInvalid, SettingInvalid, UnknownStrategy
+from ._intents import CancelOrder, Intent, Intents, ModifyOrder, PlaceOrder
+from ._limits import Dropped, RunLimits
+from ._maker import AvellanedaStoikovMaker, MakerSettings
+from ._momentum import MomentumSettings, MomentumTaker
+from ._session import Batch, Counters, News, NumberedOrder, Session
+from ._settings import parse_settings
+from ._strategy import NoSettings, Strategy
+from ._view import FundingNews, MarketView, OwnOrder, PriceLevel, StrategyFill, View
+
+__all__ = [
+    "STRATEGIES",
+    "ArbitrageSettings",
+    "AvellanedaStoikovMaker",
+    "Batch",
+    "CancelOrder",
+    "Counters",
+    "Dropped",
+    "FundingArbitrageur",
+    "FundingNews",
+    "Intent",
+    "IntentInvalid",
+    "Intents",
+    "MakerSettings",
+    "MarketView",
+    "ModifyOrder",
+    "MomentumSettings",
+    "MomentumTaker",
+    "News",
+    "NoSettings",
+    "NumberedOrder",
+    "OwnOrder",
+    "PlaceOrder",
+    "PriceLevel",
+    "RunLimits",
+    "Session",
+    "SettingInvalid",
+    "Strategy",
+    "StrategyFill",
+    "UnknownStrategy",
+    "View",
+    "make_strategy",
+    "parse_settings",
+    "settings_table",
+    "strategy_named",
+]
