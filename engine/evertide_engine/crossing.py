@@ -24,6 +24,7 @@ from ._generated.constants import (
 )
 from .crossing_kernels import (
     ASK,
+    IN_PHASE,
     MAKER,
     TAKER,
     best_prices,
@@ -165,6 +166,38 @@ def resting(
     return books
 
 
+@dataclass(frozen=True, slots=True)
+class Auction:
+    """One order in its taker phase: whoever fills it at `limit_ticks` or better for it answers its auction."""
+
+    row: int
+    slot: int
+    order_id: int
+    market_index: int
+    ask: bool
+    #: Its effective limit now: it moves toward its own limit as the phase goes on.
+    limit_ticks: int
+    size_lots: int
+
+
+def auctions(
+    orders: Records, keys: NDArray[np.uint64], users: Records, markets: MarketColumns, now_ms: int, slot: int
+) -> list[Auction]:
+    """Orders in their taker phase now, by account and slot. Arrays as for `scan`."""
+    if len(orders) == 0:
+        return []
+    refs, roles, limits = _classify(orders, users, markets, now_ms, slot, None)
+    chosen = np.flatnonzero(roles & IN_PHASE)
+    found = []
+    for ref, limit in zip(refs[chosen].tolist(), limits[chosen].tolist(), strict=True):
+        row, at = divmod(ref, ORDERS_MAX)
+        order = orders["orders"][row, at]
+        ask = bool(int(order["flags"]) & ORDER_FLAG_ASK)
+        market, lots = int(order["market_index"]), int(order["size_lots"])
+        found.append(Auction(row, at, int(order["order_id"]), market, ask, limit, lots))
+    return found
+
+
 def _sort_columns(
     picked: NDArray[np.void],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
@@ -301,4 +334,4 @@ def _matches(
     return matches
 
 
-__all__ = ["Fill", "MarketColumns", "Match", "RestingOrder", "resting", "scan"]
+__all__ = ["Auction", "Fill", "MarketColumns", "Match", "RestingOrder", "auctions", "resting", "scan"]

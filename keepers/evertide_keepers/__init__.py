@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .settings import FundingSettings as FundingSettings
     from .settings import JanitorSettings as JanitorSettings
     from .settings import LiquidatorSettings as LiquidatorSettings
+    from .settings import MakerSettings as MakerSettings
     from .settings import MarkSettings as MarkSettings
     from .settings import MatcherSettings as MatcherSettings
     from .settings import OracleSettings as OracleSettings
@@ -62,6 +63,7 @@ _PLACES = {
     "FundingSettings": "settings",
     "JanitorSettings": "settings",
     "LiquidatorSettings": "settings",
+    "MakerSettings": "settings",
     "MarkSettings": "settings",
     "MatcherSettings": "settings",
     "OracleSettings": "settings",

@@ -8,7 +8,7 @@ from typing import Any
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from evertide import LocalPrice, OrderArgs, by_market, instructions
+from evertide import CancelArgs, LocalPrice, OrderArgs, by_all, by_market, by_order_ids, instructions
 
 from .building_upkeep import UPKEEP, Builder
 
@@ -159,11 +159,18 @@ def _place_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any])
     return instructions.place_orders(signer=keeper, user=user, orders=orders, program_id=program_id)
 
 
+def _selector(arguments: dict[str, Any]) -> CancelArgs:
+    """Orders by their ids where there are some, else those of a market, or all."""
+    if "order_ids" in arguments:
+        return by_order_ids(arguments["order_ids"])
+    return by_all() if arguments["market_index"] is None else by_market(arguments["market_index"])
+
+
 def _cancel_orders(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
     return instructions.cancel_orders(
         signer=keeper,
         user=Pubkey.from_string(arguments["user"]),
-        selector=by_market(arguments["market_index"]),
+        selector=_selector(arguments),
         program_id=program_id,
     )
 

@@ -1,4 +1,4 @@
-"""Builders of the instructions of upkeep: what a plan's plain arguments become."""
+"""Builders of the instructions of upkeep and of quoting: what a plan's plain arguments become."""
 
 from __future__ import annotations
 
@@ -12,7 +12,16 @@ from evertide import ChangeTarget, instructions
 
 Builder = Callable[[Pubkey, Pubkey, dict[str, Any]], Instruction]
 
-ADDRESSES = ("user", "mint", "destination_token", "treasury_token", "recipient", "keeper_user")
+ADDRESSES = (
+    "user",
+    "taker_user",
+    "maker_user",
+    "mint",
+    "destination_token",
+    "treasury_token",
+    "recipient",
+    "keeper_user",
+)
 
 
 def _named(name: str, signer: str | None = None) -> Builder:
@@ -62,5 +71,11 @@ UPKEEP: dict[str, Builder] = {
     "pay_builder": _named("pay_builder"),
     "pay_referrer": _named("pay_referrer"),
     "collect_fees": _named("collect_fees"),
+    "check_invariants": _named("check_invariants", "keeper"),
+    "pause": _named("pause", "signer"),
+    "cancel_change": _named("cancel_change", "signer"),
+    "name_successor": _named("name_successor", "signer"),
+    "cancel_all_after": _named("cancel_all_after", "signer"),
+    "fill_auction": _named("fill_auction", "signer"),
     "create_token_account": _create_token_account,
 }

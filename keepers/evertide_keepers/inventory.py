@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evertide import MATCH_DEADLINE_SLOTS, MarketStatus, OrderKind, SelfTradeRule, TimeInForce
+from evertide import MATCH_DEADLINE_SLOTS, MarketStatus, TimeInForce
 from evertide.math import liquidation_fees, market_order_limit, notional_ceil, notional_floor
 from evertide_engine.markets import band_ticks, status_now
 
@@ -16,7 +16,7 @@ from .actions import Action
 from .closing import ASK, BID, PRICE_BITS, Terms
 from .ladder import Account, Holding, folded
 from .memory import Memory
-from .own import is_own, own_row, stands
+from .own import is_own, limit_order, own_row, stands
 from .settings import LiquidatorSettings
 from .state import State
 
@@ -158,25 +158,10 @@ class Inventory:
         ask, (low, high) = size > 0, band_ticks(market)
         tick, slippage_bps = int(market["atoms_per_lot_tick"]), self._settings.exit_slippage_bps
         limit = market_order_limit(ASK if ask else BID, index_q32, slippage_bps, tick)
-        order = {
-            "client_order_id": 0,
-            "market_index": index,
-            "kind": int(OrderKind.LIMIT),
-            "ask": ask,
-            "time_in_force": int(TimeInForce.IMMEDIATE_OR_CANCEL),
-            "reduce_only": True,
-            "self_trade": int(SelfTradeRule.CANCEL_NEWEST),
-            "taker_phase_s": 0,
-            "price_ticks": min(max(limit, low), high),
-            "size_lots": lots,
-            "expiry_ms": 0,
-            "auction_start_ticks": 0,
-            "max_slippage_bps": 0,
-            "builder_plus_one": 0,
-            "builder_fee_tenth_bps": 0,
-            "group": 0,
-            "kind_args_plus_one": 0,
-        }
+        price_ticks = min(max(limit, low), high)
+        immediate = TimeInForce.IMMEDIATE_OR_CANCEL
+        order = limit_order(index, ask=ask, price_ticks=price_ticks, lots=lots, time_in_force=immediate)
+        order["reduce_only"] = True
         ahead: list[list[Any]] = [["cancel_orders", {"user": self.user, "market_index": index}]] if left_over else []
         arguments = {"user": self.user, "orders": [order]}
         return Action("place_orders", key, f"user:{self.user}", arguments, ahead)

@@ -19,6 +19,7 @@ from . import (
     janitor,
     ladder,
     liquidator,
+    maker,
     mark,
     matcher,
     oracle,
@@ -26,8 +27,10 @@ from . import (
     trigger,
 )
 from .actions import Action
+from .desk import Desk
 from .errors import KeeperError
 from .memory import Memory
+from .own import own_row
 from .settings import (
     BankruptcySettings,
     CacheSettings,
@@ -35,6 +38,7 @@ from .settings import (
     FundingSettings,
     JanitorSettings,
     LiquidatorSettings,
+    MakerSettings,
     MarkSettings,
     MatcherSettings,
     OracleSettings,
@@ -165,6 +169,14 @@ KINDS: dict[str, Kind] = {
             "create_token_account",
         ),
     ),
+    "maker": Kind(
+        maker.plan,
+        MakerSettings(),
+        sends=("place_orders", "cancel_orders", "cancel_all_after", "fill_auction", "accrue_market"),
+        pause_ms=400,
+        woken=True,
+        priority=MARKET_DATA,
+    ),
 }
 
 
@@ -248,6 +260,20 @@ class JanitorKeeper(Keeper):
         self.spine.note_observed(self.name, {"token_accounts": found})
 
 
+class MakerKeeper(Keeper):
+    """The maker also remembers the equity with which its account began: losses are counted from there."""
+
+    async def observe(self) -> None:
+        """Note the account's equity when it is first seen."""
+        state, settings = self.spine.state, self.settings
+        row = own_row(state, settings.maker_user)
+        if maker.NAME in state.observed or row is None or state.risk_cache is None:
+            return
+        equity = Desk(state, row, settings).equity_atoms()
+        if equity is not None:
+            self.spine.note_observed(maker.NAME, {"equity_start_atoms": equity})
+
+
 def publish_time_ms(data: bytes) -> int:
     """Publish time of a fully verified Pyth update or a Switchboard feed; 0 for anything else."""
     if len(data) >= SWITCHBOARD_LENGTH:
@@ -257,7 +283,7 @@ def publish_time_ms(data: bytes) -> int:
     return 0
 
 
-OBSERVERS: dict[str, type[Keeper]] = {"janitor": JanitorKeeper}
+OBSERVERS: dict[str, type[Keeper]] = {"janitor": JanitorKeeper, "maker": MakerKeeper}
 """Keepers that read more than the exchange's accounts."""
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
 
+from evertide import OrderKind, SelfTradeRule
 from evertide_engine.margin import MarginKind, Status, value
 
 if TYPE_CHECKING:
@@ -36,3 +37,26 @@ def stands(state: State, record: NDArray[np.void] | None) -> bool:
         return False
     found = value(record, state.risk_cache, MarginKind.INITIAL, state.time.unix_ms)
     return bool(found.status[0] == Status.VALUED and found.excess_atoms[0] >= 0)
+
+
+def limit_order(market_index: int, *, ask: bool, price_ticks: int, lots: int, time_in_force: int) -> dict[str, Any]:
+    """A plain limit order of one's own without a taker phase, as the arguments of `place_orders`."""
+    return {
+        "client_order_id": 0,
+        "market_index": market_index,
+        "kind": int(OrderKind.LIMIT),
+        "ask": ask,
+        "time_in_force": int(time_in_force),
+        "reduce_only": False,
+        "self_trade": int(SelfTradeRule.CANCEL_NEWEST),
+        "taker_phase_s": 0,
+        "price_ticks": price_ticks,
+        "size_lots": lots,
+        "expiry_ms": 0,
+        "auction_start_ticks": 0,
+        "max_slippage_bps": 0,
+        "builder_plus_one": 0,
+        "builder_fee_tenth_bps": 0,
+        "group": 0,
+        "kind_args_plus_one": 0,
+    }

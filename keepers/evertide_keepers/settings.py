@@ -171,3 +171,44 @@ class JanitorSettings:
     """Most token accounts made in a day, at the keeper's cost, for owners in the queue that have none."""
     actions_max: int = 32
     """Most actions of one step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MakerSettings:
+    """Quotes on both sides of the index, and answers to auctions, within limits on what is held and lost."""
+
+    maker_user: str | None = None
+    """The `User` that quotes; the keeper's key must be its owner or delegate. It is the keeper's alone: whatever order
+    it has in a quoted market is taken for a quote. None: quotes nothing."""
+    markets: tuple[str, ...] = ()
+    """Symbols of the markets to quote; none: all."""
+    levels: int = 2
+    """Quotes of each side, at most 4."""
+    spread_bps: int = 10
+    """Distance of the first quote from the centre."""
+    level_step_bps: int = 10
+    """Distance of each further quote from the one before it."""
+    quote_notional_atoms: int = 1_000_000_000
+    """Notional of one quote."""
+    skew_bps: int = 20
+    """How far the centre moves against a position as large as the limit; from the index, in proportion."""
+    requote_bps: int = 3
+    """A quote this much off where it is wanted is replaced."""
+    position_notional_max_atoms: int = 10_000_000_000
+    """Most notional held in one market."""
+    total_notional_max_atoms: int = 30_000_000_000
+    """Most notional held in all markets together."""
+    loss_max_atoms: int = 1_000_000_000
+    """Most equity lost since the keeper first saw the account; beyond it positions are only reduced."""
+    index_age_max_ms: int = 3_000
+    """An index older than this is not quoted: what is open is cancelled."""
+    quote_life_ms: int = 30_000
+    """Every quote expires after this; at half of it, it is replaced."""
+    dead_man_ms: int = 60_000
+    """All orders die this long after the keeper was last heard of; put off at half of it."""
+    auction_edge_bps: int = 5
+    """Least distance of an auction's price from the centre, in the maker's favour."""
+    auction_notional_max_atoms: int = 2_000_000_000
+    """Most notional of one answer; 0: none is answered."""
+    row_age_ms: int = 5_000
+    """Rows older than this are renewed before a quote."""

@@ -234,7 +234,9 @@ def chosen_settings(name: str, accounts: dict[str, str], amounts: dict[str, str]
 
 def option_of(key: str) -> str:
     """The option that sets a key, for messages."""
-    return {"liquidator_user": "--user"}.get(key, "--" + key.removesuffix("_atoms").replace("_", "-"))
+    return {"liquidator_user": "--user", "maker_user": "--user"}.get(
+        key, "--" + key.removesuffix("_atoms").replace("_", "-")
+    )
 
 
 @app.command("liquidate")
