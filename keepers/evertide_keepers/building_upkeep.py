@@ -75,6 +75,7 @@ UPKEEP: dict[str, Builder] = {
     "pause": _named("pause", "signer"),
     "cancel_change": _named("cancel_change", "signer"),
     "name_successor": _named("name_successor", "signer"),
+    "assert_sequence": _named("assert_sequence"),
     "cancel_all_after": _named("cancel_all_after", "signer"),
     "fill_auction": _named("fill_auction", "signer"),
     "create_token_account": _create_token_account,

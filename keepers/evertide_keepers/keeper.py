@@ -172,7 +172,14 @@ KINDS: dict[str, Kind] = {
     "maker": Kind(
         maker.plan,
         MakerSettings(),
-        sends=("place_orders", "cancel_orders", "cancel_all_after", "fill_auction", "accrue_market"),
+        sends=(
+            "place_orders",
+            "cancel_orders",
+            "cancel_all_after",
+            "fill_auction",
+            "assert_sequence",
+            "accrue_market",
+        ),
         pause_ms=400,
         woken=True,
         priority=MARKET_DATA,

@@ -6,6 +6,7 @@ the keeper is not heard of; where the index is old or the market does not fill, 
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 from solders.pubkey import Pubkey
@@ -54,7 +55,26 @@ def plan(state: State, memory: Memory, settings: MakerSettings) -> list[Action]:
         read.add(index)
     chosen = [one for one in [*away, *answers, *quotes] if memory.is_free(one.key, now_ms)]
     risky = any(one.name in ("fill_auction", "place_orders") for one in chosen)
-    return (renewals(state, memory, read, settings.row_age_ms) if risky else []) + chosen
+    first = renewals(state, memory, read, settings.row_age_ms) if risky else []
+    return first + _guarded(chosen, settings.maker_user, _sequence(state, row))
+
+
+def _guarded(actions: list[Action], user: str, sequence: int) -> list[Action]:
+    """The actions, sent one after the other, each only onto the account as the one before it leaves it.
+
+    Of two keepers of one account the slower is refused before it doubles what the faster did, and a quote that was
+    filled meanwhile is thought about again. Cancellations go in any case.
+    """
+    made = []
+    for action in actions:
+        steps = 1 + len(action.ahead)
+        if action.name in ("fill_auction", "place_orders"):
+            guard = ["assert_sequence", {"user": user, "sequence": sequence}]
+            action = dataclasses.replace(action, ahead=[guard, *action.ahead])
+        made.append(action)
+        # Each of these instructions counts the account's sequence up by one.
+        sequence += steps
+    return made
 
 
 def lost_too_much(state: State, desk: Desk, settings: MakerSettings) -> bool:
@@ -136,7 +156,7 @@ def _answers(desk: Desk, place: Place, offered: list[Auction], state: State, set
             "size_max_lots": lots,
         }
         key = f"maker:answer:{taker}:{one.order_id}:{one.size_lots}"
-        actions.append(Action("fill_auction", key, f"market:{place.market_index}", arguments))
+        actions.append(Action("fill_auction", key, f"user:{settings.maker_user}", arguments))
     return actions
 
 

@@ -72,6 +72,11 @@ def open_quotes(**more: Any) -> list[dict[str, Any]]:
     return [{**fresh, "price_ticks": price, "flags": int(price > 1_000)} for price in (990, 1_010, 980, 1_020)]
 
 
+def guard(sequence: int) -> list[Any]:
+    """The account must be as it was when the step was planned, or as the step before it leaves it."""
+    return ["assert_sequence", {"user": str(OWN), "sequence": sequence}]
+
+
 def with_deadline(state: State, left_ms: int = DEAD_MAN_MS) -> State:
     state.orders["cancel_all_after_ms"][state.row_of(bytes(OWN))] = state.time.unix_ms + left_ms
     return state
@@ -83,8 +88,8 @@ def test_it_quotes_both_sides_post_only_with_an_expiry_behind_a_dead_mans_switch
     assert {one["time_in_force"] for one in action.arguments["orders"]} == {TimeInForce.POST_ONLY}
     assert {one["expiry_ms"] for one in action.arguments["orders"]} == {kw.NOW_MS + LIFE_MS}
     deadline = {"user": str(OWN), "deadline_ms": kw.NOW_MS + DEAD_MAN_MS}
-    assert action.ahead == [["cancel_all_after", deadline]]
-    assert len(build(action, kw.address(7), kw.address(8))) == 2
+    assert action.ahead == [guard(0), ["cancel_all_after", deadline]]
+    assert len(build(action, kw.address(7), kw.address(8))) == 3
 
 
 def test_it_does_nothing_without_an_account_or_before_the_opening() -> None:
@@ -118,7 +123,7 @@ def test_what_still_fits_stays_and_only_the_rest_is_replaced() -> None:
     state = with_deadline(seen(world_of(0, 10**10, *moved)))
     (action,) = planned(state, quote_notional_atoms=TEN_LOTS * 102 // 100)
     assert quotes(action) == {(True, 1_010): 10}
-    assert action.ahead == [["cancel_orders", {"user": str(OWN), "order_ids": [2]}]]
+    assert action.ahead == [guard(0), ["cancel_orders", {"user": str(OWN), "order_ids": [2]}]]
     moved[1]["price_ticks"] = 1_013
     state = with_deadline(seen(world_of(0, 10**10, *moved)))
     assert planned(state, quote_notional_atoms=TEN_LOTS * 102 // 100) == []
@@ -128,7 +133,7 @@ def test_old_quotes_are_replaced_and_the_switch_is_put_off_in_time() -> None:
     same = {"quote_notional_atoms": TEN_LOTS * 102 // 100}
     old = open_quotes(expiry_ms=kw.NOW_MS + LIFE_MS // 2)
     (action,) = planned(with_deadline(seen(world_of(0, 10**10, *old))), **same)
-    assert len(quotes(action)) == 4 and action.ahead[0][1]["order_ids"] == [1, 2, 3, 4]
+    assert len(quotes(action)) == 4 and action.ahead[1][1]["order_ids"] == [1, 2, 3, 4]
     state = with_deadline(seen(world_of(0, 10**10, *open_quotes())), DEAD_MAN_MS // 2)
     (action,) = planned(state, **same)
     assert (action.name, action.arguments["deadline_ms"]) == ("cancel_all_after", kw.NOW_MS + DEAD_MAN_MS)
@@ -185,7 +190,7 @@ def test_an_auction_is_answered_at_its_limit_of_now_when_that_pays() -> None:
     world = world_of()
     user = taker(world)
     (action,) = planned(seen(world), auction_edge_bps=500)
-    assert action.name == "fill_auction" and action.lane == "market:0"
+    assert action.name == "fill_auction" and action.lane == f"user:{OWN}" and action.ahead == [guard(0)]
     assert action.arguments == {
         "market_index": 0,
         "taker_user": str(user),
@@ -194,7 +199,7 @@ def test_an_auction_is_answered_at_its_limit_of_now_when_that_pays() -> None:
         "price_ticks": 1_050,
         "size_max_lots": 7,
     }
-    assert len(build(action, kw.address(7), kw.address(8))) == 1
+    assert len(build(action, kw.address(7), kw.address(8))) == 2
     assert [one.name for one in planned(seen(world), auction_edge_bps=501)] == ["place_orders"]
     assert [one.name for one in planned(seen(world), auction_notional_max_atoms=0)] == ["place_orders"]
     lots = [one.arguments["size_max_lots"] for one in planned(seen(world), auction_notional_max_atoms=3 * 10_500)]
@@ -220,6 +225,22 @@ def test_answers_stay_within_room_margin_and_owners() -> None:
     (action,) = planned(seen(seller), auction_edge_bps=100)
     # Half of the way from 1,000 to 901, rounded against the taker.
     assert action.arguments["price_ticks"] == 951
+
+
+def test_each_step_is_guarded_by_what_the_one_before_it_leaves() -> None:
+    world = world_of()
+    other = kw.market(1)
+    other["terms"]["position_max_lots"], other["terms"]["order_size_min_lots"] = 10**6, 1
+    world.put(kw.address(904), other)
+    cache = kw.risk_cache()
+    cache["markets"][0, 1] = cache["markets"][0, 0]
+    cache["markets"]["market_plus_one"][0, 1] = 2
+    world.put(kw.address(901), cache)
+    first, second = planned(seen(world), levels=1)
+    assert [one.arguments["orders"][0]["market_index"] for one in (first, second)] == [0, 1]
+    # The first counts twice: the switch, and the quotes.
+    assert [first.ahead[0], second.ahead[0]] == [guard(0), guard(2)]
+    assert first.lane == second.lane == f"user:{OWN}"
 
 
 def test_rows_are_renewed_before_new_risk_and_nothing_is_done_twice() -> None:
