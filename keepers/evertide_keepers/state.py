@@ -1,7 +1,13 @@
 """What a keeper knows of the exchange: arrays by row, each account at the slot it was read.
 
 One row holds one trader: its `User` and its `Orders`. Rows of closed accounts are used again. An older reading never
-replaces a younger one, so that snapshot, subscription and re-reads may arrive in any order.
+replaces a younger one, so that snapshot, subscription and re-reads may arrive in any order. Readings are ordered by
+slot, within a slot by write version where the node tells one. Where it does not, the later reading of a slot stands:
+one feed reads an account once at a time, and at `confirmed` the bank of a slot is frozen, so that equal slots have
+equal bytes.
+
+An account of the program that cannot be what its discriminator says is isolated: it is taken for absent, and why is
+kept in `isolated`. All others go on.
 """
 
 from __future__ import annotations
@@ -13,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from evertide import LAYOUT_VERSION
 from evertide_engine.decode import decode
 from evertide_engine.layouts import (
     ACCOUNTS,
@@ -33,15 +40,23 @@ NAME_BY_DISCRIMINATOR = {value: name for name, value in DISCRIMINATORS.items()}
 READ = ("Exchange", "RiskCache", "Insurance", "Market", "Collateral", "User", "Orders", "ParamChange")
 NO_USER_EPOCH = np.uint64((1 << 64) - 1)
 FIRST_CAPACITY = 64
+SLOTS = {"Market": MARKETS_MAX, "Collateral": COLLATERALS_MAX}
+SINGLE = {"Exchange": "exchange", "RiskCache": "risk_cache", "Insurance": "insurance"}
+NEVER = (-1, -1)
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One account as read at `slot`; `data` is None when it does not exist any more."""
+    """One account as read at `slot`; `data` is None when it does not exist any more.
+
+    `write_version` orders writes of one slot; 0 where the node tells none. `owner` is the account's, where it is known.
+    """
 
     address: bytes
     slot: int
     data: bytes | None
+    write_version: int = 0
+    owner: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +68,30 @@ class Price:
     publish_time_ms: int
 
 
-class State:
-    """All accounts that keepers read, and the prices that their sources gave."""
+def unreadable(data: bytes) -> str | None:
+    """Why an account's bytes cannot be what their discriminator says; None: they can, or are of a kind not read."""
+    name = NAME_BY_DISCRIMINATOR.get(data[:8])
+    if name not in READ:
+        return None
+    layout = ACCOUNTS[name]
+    if len(data) < layout.itemsize:
+        return f"length of {name}: found {len(data)}, needed at least {layout.itemsize}"
+    record = np.frombuffer(data, layout, 1)[0]
+    if (version := int(record["version"])) != LAYOUT_VERSION:
+        return f"layout version of {name}: found {version}, needed {LAYOUT_VERSION}"
+    if name in SLOTS and (index := int(record["index"])) >= SLOTS[name]:
+        return f"index of {name}: found {index}, needed below {SLOTS[name]}"
+    return None
 
-    def __init__(self) -> None:
+
+class State:
+    """All accounts that keepers read, and the prices that their sources gave. Accounts of `program` only, if given."""
+
+    def __init__(self, program: bytes | None = None) -> None:
+        self.program = program
         self.time = ChainTime(0, 0)
+        self.isolated: dict[bytes, str] = {}
+        """Accounts of the program that cannot be read, with the reason."""
         self.exchange: Any = None
         self.risk_cache: Any = None
         self.insurance: Any = None
@@ -85,7 +119,7 @@ class State:
         self.orders_keys: list[bytes] = []
         self._row_of: dict[bytes, int] = {}
         self._owner_of: dict[bytes, bytes] = {}
-        self._versions: dict[bytes, int] = {}
+        self._versions: dict[bytes, tuple[int, int]] = {}
         self._names: dict[bytes, str] = {}
         self._raw: dict[bytes, bytes] = {}
         self._backstops: dict[int, int] | None = None
@@ -151,14 +185,18 @@ class State:
         taken: list[Change] = []
         batches: dict[str, list[Change]] = {}
         for change in changes:
-            if change.slot < self._versions.get(change.address, -1):
+            version = (change.slot, change.write_version)
+            if version < self._versions.get(change.address, NEVER):
                 continue
-            self._versions[change.address] = change.slot
-            if change.data is None:
-                if change.address in self._names:
-                    self._forget(change.address)
-                    taken.append(change)
+            self._versions[change.address] = version
+            known = self._names.get(change.address)
+            if change.data is None or (reason := self._refused(change, known)):
+                self._note_isolated(change, None if change.data is None else reason)
+                if known is not None:
+                    self._take_out(change.address, batches)
+                    taken.append(Change(change.address, change.slot, None, change.write_version))
                 continue
+            self.isolated.pop(change.address, None)
             name = NAME_BY_DISCRIMINATOR.get(change.data[:8])
             if name not in READ or self._raw.get(change.address) == change.data:
                 continue
@@ -168,6 +206,49 @@ class State:
         for name, batch in batches.items():
             self._store(name, batch)
         return taken
+
+    def _refused(self, change: Change, known: str | None) -> str | None:
+        """Why a reading is not taken in; None: it is."""
+        data = change.data or b""
+        if None not in (self.program, change.owner) and change.owner != self.program:
+            return f"owner: found {(change.owner or b'').hex()}, needed the program"
+        if known is not None and NAME_BY_DISCRIMINATOR.get(data[:8]) != known:
+            return f"discriminator: found {data[:8].hex()}, needed that of {known}"
+        return unreadable(data)
+
+    def _note_isolated(self, change: Change, reason: str | None) -> None:
+        if reason is None:
+            self.isolated.pop(change.address, None)
+        else:
+            self.isolated[change.address] = reason
+
+    def _take_out(self, address: bytes, batches: dict[str, list[Change]]) -> None:
+        """Forget an account, what the same call has brought of it included."""
+        name = self._names[address]
+        if any(change.address == address for change in batches.get(name, ())):
+            self._store(name, batches.pop(name))
+        self._forget(address)
+
+    def rewind(self, slot: int) -> None:
+        """The chain went back to `slot`: what is read next stands, whatever was seen in later slots."""
+        self._versions = {key: at for key, at in self._versions.items() if at[0] <= slot}
+        if self.time.slot > slot:
+            self.time = ChainTime(0, 0)
+
+    def prune(self, slot: int) -> None:
+        """After a whole snapshot at `slot`: forget when accounts were read that do not exist."""
+        gone = [key for key, at in self._versions.items() if at[0] < slot and key not in self._names]
+        for key in gone:
+            del self._versions[key]
+            self.isolated.pop(key, None)
+
+    def readings(self) -> list[Change]:
+        """Every account that is held, as it was last read, for a journal to begin with."""
+        return [Change(key, *self._reading(key)) for key in self._names]
+
+    def _reading(self, key: bytes) -> tuple[int, bytes, int]:
+        slot, version = self._versions.get(key, (0, 0))
+        return slot, self._raw[key], version
 
     def forget_missing(self, name: str, present: set[bytes], slot: int) -> list[Change]:
         """Drop accounts of a kind that a whole snapshot at `slot` did not show; returns what was dropped."""
@@ -233,8 +314,13 @@ class State:
         return row
 
     def _forget(self, address: bytes) -> None:
-        name = self._names.pop(address)
-        self._raw.pop(address, None)
+        name, data = self._names.pop(address), self._raw.pop(address)
+        if name in SINGLE:
+            setattr(self, SINGLE[name], None)
+        elif name in SLOTS:
+            self._forget_slot(name, address)
+        elif name == "ParamChange":
+            del self.changes[int(np.frombuffer(data, ACCOUNTS[name], 1)[0]["number"])]
         if name not in ("User", "Orders"):
             return
         owner = address if name == "User" else self._owner_of.pop(address)
@@ -250,3 +336,15 @@ class State:
         if owner not in self._names and not self.orders_keys[row]:
             del self._row_of[owner]
             self._free.append(row)
+
+    def _forget_slot(self, name: str, address: bytes) -> None:
+        """Forget a market or an asset, unless another account has taken its index."""
+        self._backstops = None
+        if name == "Market":
+            for index in [index for index, key in self.market_keys.items() if key == address]:
+                del self.market_keys[index]
+                self.market_known[index] = False
+            return
+        for index in [index for index, key in self.collateral_keys.items() if key == address]:
+            del self.collateral_keys[index]
+            self.collateral_known[index] = False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -220,7 +221,7 @@ def return_data(value: Any) -> bytes | None:
 
 
 async def _wait(hint: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(hint.wait(), seconds)
-    except TimeoutError:
-        return
+    # Not wait_for: that of Python 3.11 can lose a cancellation that comes with the hint.
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await hint.wait()

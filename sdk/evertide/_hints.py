@@ -47,14 +47,16 @@ class SignatureHints:
             async with self._lock:
                 if self._socket is None:
                     await self._connect()
-                await asyncio.wait_for(self._socket.send(text), self._timeout_s)
+                async with asyncio.timeout(self._timeout_s):
+                    await self._socket.send(text)
         except Exception:
             # Whatever broke, the poll finds the outcome; only the hint is missing.
             self._drop()
         return event
 
     async def _connect(self) -> None:
-        self._socket = await asyncio.wait_for(self._open(str(self._url)), self._timeout_s)
+        async with asyncio.timeout(self._timeout_s):
+            self._socket = await self._open(str(self._url))
         self._reader = asyncio.create_task(self._read(self._socket))
 
     async def _read(self, socket: Any) -> None:
@@ -92,7 +94,8 @@ class SignatureHints:
                 await self._reader
         if socket is not None:
             with contextlib.suppress(Exception):
-                await asyncio.wait_for(socket.close(), self._timeout_s)
+                async with asyncio.timeout(self._timeout_s):
+                    await socket.close()
 
 
 async def _connect(url: str) -> Any:

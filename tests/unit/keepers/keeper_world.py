@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from solders.pubkey import Pubkey
 
-from evertide import PROGRAM_ID, SEASON_STEPS, AccountInfo, orders_address
+from evertide import LAYOUT_VERSION, PROGRAM_ID, SEASON_STEPS, AccountInfo, orders_address
+from evertide.errors import RpcBehind
 from evertide_engine.layouts import COLLATERAL, DISCRIMINATORS, EXCHANGE, MARKET, ORDERS, RISK_CACHE, USER
 from evertide_keepers.clock import CLOCK_ADDRESS, ChainTime
 from evertide_keepers.state import Change, State
@@ -31,9 +32,10 @@ def orders_key(user: Pubkey) -> bytes:
 
 
 def blank(name: str, dtype: Any) -> np.ndarray:
-    """One record with its discriminator."""
+    """One record with its discriminator and version."""
     record = np.zeros(1, dtype)
     record["discriminator"][0] = np.frombuffer(DISCRIMINATORS[name], np.uint8)
+    record["version"] = LAYOUT_VERSION
     return record
 
 
@@ -155,7 +157,9 @@ class Node:
         data = self.world.accounts.get(key)
         return None if data is None else AccountInfo(key, PROGRAM_ID, 1, data, False, self.world.time.slot)
 
-    async def get_program_accounts(self, program_id: Pubkey, *, filters: Any) -> list[AccountInfo]:
+    async def get_program_accounts(
+        self, program_id: Pubkey, *, filters: Any, min_context_slot: int | None = None
+    ) -> list[AccountInfo]:
         self._called("snapshot")
         import base64
 
@@ -167,9 +171,20 @@ class Node:
         self._called("accounts")
         return [self._info(key) for key in keys]
 
-    async def get_account(self, key: Pubkey) -> AccountInfo | None:
+    async def read_accounts(
+        self, keys: list[Pubkey], *, min_context_slot: int | None = None
+    ) -> tuple[int, list[AccountInfo | None]]:
+        self._called("accounts")
+        slot = self.world.time.slot
+        if min_context_slot is not None and slot < min_context_slot:
+            raise RpcBehind("http://node", "getMultipleAccounts", slot, min_context_slot)
+        return slot, [self._info(key) for key in keys]
+
+    async def get_account(self, key: Pubkey, *, min_context_slot: int | None = None) -> AccountInfo | None:
         assert str(key) == CLOCK_ADDRESS
         self._called("clock")
         time = self.world.time
+        if min_context_slot is not None and time.slot < min_context_slot:
+            raise RpcBehind("http://node", "getAccountInfo", time.slot, min_context_slot)
         data = time.slot.to_bytes(8, "little") + bytes(24) + (time.unix_ms // 1000).to_bytes(8, "little")
         return AccountInfo(key, PROGRAM_ID, 1, data, False, time.slot)

@@ -14,6 +14,8 @@ import websockets
 from solders.pubkey import Pubkey
 
 from evertide import PROGRAM_ID, RpcUnreachable
+from evertide.errors import RpcBehind
+from evertide_keepers import feed as feeds
 from evertide_keepers.clock import ChainTime
 from evertide_keepers.feed import Feed
 from evertide_keepers.state import READ, State
@@ -51,7 +53,7 @@ async def test_a_failed_snapshot_is_read_again_and_keeps_what_is_dirty() -> None
     node.failure = RpcUnreachable("http://x", "down")
     with pytest.raises(RpcUnreachable):
         await feed.sync()
-    assert feed.state.exchange is None and feed.needs_snapshot and feed._dirty == {kw.address(1)}
+    assert feed.state.exchange is None and feed.needs_snapshot and list(feed._dirty) == [kw.address(1)]
     node.failure = None
     await feed.sync()
     assert feed.state.exchange is not None
@@ -64,9 +66,9 @@ class Socket:
         self.connections: list[Any] = []
         self.url = ""
 
-    async def tell(self, address: Pubkey) -> None:
+    async def tell(self, address: Pubkey, slot: int = 1) -> None:
         value = {"pubkey": str(address), "account": {}}
-        message = {"method": "programNotification", "params": {"result": {"context": {"slot": 1}, "value": value}}}
+        message = {"method": "programNotification", "params": {"result": {"context": {"slot": slot}, "value": value}}}
         await self.connections[-1].send(json.dumps(message))
 
 
@@ -153,3 +155,173 @@ async def test_accounts_read_after_an_action_are_those_that_it_wrote() -> None:
         await feed.sync()
         assert node.calls == ["accounts", "clock"]
         await feed.close()
+
+
+class Line:
+    """A WebSocket without a network: what it says is put into it; None loses it."""
+
+    def __init__(self, *messages: Any) -> None:
+        self.waiting: asyncio.Queue[Any] = asyncio.Queue()
+        self.sent: list[dict[str, Any]] = []
+        for message in messages:
+            self.waiting.put_nowait(message)
+
+    async def send(self, text: str) -> None:
+        self.sent.append(json.loads(text))
+
+    async def recv(self) -> str:
+        message = await self.waiting.get()
+        if message is None:
+            raise OSError("lost")
+        return message if isinstance(message, str) else json.dumps(message)
+
+    async def close(self) -> None:
+        self.waiting.put_nowait(None)
+
+
+ACKNOWLEDGED = ({"id": 1, "result": 7}, {"id": 2, "result": 8})
+
+
+def slot_message(slot: int) -> dict[str, Any]:
+    return {"method": "slotNotification", "params": {"result": {"slot": slot, "parent": slot - 1, "root": slot - 31}}}
+
+
+def hint(address: Pubkey, slot: int) -> dict[str, Any]:
+    result = {"context": {"slot": slot}, "value": {"pubkey": str(address), "account": {}}}
+    return {"method": "programNotification", "params": {"result": result}}
+
+
+@asynccontextmanager
+async def listening(world: kw.World, *lines: Line, **more: Any) -> AsyncIterator[tuple[kw.Node, Feed]]:
+    """A feed that opens these lines one after the other and has read its first snapshot."""
+    left = list(lines)
+
+    async def connect(url: str) -> Line:
+        if not left:
+            raise OSError("nobody there")
+        return left.pop(0)
+
+    node, feed = made(world, ws_url="ws://node", connect=connect, **more)
+    await feed.start()
+    await until(
+        lambda: feed._listener is not None and len(lines[0].sent) == 2 and (feed.gaps or lines[0].waiting.empty())
+    )
+    await feed.sync()
+    yield node, feed
+    await feed.close()
+
+
+@pytest.mark.parametrize("nonsense", ["no json", "[1]", {"method": "programNotification", "params": {}}, "[" * 9000])
+async def test_a_message_that_is_none_costs_a_gap_and_no_more(nonsense: Any) -> None:
+    """F-04: nonsense on the WebSocket."""
+    line, other = Line(*ACKNOWLEDGED), Line(*ACKNOWLEDGED)
+    async with listening(kw.World.with_market(), line, other) as (_, feed):
+        line.waiting.put_nowait(nonsense)
+        await until(lambda: feed.gaps == 1)
+        assert feed.needs_snapshot and ("feed_lost", "feed") in feed.alarms.active
+        await until(lambda: len(other.sent) == 2)
+        await until(lambda: not feed.alarms.active)
+
+
+async def test_a_refused_subscription_is_a_gap_with_a_pause_that_grows() -> None:
+    refused = [Line({"id": 1, "error": {"code": -32601, "message": "no"}}) for _ in range(3)]
+    async with listening(kw.World.with_market(), *refused) as (_, feed):
+        await until(lambda: feed.gaps >= 2)
+        assert "refused" in feed.alarms.active[("feed_lost", "feed")].message
+        assert feed._listener is not None and feed._listener._pause_s >= 0.4
+
+
+async def test_an_answer_from_before_the_hint_is_read_again() -> None:
+    """F-03: the node that is asked is a little behind the one that told."""
+    world = kw.World.with_market()
+    owner = world.trader(1, kw.user(quote_atoms=1), {})
+    line = Line(*ACKNOWLEDGED)
+    async with listening(world, line) as (node, feed):
+        line.waiting.put_nowait(hint(owner, kw.SLOT + 2))
+        await until(lambda: feed._dirty)
+        assert await feed.sync() == [] and list(feed._dirty) == [owner] and not feed.needs_snapshot
+        world.put(owner, kw.user(quote_atoms=2))
+        world.time = ChainTime(kw.SLOT + 2, kw.NOW_MS)
+        (change,) = await feed.sync()
+        assert change.address == bytes(owner) and not feed._dirty and node.calls.count("accounts") == 2
+
+
+async def test_answers_from_slots_long_past_are_refused_until_the_chain_itself_has_gone_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """F-03, F-11: first it is the node that lags; when nothing else comes, the chain was rolled back."""
+    world = kw.World.with_market()
+    owner = world.trader(1, kw.user(quote_atoms=7), {})
+    _, feed = made(world)
+    await feed.sync()
+    world.time = ChainTime(kw.SLOT - feeds.LAG_SLOTS_MAX - 1, kw.NOW_MS - 20_000)
+    world.put(owner, kw.user(quote_atoms=5))
+    for _ in range(3):
+        with pytest.raises(RpcBehind):
+            await feed.sync()
+    assert feed.state.time.slot == kw.SLOT and ("node_behind", "feed") in feed.alarms.active
+    monkeypatch.setattr(feeds, "REWIND_WAIT_MS", 0)
+    with pytest.raises(RpcBehind):
+        await feed.sync()
+    assert feed.state.time.slot == kw.SLOT, "never in the middle of a plan"
+    await feed.sync()
+    assert feed.rewinds == 1 and feed.state.time == world.time and not feed.alarms.active
+    assert feed.alarms.raised["chain_rolled_back"] == 1
+    row = feed.state.row_of(bytes(owner))
+    assert int(feed.state.users["quote_atoms"][row]) == 5
+
+
+async def test_a_processed_slot_that_comes_again_undoes_what_its_fork_told() -> None:
+    """F-11: a fork of processed slots."""
+    world = kw.World.with_market()
+    owner = world.trader(1, kw.user(quote_atoms=1), {})
+    line = Line(*ACKNOWLEDGED)
+    async with listening(world, line) as (node, feed):
+        for commitment, rewinds in (("confirmed", 0), ("processed", 1)):
+            node.commitment = commitment  # type: ignore[misc]
+            world.put(owner, kw.user(quote_atoms=9))
+            world.time = ChainTime(kw.SLOT + 3, kw.NOW_MS)
+            feed.mark_dirty([owner])
+            await feed.sync()
+            world.put(owner, kw.user(quote_atoms=1))
+            world.time = ChainTime(kw.SLOT + 2, kw.NOW_MS)
+            for slot in (kw.SLOT + 3, kw.SLOT + 2):
+                line.waiting.put_nowait(slot_message(slot))
+            await until(line.waiting.empty)
+            await feed.sync()
+            assert feed.rewinds == rewinds
+        assert int(feed.state.users["quote_atoms"][0]) == 1 and feed.state.time.slot == kw.SLOT + 2
+
+
+async def test_a_flood_of_hints_ends_in_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """F-22: what is remembered of hints is bounded, and others get their turn meanwhile."""
+    monkeypatch.setattr(feeds, "DIRTY_MAX", 100)
+    line = Line(*ACKNOWLEDGED)
+    async with listening(kw.World.with_market(), line) as (node, feed):
+        node.calls.clear()
+        for number in range(5_000):
+            line.waiting.put_nowait(hint(kw.address(number), kw.SLOT))
+        turns = most = 0
+        while feed._listener is not None and feed._listener._hints < 5_000:
+            await asyncio.sleep(0)
+            turns, most = turns + 1, max(most, len(feed._dirty))
+        assert turns > 5_000 // 64 and 64 <= most <= 100 and feed.needs_snapshot
+        await feed.sync()
+        assert "accounts" not in node.calls and not feed._dirty and not feed.needs_snapshot
+
+
+async def test_a_subscription_that_hears_slots_but_no_accounts_is_made_anew() -> None:
+    """F-05: half of a silent death; the next snapshot finds it out."""
+    world = kw.World.with_market()
+    owner = world.trader(1, kw.user(quote_atoms=1), {})
+    line, other = Line(*ACKNOWLEDGED), Line(*ACKNOWLEDGED)
+    async with listening(world, line, other, snapshot_interval_ms=0) as (_, feed):
+        await asyncio.sleep(0.001)
+        await feed.sync()
+        assert feed.gaps == 0
+        world.put(owner, kw.user(quote_atoms=2))
+        world.time = ChainTime(kw.SLOT + 1, kw.NOW_MS)
+        await asyncio.sleep(0.001)
+        assert len(await feed.sync()) == 1
+        line.waiting.put_nowait(slot_message(kw.SLOT + 1))
+        await until(lambda: feed.gaps == 1 and len(other.sent) == 2)
