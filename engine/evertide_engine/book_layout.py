@@ -1,8 +1,8 @@
 """Rows, levels, operations and outcomes of the price-time book.
 
-An order row has 64 bytes, one cache line. Orders of a price form a doubly linked first-in-first-out list through the
-rows themselves; prices are levels of a window of 262,144 ticks whose occupied levels a three-storey bitmap finds in
-three steps. Rows, levels and the id table live in flat arrays, so that a batch of operations is one kernel call.
+An order row has 64 bytes, one cache line; what only icebergs and pegged orders need lies in a row of its own. Orders of
+a price form a doubly linked first-in-first-out list through the rows themselves; prices are levels of a window of
+262,144 ticks whose occupied levels a three-storey bitmap finds in three steps. All of it is allocated once.
 """
 
 from __future__ import annotations
@@ -11,23 +11,43 @@ from enum import IntEnum
 
 import numpy as np
 
+LEVELS = 64**3
+"""Ticks that one book spans."""
+
 ORDER_ROW = np.dtype(
     [
         ("order_id", "<u8"),
-        ("price_ticks", "<i8"),
         ("lots", "<i8"),
         ("expiry_ms", "<i8"),
-        ("filled_lots", "<i8"),
+        ("placed_ms", "<i8"),
+        ("turn", "<i8"),
         ("owner", "<i4"),
         ("next", "<i4"),
         ("previous", "<i4"),
+        ("level", "<i4"),
         ("side", "u1"),
+        ("kind", "u1"),
+        ("time_in_force", "u1"),
+        ("self_trade", "u1"),
         ("reduce_only", "u1"),
-        ("reserved", "<u2"),
-        ("slot", "<i8"),
+        ("reserved", "u1", (3,)),
     ]
 )
-"""One resting order: `lots` remain, `next`, `previous` are rows of its level (-1 = none), `slot` is its id's slot."""
+"""One resting order: `lots` are displayed, `turn` is its time priority, `next`, `previous` are rows of its level (-1 =
+none), `level` its price less the book's base (-1: a pegged order whose price lies outside the book)."""
+
+TERMS_ROW = np.dtype([("limit_ticks", "<i8"), ("hidden_lots", "<i8"), ("terms", "<i8"), ("peg", "<i4"), ("pad", "<i4")])
+"""What only an iceberg (`terms`: lots displayed at a time) or a pegged order (`terms`: ticks from the index,
+`limit_ticks`, `peg`: its place in the list of pegged orders) has; the row of the same number."""
+
+ACCOUNT = np.dtype([("lots", "<i8")])
+"""What the book keeps of each owner: signed lots, moved by fills, read by reduce-only orders."""
+
+LEVEL = np.dtype([("lots", "<i8"), ("head", "<i4"), ("tail", "<i4")])
+"""Displayed lots of one price of one side, first and last row; these two mean nothing where there are no lots."""
+
+ENTRY = np.dtype([("tag", "<u4"), ("row", "<i4")])
+"""One entry of the table of ids: upper half of the id's hash, and its row (-1 = empty)."""
 
 OPERATION = np.dtype(
     [
@@ -36,21 +56,33 @@ OPERATION = np.dtype(
         ("lots", "<i8"),
         ("expiry_ms", "<i8"),
         ("now_ms", "<i8"),
+        ("terms", "<i8"),
         ("owner", "<i4"),
+        ("age_ms", "<u4"),
         ("code", "u1"),
         ("side", "u1"),
         ("time_in_force", "u1"),
         ("self_trade", "u1"),
         ("reduce_only", "u1"),
-        ("reserved", "u1", (7,)),
+        ("reserved", "u1", (3,)),
     ]
 )
-"""One operation of a batch, 56 bytes; fields as in the program's orders. `now_ms` is the chain time it happens at."""
+"""One operation of a batch, 64 bytes; fields as in the program's orders.
+
+`now_ms` is the chain time it happens at, `age_ms` how long before that its order was placed: a pegged maker fills only
+at an index published after that. `terms`: lots displayed (`ICEBERG`), signed ticks from the index (`PEGGED`), publish
+time of the index in unix ms (`INDEX`). `INDEX` has the index in ticks, rounded down in `price_ticks`, up in `lots`.
+"""
 
 FILL = np.dtype(
     [("taker_id", "<u8"), ("maker_id", "<u8"), ("price_ticks", "<i8"), ("lots", "<i8"), ("operation", "<i8")]
 )
 """One fill at the maker's price; `operation` is the index of the batch's operation that caused it."""
+
+CANCELLATION = np.dtype(
+    [("order_id", "<u8"), ("lots", "<i8"), ("operation", "<u4"), ("reason", "u1"), ("reserved", "u1", (3,))]
+)
+"""Lots of an order that ended without a fill. A `MODIFY` writes none for what it replaces: it names the order."""
 
 
 class Code(IntEnum):
@@ -59,15 +91,29 @@ class Code(IntEnum):
     LIMIT = 0
     """Match, then rest unless the time in force forbids."""
     MARKET = 1
-    """Match down to the worst price `price_ticks`; never rests."""
+    """Match down to the worst price `price_ticks`; immediate-or-cancel or fill-or-kill."""
     CANCEL = 2
     """Remove the order `order_id`."""
     MODIFY = 3
-    """Set price and lots: a mere reduction keeps its priority, anything else is cancelled and placed anew."""
+    """Replace price, lots and terms of an order, which keeps its kind: a mere reduction keeps its priority."""
     REST = 4
     """Rest without matching: an order of a recorded feed, whose fills the feed tells separately."""
     AMEND = 5
-    """Set price and lots of a recorded order without matching; priority as with `MODIFY`."""
+    """Set price and lots of a recorded order without matching; the same price and no more lots keep its priority."""
+    ICEBERG = 6
+    """Match with all lots, then rest with `terms` of them displayed at a time; a refill ranks behind all."""
+    PEGGED = 7
+    """Rest at the index plus `terms` ticks, never beyond `price_ticks`; post-only."""
+    INDEX = 8
+    """Tell a new index: pegged orders move, and resting orders that now cross one trade."""
+
+
+class Kind(IntEnum):
+    """Kind of a resting order."""
+
+    PLAIN = 0
+    ICEBERG = 1
+    PEGGED = 2
 
 
 class Outcome(IntEnum):
@@ -86,28 +132,78 @@ class Outcome(IntEnum):
     BAD_SIZE = 9
     NOTHING_TO_REDUCE = 10
     BOOK_FULL = 11
+    """What could not be filled found no free row, or an iceberg has more parts than the book has room for."""
     BAD_CODE = 12
+    BAD_TERMS = 13
+    """Side, time in force, self-trade rule or terms do not exist or do not go together."""
+    NO_INDEX = 14
+    """A pegged order before the first `INDEX`."""
+    MARGIN_TOO_LOW = 15
+    """The owner's equity does not carry the order."""
+    APPLIED = 16
+    """An `INDEX` was taken in."""
+    BAD_OWNER = 17
+    """The book has no account of this number."""
 
 
-LEVELS = 64**3
-"""Ticks that one book spans."""
+class Reason(IntEnum):
+    """Why lots ended without a fill."""
+
+    OWNER = 1
+    """`CANCEL`."""
+    IMMEDIATE = 2
+    """The rest of a market or immediate order."""
+    SELF_TRADE = 3
+    EXPIRED = 4
+    NOTHING_TO_REDUCE = 5
+    """Reduce-only, and the position is closed."""
+    BOOK_FULL = 6
+    MARGIN = 7
 
 
-STATE = np.dtype(
+BOOK = np.dtype(
     [
+        ("capacity", "<i8"),
+        ("owner_count", "<i8"),
+        ("base_ticks", "<i8"),
+        ("lots_min", "<i8"),
+        ("lots_max", "<i8"),
+        ("table_mask", "<i8"),
+        ("part_room", "<i8"),
+        ("fill_room", "<i8"),
         ("free_row", "<i8"),
         ("row_count", "<i8"),
-        ("base_ticks", "<i8"),
+        ("part_count", "<i8"),
+        ("peg_count", "<i8"),
+        ("turn", "<i8"),
+        ("index_low_ticks", "<i8"),
+        ("index_high_ticks", "<i8"),
+        ("index_publish_ms", "<i8"),
+        ("submitted_lots", "<i8"),
+        ("executed_lots", "<i8"),
+        ("cancelled_lots", "<i8"),
         ("fill_count", "<i8"),
+        ("cancellation_count", "<i8"),
+        ("rows", "<i8"),
+        ("terms", "<i8"),
+        ("table", "<i8"),
+        ("levels", "<i8"),
+        ("pegs", "<i8"),
+        ("accounts", "<i8"),
+        ("market", "<i8"),
+        ("fills", "<i8"),
+        ("cancellations", "<i8"),
         ("top_bits", "<u8", (2,)),
         ("middle_bits", "<u8", (2, 64)),
         ("low_bits", "<u8", (2, LEVELS // 64)),
-        ("head", "<i4", (2, LEVELS)),
-        ("tail", "<i4", (2, LEVELS)),
-        ("level_lots", "<i8", (2, LEVELS)),
     ]
 )
-"""A book's own state, axis 0 bids and asks: counters, three storeys of level bits, rows and lots of levels.
+"""A book's own state, axis 0 bids and asks: limits, counters, addresses of its arrays, three storeys of level bits.
 
-One record instead of many arrays: a kernel gets it as one pointer, and no reference is counted on the way.
+One record with addresses instead of many arrays: a kernel gets it as one pointer, and every function called on the way
+gets one word in place of seven for each array. `part_count` counts what can still be filled at once: an order, or each
+part of an iceberg. `submitted_lots = executed_lots + cancelled_lots + resting lots` always; a fill executes both sides.
 """
+
+ADDRESSES = ("rows", "terms", "table", "levels", "pegs", "accounts", "market", "fills", "cancellations")
+"""Fields of `BOOK` that hold where an array lies: no part of the state."""

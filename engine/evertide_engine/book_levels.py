@@ -1,48 +1,20 @@
-"""Kernels of the book's storage: level bitmap, lists of rows, table of order ids."""
+"""Kernels of the book's prices: which levels are occupied, and the list of rows of each.
+
+A level's number counts ticks from the book's base; `level_at(book.levels, side * LEVELS + level)` is its record.
+"""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numba import njit, types
-from numba.extending import intrinsic
+from numba import njit
 
 from .book_layout import LEVELS
+from .book_memory import leading_zeros, level_at, lowest_bit, row_at
 from .wide import Int
 
 ONE = np.uint64(1)
 NO_BITS = np.uint64(0)
-ID_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-ID_SHIFT = np.uint64(32)
-
-
-def _lowest_bit(typing_context: Any, word: Any) -> Any:
-    """Code for `lowest_bit`: one machine instruction."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        flag = type(arguments[0].type)(1)
-        return builder.cttz(arguments[0], flag(1))
-
-    return types.int64(types.uint64), generate
-
-
-lowest_bit: Any = intrinsic(_lowest_bit)
-"""Index of the lowest set bit of a `uint64` that is not 0."""
-
-
-def _leading_zeros(typing_context: Any, word: Any) -> Any:
-    """Code for `leading_zeros`: one machine instruction."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        flag = type(arguments[0].type)(1)
-        return builder.ctlz(arguments[0], flag(1))
-
-    return types.int64(types.uint64), generate
-
-
-leading_zeros: Any = intrinsic(_leading_zeros)
-"""Number of zeros above the highest set bit of a `uint64` that is not 0."""
+ALL_BITS = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 
 
 @njit(cache=True)
@@ -81,24 +53,34 @@ def best_level(book: Int, side: Int) -> Int:
 
 
 @njit(cache=True)
+def bits_beyond(word: Int, side: Int, at: Int) -> Int:
+    """The bits of a word that lie on the worse side of bit `at`: below it for bids, above it for asks."""
+    own = ONE << np.uint64(at)
+    return word & (own - ONE) if side == 0 else word & ~(own | (own - ONE))
+
+
+@njit(cache=True)
+def nearest_bit(word: Int, side: Int) -> Int:
+    """The best bit of a word that is not 0: the highest for bids, the lowest for asks."""
+    return 63 - leading_zeros(word) if side == 0 else lowest_bit(word)
+
+
+@njit(cache=True)
 def worse_level(book: Int, side: Int, level: Int) -> Int:
     """The next occupied level after `level`, away from the best; -1 when there is none."""
-    step = -1 if side == 0 else 1
-    at = level + step
-    while 0 <= at < LEVELS:
-        word = at >> 6
-        below = np.uint64(at & 63)
-        if side == 0:
-            bits = book.low_bits[side, word] & (~NO_BITS >> np.uint64(63 - (at & 63)))
-            if bits != NO_BITS:
-                return word * 64 + 63 - leading_zeros(bits)
-            at = word * 64 - 1
-        else:
-            bits = book.low_bits[side, word] & (~NO_BITS << below)
-            if bits != NO_BITS:
-                return word * 64 + lowest_bit(bits)
-            at = word * 64 + 64
-    return np.int64(-1)
+    word, group = level >> 6, level >> 12
+    bits = bits_beyond(book.low_bits[side, word], side, level & 63)
+    if bits != NO_BITS:
+        return word * 64 + nearest_bit(bits, side)
+    bits = bits_beyond(book.middle_bits[side, group], side, word & 63)
+    if bits == NO_BITS:
+        bits = bits_beyond(book.top_bits[side], side, group)
+        if bits == NO_BITS:
+            return np.int64(-1)
+        group = nearest_bit(bits, side)
+        bits = book.middle_bits[side, group]
+    word = group * 64 + nearest_bit(bits, side)
+    return word * 64 + nearest_bit(book.low_bits[side, word], side)
 
 
 @njit(cache=True)
@@ -109,97 +91,72 @@ def level_of(book: Int, price_ticks: Int) -> Int:
 
 
 @njit(cache=True)
-def table_slot(book: Int, rows: Int, table: Int, order_id: Int) -> Int:
-    """Slot of an id in the table, or the empty slot where it would go."""
-    mask = np.int64(table.shape[0] - 1)
-    slot = np.int64((order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
-    while table[slot] >= 0 and rows[table[slot]].order_id != order_id:
-        slot = (slot + 1) & mask
-    return slot
+def reaches(side: Int, limit_level: Int, level: Int) -> bool:
+    """Whether an order of `side` with this limit meets a resting level of the other side."""
+    return bool(level <= limit_level if side == 0 else level >= limit_level)
 
 
 @njit(cache=True)
-def table_remove(book: Int, rows: Int, table: Int, slot: Int) -> None:
-    """Empty a slot and move later entries of its run up, so that no tombstones remain."""
-    mask = np.int64(table.shape[0] - 1)
-    hole, at = slot, slot
-    while True:
-        at = (at + 1) & mask
-        row = table[at]
-        if row < 0:
-            break
-        home = np.int64((rows[row].order_id * ID_MULTIPLIER) >> ID_SHIFT) & mask
-        if ((at - home) & mask) >= ((at - hole) & mask):
-            table[hole] = row
-            rows[row].slot = hole
-            hole = at
-    table[hole] = -1
-
-
-@njit(cache=True)
-def append_row(book: Int, rows: Int, row: Int, level: Int) -> None:
-    """Put a row at the end of its level's list."""
-    side = np.int64(rows[row].side)
-    last = book.tail[side, level]
-    rows[row].previous = last
-    rows[row].next = -1
-    if last < 0:
-        book.head[side, level] = row
+def append_row(book: Int, row: Int, level: Int) -> None:
+    """Put a row, whose side and lots are set, at the end of a level's list."""
+    order = row_at(book.rows, row)
+    side = np.int64(order.side)
+    queue = level_at(book.levels, side * LEVELS + level)
+    order.level = level
+    order.next = -1
+    if queue.lots == 0:
+        order.previous = -1
+        queue.head = row
         set_level(book, side, level)
     else:
-        rows[last].next = row
-    book.tail[side, level] = row
-    book.level_lots[side, level] += rows[row].lots
+        order.previous = queue.tail
+        row_at(book.rows, np.int64(queue.tail)).next = row
+    queue.tail = row
+    queue.lots += order.lots
 
 
 @njit(cache=True)
-def unlink_row(book: Int, rows: Int, row: Int) -> None:
-    """Take a row out of its level's list."""
-    side = np.int64(rows[row].side)
-    level = rows[row].price_ticks - book.base_ticks
-    before, after = rows[row].previous, rows[row].next
-    if before < 0:
-        book.head[side, level] = after
-    else:
-        rows[before].next = after
+def insert_by_turn(book: Int, row: Int, level: Int) -> None:
+    """Put a row into a level's list before all rows of a later turn."""
+    order = row_at(book.rows, row)
+    queue = level_at(book.levels, np.int64(order.side) * LEVELS + level)
+    before, after = np.int64(queue.tail), np.int64(-1)
+    if queue.lots == 0:
+        before = np.int64(-1)
+    while before >= 0 and row_at(book.rows, before).turn > order.turn:
+        after = before
+        before = np.int64(row_at(book.rows, before).previous)
     if after < 0:
-        book.tail[side, level] = before
+        append_row(book, row, level)
+        return
+    order.level = level
+    order.previous = before
+    order.next = after
+    row_at(book.rows, after).previous = row
+    if before < 0:
+        queue.head = row
     else:
-        rows[after].previous = before
-    book.level_lots[side, level] -= rows[row].lots
-    if book.head[side, level] < 0:
+        row_at(book.rows, before).next = row
+    queue.lots += order.lots
+
+
+@njit(cache=True)
+def unlink_row(book: Int, row: Int) -> None:
+    """Take a row out of its level's list; nothing when it is in none."""
+    order = row_at(book.rows, row)
+    side, level = np.int64(order.side), np.int64(order.level)
+    if level < 0:
+        return
+    queue = level_at(book.levels, side * LEVELS + level)
+    before, after = np.int64(order.previous), np.int64(order.next)
+    if before < 0:
+        queue.head = after
+    else:
+        row_at(book.rows, before).next = after
+    if after < 0:
+        queue.tail = before
+    else:
+        row_at(book.rows, after).previous = before
+    queue.lots -= order.lots
+    if before < 0 and after < 0:
         clear_level(book, side, level)
-
-
-@njit(cache=True)
-def remove_row(book: Int, rows: Int, table: Int, row: Int) -> None:
-    """Take a row out of the book altogether."""
-    unlink_row(book, rows, row)
-    table_remove(book, rows, table, rows[row].slot)
-    rows[row].order_id = np.uint64(0)
-    rows[row].next = book.free_row
-    book.free_row = row
-    book.row_count -= 1
-
-
-@njit(cache=True)
-def insert_row(book: Int, rows: Int, table: Int, operation: Int, price_ticks: Int, lots: Int, filled_lots: Int) -> Int:
-    """Rest an order at the end of its level; the row, or -1 when all rows are in use. The price is in the window."""
-    row = book.free_row
-    if row < 0:
-        return np.int64(-1)
-    book.free_row = rows[row].next
-    book.row_count += 1
-    slot = table_slot(book, rows, table, operation.order_id)
-    table[slot] = row
-    rows[row].slot = slot
-    rows[row].order_id = operation.order_id
-    rows[row].price_ticks = price_ticks
-    rows[row].lots = lots
-    rows[row].filled_lots = filled_lots
-    rows[row].expiry_ms = operation.expiry_ms
-    rows[row].owner = operation.owner
-    rows[row].side = operation.side
-    rows[row].reduce_only = operation.reduce_only
-    append_row(book, rows, row, price_ticks - book.base_ticks)
-    return row

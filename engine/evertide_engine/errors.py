@@ -3,6 +3,7 @@
 EngineError
 ├── LayoutError    account bytes do not fit the layout they were read with
 ├── CapacityError  a fixed arena (orders, price levels) is full
+├── OperationError the book refused an operation
 └── ShapeError     arrays that belong together differ in length
 """
 
@@ -27,6 +28,14 @@ class CapacityError(EngineError):
     def __init__(self, what: str, used: int, capacity: int) -> None:
         super().__init__(f"{what} are full: {used} of {capacity} used")
         self.what, self.used, self.capacity = what, used, capacity
+
+
+class OperationError(EngineError):
+    """The book refused an operation of order `order_id` by `rule`: `found` and `needed` are the values compared."""
+
+    def __init__(self, order_id: int, rule: str, found: object, needed: object) -> None:
+        super().__init__(f"operation of order {order_id} refused, {rule}: found {found}, needed {needed}")
+        self.order_id, self.rule, self.found, self.needed = order_id, rule, found, needed
 
 
 class ShapeError(EngineError):

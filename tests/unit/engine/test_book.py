@@ -1,90 +1,69 @@
-"""The book kernel against the plain book, operation by operation, and on a recorded day of order flow."""
+"""The book kernel against the plain book, operation by operation, and what only one of them can show."""
 
 from __future__ import annotations
 
-import itertools
+from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
-from book_reference import ReferenceBook
+from book_streams import BASE, OWNERS, check_storage, compare, operations, records, rows_of, seeded
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertide_engine.book import FILL, LEVELS, OPERATION, Book, Code, Outcome
+from evertide_engine.book import LEVELS, OPERATION, Book, Code, Outcome, Reason
+from evertide_engine.book_errors import error_of
 from evertide_engine.book_layout import ORDER_ROW
-from evertide_engine.errors import CapacityError, ShapeError
+from evertide_engine.errors import CapacityError, LayoutError
 
-BASE, OWNERS = 900, 4
-
-
-def operations() -> st.SearchStrategy[list[dict[str, Any]]]:
-    """Operations around few prices and ids, so that they meet; wild sizes and prices now and then."""
-    one = st.fixed_dictionaries(
-        {
-            "code": st.sampled_from([Code.LIMIT] * 5 + [Code.MARKET, Code.CANCEL, Code.MODIFY, Code.MODIFY, 77]),
-            "order_id": st.integers(0, 25),
-            "price_ticks": st.one_of(
-                st.integers(995, 1005), st.sampled_from([899, 900, 900 + LEVELS - 1, 900 + LEVELS])
-            ),
-            "lots": st.one_of(st.integers(1, 12), st.sampled_from([0, -1, 1 << 40])),
-            "expiry_ms": st.sampled_from([0, 0, 0, 5, 10, 20]),
-            "now_ms": st.integers(0, 30),
-            "owner": st.integers(0, OWNERS - 1),
-            "side": st.integers(0, 1),
-            "time_in_force": st.sampled_from([0, 0, 0, 0, 1, 2, 3, 4]),
-            "self_trade": st.integers(0, 2),
-            "reduce_only": st.sampled_from([0, 0, 0, 1]),
-        }
-    )
-    return st.lists(one, max_size=60)
+SEEDS = range(2_000)
+FAILED_SEEDS: tuple[int, ...] = ()
+"""Seeds outside `SEEDS` that once told the books apart."""
 
 
-def records(drawn: list[dict[str, Any]]) -> np.ndarray:
-    """Operations as one `OPERATION` array."""
-    array = np.zeros(len(drawn), OPERATION)
-    for at, fields in enumerate(drawn):
-        for name, value in fields.items():
-            array[name][at] = value
-    return array
-
-
-def check_storage(book: Book) -> None:
-    """The arrays agree with each other: lists, level sums, id table, row count."""
-    seen = 0
-    for side in (0, 1):
-        for price, lots in book.depth(side):
-            listed = [order for order in book.orders(side) if order[1] == price]
-            assert sum(order[2] for order in listed) == lots > 0
-            seen += len(listed)
-        best = book.depth(side)[0][0] if book.depth(side) else None
-        assert book.best_ticks(side) == best
-    live = np.flatnonzero(book.rows["order_id"])
-    assert seen == book.order_count == len(live) == int((book.table >= 0).sum())
-    assert all(book.table[book.rows["slot"][row]] == row for row in live)
-
-
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=400, deadline=None)
 @given(drawn=operations(), capacity=st.sampled_from([3, 64]), cut=st.integers(0, 60))
 def test_every_operation_equals_the_plain_book(drawn: list[dict[str, Any]], capacity: int, cut: int) -> None:
-    book, plain = Book(capacity, OWNERS, BASE), ReferenceBook(capacity, OWNERS, BASE)
-    array = records(drawn)
-    fills, outcomes = book.run(array[:cut])
-    more_fills, more_outcomes = book.run(array[cut:])
-    expected = plain.run(drawn)
-    assert [Outcome(code) for code in [*outcomes, *more_outcomes]] == expected
-    got = [tuple(int(fill[name]) for name in FILL.names) for fill in fills]
-    got += [(*(int(fill[name]) for name in FILL.names[:4]), int(fill["operation"]) + cut) for fill in more_fills]
-    assert got == plain.fills
-    assert book.positions.tolist() == plain.positions
-    for side in (0, 1):
-        assert book.orders(side) == [(order.order_id, order.price, order.lots) for order in plain.side(side)]
-    check_storage(book)
+    compare(drawn, capacity, [min(cut, len(drawn))])
 
 
-def test_a_row_is_one_cache_line_and_a_batch_larger_than_the_fill_room_is_whole() -> None:
-    assert ORDER_ROW.itemsize == 64
-    count = 3000
+def test_thousands_of_seeded_streams_equal_the_plain_book() -> None:
+    seen: Counter[tuple[int, Outcome]] = Counter()
+    reasons: Counter[int] = Counter()
+    makers: Counter[int] = Counter()
+    for seed in [*SEEDS, *FAILED_SEEDS]:
+        drawn = seeded(seed, 70)
+        capacity = 4 if seed % 5 == 0 else 64
+        try:
+            _, plain = compare(drawn, capacity, [])
+        except AssertionError as error:
+            end = next(end for end in range(1, len(drawn) + 1) if differs(drawn[:end], capacity))
+            raise AssertionError(f"seed {seed}: the books part at operation {end - 1}: {drawn[end - 1]}") from error
+        seen.update((operation["code"], outcome) for operation, outcome in zip(drawn, plain.outcomes, strict=True))
+        reasons.update(note[3] for note in plain.cancellations)
+        makers.update(drawn[fill[1] - 1]["code"] for fill in plain.fills)
+    assert set(reasons) == set(Reason) - {Reason.MARGIN}
+    assert {outcome for _, outcome in seen} == set(Outcome) - {
+        Outcome.MARGIN_TOO_LOW,
+        Outcome.BAD_OWNER,
+        Outcome.DUPLICATE_ID,
+    }
+    assert min(makers[code] for code in (Code.LIMIT, Code.ICEBERG, Code.PEGGED, Code.REST)) > 100
+    assert min(seen[Code.MODIFY, outcome] for outcome in (Outcome.RESTED, Outcome.FILLED, Outcome.NOT_FILLABLE)) > 20
+
+
+def differs(drawn: list[dict[str, Any]], capacity: int) -> bool:
+    """Whether the books part on these operations."""
+    try:
+        compare(drawn, capacity, [])
+    except AssertionError:
+        return True
+    return False
+
+
+def test_a_row_and_an_operation_are_one_cache_line_and_a_batch_larger_than_the_fill_room_is_whole() -> None:
+    assert ORDER_ROW.itemsize == OPERATION.itemsize == 64
+    count = 9000
     array = np.zeros(2 * count, OPERATION)
     array["order_id"] = np.arange(1, 2 * count + 1)
     array["lots"], array["price_ticks"] = 1, 1000
@@ -97,62 +76,105 @@ def test_a_row_is_one_cache_line_and_a_batch_larger_than_the_fill_room_is_whole(
     assert (outcomes.reshape(-1, 2) == [Outcome.RESTED, Outcome.FILLED]).all()
 
 
-def test_bad_books_and_unknown_owners_are_refused() -> None:
-    with pytest.raises(CapacityError, match="order rows are full: 0 of"):
-        Book(0, 1, 0)
-    array = records([{"code": Code.LIMIT, "order_id": 1, "price_ticks": 1000, "lots": 1, "owner": OWNERS}])
-    with pytest.raises(ShapeError, match=f"owners: found {OWNERS} entries, needed {OWNERS}"):
-        Book(4, OWNERS, BASE).run(array)
+def place(order_id: int, side: int, price: int, lots: int, **more: Any) -> dict[str, Any]:
+    """A limit order, its owner the tens of its id; `more` makes another of it."""
+    return {
+        "code": Code.LIMIT, "order_id": order_id, "side": side, "price_ticks": price, "lots": lots,
+        "owner": order_id // 10 % OWNERS, **more,
+    }  # fmt: skip
 
 
-def recorded_operations(path: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The feed's own A, C, M rows as recorded operations; fill and trade rows leave the book unchanged."""
-    parquet = pytest.importorskip("pyarrow.parquet", reason="--data was given, so pyarrow must be there")
-    table = parquet.read_table(path)
-    action, side = (np.array(table[name].to_pylist()) for name in ("action", "side"))
-    kept = np.isin(action, ["A", "C", "M"])
-    array = np.zeros(int(kept.sum()), OPERATION)
-    codes = {"A": Code.REST, "C": Code.CANCEL, "M": Code.AMEND}
-    array["code"] = [codes[name] for name in action[kept]]
-    array["side"] = side[kept] == "A"
-    for ours, theirs in (("order_id", "order_id"), ("price_ticks", "price_ticks"), ("lots", "size")):
-        array[ours] = table[theirs].to_numpy()[kept]
-    return array, table["ts_event_ns"].to_numpy()[kept], action[kept]
+def index(ticks: int, now_ms: int) -> dict[str, Any]:
+    """An index on a whole tick, published now."""
+    return {"code": Code.INDEX, "price_ticks": ticks, "lots": ticks, "terms": now_ms, "now_ms": now_ms}
 
 
-@pytest.mark.data
-def test_the_recorded_day_equals_an_independent_book(data_directory: Any) -> None:
-    array, event_ns, action = recorded_operations(data_directory / "es_futures_l3_2023-12-25.parquet")
-    book = Book(1 << 15, 1, 0)
-    live: dict[int, list[int]] = {}
-    turn, opened_ns = 0, 1_703_545_200_000_000_000
-    checked, crossed = 0, 0
-    # Whole events only: between the messages of one event the book may be crossed for a moment.
-    events = np.flatnonzero(np.diff(event_ns, prepend=-1))
-    cuts = [*events[::400].tolist(), len(array)]
-    for start, end in itertools.pairwise(cuts):
-        part = array[start:end]
-        _, outcomes = book.run(part)
-        expected = np.where(part["code"] == Code.CANCEL, Outcome.CANCELLED, Outcome.RESTED)
-        assert (outcomes == expected).all(), "every cancel and modify names a live order"
-        for row in part:
-            order_id, turn = int(row["order_id"]), turn + 1
-            if row["code"] == Code.CANCEL:
-                del live[order_id]
-                continue
-            price, lots = int(row["price_ticks"]), int(row["lots"])
-            before = live.get(order_id)
-            kept = before is not None and before[1] == price and lots <= before[2]
-            live[order_id] = [int(row["side"]), price, lots, before[3] if kept and before else turn]
-        for side in (0, 1):
-            ranked = sorted(
-                (order[1] if side else -order[1], order[3], key, order[1], order[2])
-                for key, order in live.items()
-                if order[0] == side
-            )
-            assert book.orders(side) == [(key, price, lots) for _, _, key, price, lots in ranked]
-        checked += len(live)
-        bid, ask = book.best_ticks(0), book.best_ticks(1)
-        if event_ns[end - 1] > opened_ns and bid is not None and ask is not None:
-            crossed += bid >= ask
-    assert checked > 100_000 and crossed == 0 and set(action) == {"A", "C", "M"}
+def outcomes_of(book: Book, drawn: list[dict[str, Any]]) -> tuple[list[tuple[int, ...]], list[Outcome]]:
+    """`(fills as taker, maker, price, lots; outcomes)` of a batch."""
+    fills, codes = book.run(records(drawn))
+    check_storage(book)
+    return rows_of(fills, ("taker_id", "maker_id", "price_ticks", "lots")), [Outcome(code) for code in codes.tolist()]
+
+
+def test_an_iceberg_shows_a_part_and_goes_behind_all_when_it_refills() -> None:
+    book = Book(16, OWNERS, BASE)
+    iceberg = place(1, 1, 1000, 10, code=Code.ICEBERG, terms=4)
+    fills, outcomes = outcomes_of(book, [iceberg, place(11, 1, 1000, 3), place(21, 0, 1000, 5)])
+    assert fills == [(21, 1, 1000, 4), (21, 11, 1000, 1)] and outcomes[-1] == Outcome.FILLED
+    assert book.orders(1) == [(11, 1000, 2), (1, 1000, 4)] and book.open_lots()[1] == 6
+    fills, _ = outcomes_of(book, [place(31, 0, 1000, 9)])
+    assert fills == [(31, 11, 1000, 2), (31, 1, 1000, 4), (31, 1, 1000, 2)]
+    assert book.best_ticks(0) == 1000 and book.orders(0) == [(31, 1000, 1)]
+
+
+def test_a_pegged_order_moves_keeps_its_turn_and_is_taken_only_at_a_younger_index() -> None:
+    book = Book(16, OWNERS, BASE)
+    pegged = place(1, 1, 990, 5, code=Code.PEGGED, terms=2, time_in_force=3)
+    assert outcomes_of(book, [pegged])[1] == [Outcome.NO_INDEX]
+    assert outcomes_of(book, [index(1000, 5), pegged, place(11, 1, 1003, 5)])[1] == [16, 0, 0]
+    assert book.orders(1) == [(1, 1002, 5), (11, 1003, 5)]
+    fills, outcomes = outcomes_of(book, [place(21, 0, 1002, 2, now_ms=5)])
+    assert not fills and outcomes == [Outcome.RESTED], "its index is no younger than who would take"
+    fills, _ = outcomes_of(book, [index(1001, 6)])
+    assert not fills and book.orders(1) == [(1, 1003, 5), (11, 1003, 5)], "older, so ahead at the same price"
+    fills, _ = outcomes_of(book, [index(1000, 7)])
+    assert fills == [(21, 1, 1002, 2)] and book.best_ticks(0) is None
+    fills, _ = outcomes_of(book, [place(22, 0, 1002, 1, now_ms=9, age_ms=3)])
+    assert fills == [(22, 1, 1002, 1)], "placed before the index was published"
+    outcomes_of(book, [index(980, 10)])
+    assert book.orders(1)[0] == (1, 990, 2), "never beyond its limit"
+
+
+def test_a_pegged_order_outside_the_book_waits_and_comes_back() -> None:
+    book = Book(16, OWNERS, BASE)
+    pegged = place(1, 0, 2000, 5, code=Code.PEGGED, terms=-20, time_in_force=3)
+    outcomes_of(book, [index(1000, 1), pegged, index(910, 2)])
+    assert book.orders(0) == [] and book.order_count == 1 and book.open_lots() == {1: 5}
+    outcomes_of(book, [index(1010, 3)])
+    assert book.orders(0) == [(1, 990, 5)]
+
+
+def test_an_order_is_dead_at_its_expiry() -> None:
+    book = Book(16, OWNERS, BASE)
+    outcomes_of(book, [place(1, 1, 1000, 5, expiry_ms=10), place(11, 1, 1000, 5, expiry_ms=11)])
+    fills, _ = outcomes_of(book, [place(21, 0, 1000, 5, now_ms=10)])
+    assert fills == [(21, 11, 1000, 5)]
+    assert rows_of(book.cancellations, ("order_id", "lots", "reason")) == [(1, 5, Reason.EXPIRED)]
+
+
+def test_a_modification_keeps_priority_only_when_it_is_nothing_but_fewer_lots() -> None:
+    book = Book(16, OWNERS, BASE)
+    first, second = place(1, 1, 1000, 5), place(11, 1, 1000, 5)
+    outcomes_of(book, [first, second, {**first, "code": Code.MODIFY, "lots": 4}])
+    assert [order[0] for order in book.orders(1)] == [1, 11]
+    outcomes_of(book, [{**first, "code": Code.MODIFY, "lots": 3, "expiry_ms": 99}])
+    assert [order[0] for order in book.orders(1)] == [11, 1]
+    outcomes_of(book, [{**second, "code": Code.MODIFY, "lots": 5}])
+    assert [order[0] for order in book.orders(1)] == [1, 11]
+
+
+def test_what_a_book_cannot_hold_is_refused_and_nothing_grows() -> None:
+    for wanted in (0, -1, (1 << 24) + 1):
+        with pytest.raises(CapacityError, match="order rows"):
+            Book(wanted, 1, 0)
+    with pytest.raises(CapacityError, match="owners are full: 0 of"):
+        Book(1, 0, 0)
+    with pytest.raises(CapacityError, match="lots of an order"):
+        Book(1, 1, 0, lots_min=5, lots_max=4)
+    with pytest.raises(LayoutError, match="records of a batch"):
+        Book(4, 1, 0).run(np.zeros(1, np.uint8))
+    book = Book(2, OWNERS, BASE, lots_min=2, lots_max=9)
+    sizes = {id(array): array.nbytes for array in (book.rows, book.table, book.terms, book.accounts)}
+    drawn = [place(at, 1, 1000 + at, 3) for at in range(1, 5)]
+    drawn += [place(9, 1, 1000, 1), place(9, 1, 1000, 10), place(9, 1, BASE + LEVELS, 3), place(9, 1, 1000, 3, owner=4)]
+    drawn += [place(9, 1, 1000, 9, code=Code.ICEBERG, terms=2)]
+    _, outcomes = outcomes_of(book, drawn)
+    full, bad, outside = Outcome.BOOK_FULL, Outcome.BAD_SIZE, Outcome.PRICE_OUTSIDE
+    assert outcomes == [0, 0, full, full, bad, bad, outside, Outcome.BAD_OWNER, full]
+    assert sizes == {id(array): array.nbytes for array in (book.rows, book.table, book.terms, book.accounts)}
+    texts = [str(error_of(book, operation, code)) for operation, code in zip(records(drawn), outcomes, strict=True)]
+    assert texts[0] == "None"
+    assert texts[2] == "order rows are full: 2 of 2 used"
+    assert texts[4] == "operation of order 9 refused, BAD_SIZE: found 1, needed 2 to 9"
+    assert texts[6] == "operation of order 9 refused, PRICE_OUTSIDE: found 263044, needed 900 to 263043"
+    assert texts[7] == "operation of order 9 refused, BAD_OWNER: found 4, needed 0 to 3"

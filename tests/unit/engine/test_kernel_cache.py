@@ -8,7 +8,7 @@ from pathlib import Path
 import numba
 
 from evertide_engine._kernel_cache import SOURCES, sources_digest
-from evertide_engine.book_match import run
+from evertide_engine.book_batch import run
 
 
 def test_a_change_in_any_source_gives_another_folder(tmp_path: Path) -> None:
