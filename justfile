@@ -21,3 +21,7 @@ test *options:
 # A market's life on a local validator
 quickstart *options:
     scripts/quickstart {{options}}
+
+# The engine beside peers and physical floors
+bench *options:
+    scripts/bench {{options}}

@@ -259,7 +259,7 @@ def test_public_modules_have_docstrings() -> None:
     assert [relative(path) for path in chosen if not ast.get_docstring(ast.parse(path.read_text()))] == []
 
 
-@pytest.mark.parametrize("name", ["build", "check", "quickstart", "setup", "test"])
+@pytest.mark.parametrize("name", ["bench", "build", "check", "quickstart", "setup", "test"])
 def test_justfile_only_forwards(name: str) -> None:
     recipe = re.search(rf"^{name}[^\n]*:\n((?:    [^\n]*\n?)+)", (ROOT / "justfile").read_text(), re.M)
     assert recipe is not None

@@ -1,0 +1,183 @@
+"""Order books on one stream of messages: ours, called from Python in batches, two crates, and plain Python."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from evertide_engine.book import OPERATION, Book
+
+from . import native
+from .measure import NS, OURS, Measure, Target, timing_of
+from .plain_book import PlainBook
+from .recorded import FILE, recorded
+from .run import Run
+from .streams import EXCHANGE_CORE, MAKER_HEAVY, Kind, Stream, drawn, operations
+
+TABLE = "matching"
+PLAIN = "plain Python"
+CACHE_LINE_BYTES, FILL_BYTES = 64, 40
+CAPACITY = 1 << 14
+TARGET = Target(least_per_second=10e6)
+
+
+class BooksDiffer(Exception):
+    """Two books made different things of one stream: their figures must not be compared."""
+
+
+def digest(words: NDArray[np.unsignedinteger]) -> str:
+    """sha256 over little-endian 64-bit words."""
+    return hashlib.sha256(np.ascontiguousarray(words, "<u8").tobytes()).hexdigest()
+
+
+def fill_words(fills: NDArray[np.void]) -> NDArray[np.uint64]:
+    """Taker, maker, price in ticks and lots of our book's fills."""
+    names = ("taker_id", "maker_id", "price_ticks", "lots")
+    return np.stack([fills[name].astype(np.uint64) for name in names], axis=1)
+
+
+def played(
+    book: str, fills: NDArray[np.uint64], levels: NDArray[np.uint64], batches_ns: list[list[int]]
+) -> native.Played:
+    """What a book in this process made of a stream."""
+    return native.Played(
+        book=book,
+        fills=len(fills),
+        lots=int(fills[:, 3].sum()),
+        fills_sha256=digest(fills),
+        levels=len(levels),
+        levels_sha256=digest(levels),
+        batches_ns=batches_ns,
+    )
+
+
+def ours(stream: Stream, batch: int, repeats: int) -> native.Played:
+    """Our book: one call from Python for each batch, fills and outcomes included."""
+    array = operations(stream.messages)
+    timed, owners = array[stream.prefill :], int(array["owner"].max()) + 1
+    parts: list[NDArray[np.void]] = []
+    batches: list[list[int]] = []
+    book = Book(CAPACITY, owners, stream.base_ticks)
+    book.run(np.zeros(0, OPERATION))
+    for _ in range(repeats):
+        book = Book(CAPACITY, owners, stream.base_ticks)
+        parts, elapsed = [book.run(array[: stream.prefill])[0]], []
+        for first in range(0, len(timed), batch):
+            part = timed[first : first + batch]
+            start = time.perf_counter_ns()
+            fills, _ = book.run(part)
+            elapsed.append(time.perf_counter_ns() - start)
+            parts.append(fills)
+        batches.append(elapsed)
+    levels = [(side, price, lots) for side in (0, 1) for price, lots in sorted(book.depth(side))]
+    return played(OURS, fill_words(np.concatenate(parts)), np.array(levels, np.uint64).reshape(-1, 3), batches)
+
+
+def plain(stream: Stream, batch: int) -> native.Played:
+    """The plain Python book on messages that are Python integers already."""
+    book, rows = PlainBook(), stream.messages.tolist()
+    for row in rows[: stream.prefill]:
+        step(book, row)
+    elapsed = []
+    for first in range(stream.prefill, len(rows), batch):
+        part = rows[first : first + batch]
+        start = time.perf_counter_ns()
+        for row in part:
+            step(book, row)
+        elapsed.append(time.perf_counter_ns() - start)
+    fills = np.array(book.fills, np.uint64).reshape(-1, 4)
+    return played(PLAIN, fills, np.array(book.depth(), np.uint64).reshape(-1, 3), [elapsed])
+
+
+def step(book: PlainBook, row: tuple[int, ...]) -> None:
+    """One message."""
+    order_id, price, lots, _, kind, side, _ = row
+    if kind == Kind.MOVE:
+        book.move(order_id, side, price, lots)
+    elif kind == Kind.CANCEL:
+        book.cancel(order_id)
+    elif kind == Kind.POST_ONLY:
+        book.post(order_id, side, price, lots)
+    else:
+        book.place(order_id, side, price, lots, kind == Kind.GTC)
+
+
+def require_equal(stream: Stream, all_played: list[native.Played]) -> None:
+    """Every book made what the stream's maker made of it. Raises `BooksDiffer`."""
+    fills = np.array(stream.book.fills, np.uint64).reshape(-1, 4)
+    wanted = played("the stream's maker", fills, np.array(stream.book.depth(), np.uint64).reshape(-1, 3), [])
+    for found in all_played:
+        for name in ("fills", "lots", "fills_sha256", "levels", "levels_sha256"):
+            value, needed = getattr(found, name), getattr(wanted, name)
+            if value != needed:
+                raise BooksDiffer(f"{stream.name}: {name} of {found.book} is {value}, of {wanted.book} {needed}")
+
+
+def measure(run: Run, stream: Stream, found: native.Played, by: str, target: Target | None) -> Measure:
+    """The line of one book."""
+    best = min(sum(elapsed) for elapsed in found.batches_ns)
+    facts = {"fills": found.fills, "lots": found.lots, "fills_sha256": found.fills_sha256[:16], **stream.facts}
+    moved = stream.timed * (OPERATION.itemsize + CACHE_LINE_BYTES) + found.fills * FILL_BYTES
+    return Measure(
+        table=TABLE,
+        name=stream.name,
+        by=by,
+        count=stream.timed,
+        unit="messages",
+        seconds=best / NS,
+        timing=timing_of(elapsed for one in found.batches_ns for elapsed in one),
+        floor_s=moved / run.bandwidth,
+        target=target,
+        facts=facts,
+    )
+
+
+def compare(run: Run, make: Callable[[int], Stream], target: Target | None) -> list[Measure]:
+    """All books on one stream; plain Python on a shorter one of the same kind, whose fills are compared likewise."""
+    sizes, stream = run.sizes, make(run.sizes.messages)
+    file, program = run.work / "stream.bin", native.build()
+    stream.messages.tofile(file)
+    found = [ours(stream, sizes.batch, sizes.repeats)]
+    found += [native.play(program, book, file, stream.prefill, sizes.batch, sizes.repeats) for book in native.BOOKS]
+    file.unlink()
+    require_equal(stream, found)
+    names = [OURS, *(f"{book} {native.version_of(book)}" for book in native.BOOKS)]
+    lines = [
+        measure(run, stream, each, name, target if name == OURS else None)
+        for each, name in zip(found, names, strict=True)
+    ]
+    short = make(sizes.plain_messages)
+    slow = plain(short, sizes.batch)
+    require_equal(short, [slow])
+    return [*lines, measure(run, short, slow, PLAIN, None)]
+
+
+def measures(run: Run) -> list[Measure]:
+    """The drawn mixes, and the recorded day where its file was given."""
+    lines = compare(run, lambda count: drawn(EXCHANGE_CORE, count), TARGET)
+    lines += compare(run, lambda count: drawn(MAKER_HEAVY, count), None)
+    file = feed(run)
+    if file is not None:
+        day = recorded(file)
+        lines += compare(run, lambda _: day, None)
+    return lines
+
+
+def feed(run: Run) -> Path | None:
+    """The recorded day's file; None when no data was given. Raises `FileNotFoundError` when it is not there."""
+    if run.data is None:
+        return None
+    file = run.data / FILE
+    if not file.is_file():
+        raise FileNotFoundError(f"--data {run.data}: no {FILE} there")
+    return file
+
+
+def left_out(run: Run) -> list[str]:
+    """Rows that were not measured, and why."""
+    return [] if run.data is not None else [f"{TABLE}: the recorded day was left out: give its folder with --data"]
