@@ -314,13 +314,12 @@ class State:
         return row
 
     def _forget(self, address: bytes) -> None:
-        name, data = self._names.pop(address), self._raw.pop(address)
+        name = self._names.pop(address)
+        raw = self._raw.pop(address)
         if name in SINGLE:
             setattr(self, SINGLE[name], None)
-        elif name in SLOTS:
-            self._forget_slot(name, address)
-        elif name == "ParamChange":
-            del self.changes[int(np.frombuffer(data, ACCOUNTS[name], 1)[0]["number"])]
+        elif name in (*SLOTS, "ParamChange"):
+            self._forget_numbered(name, address, raw)
         if name not in ("User", "Orders"):
             return
         owner = address if name == "User" else self._owner_of.pop(address)
@@ -337,14 +336,16 @@ class State:
             del self._row_of[owner]
             self._free.append(row)
 
-    def _forget_slot(self, name: str, address: bytes) -> None:
-        """Forget a market or an asset, unless another account has taken its index."""
-        self._backstops = None
-        if name == "Market":
-            for index in [index for index, key in self.market_keys.items() if key == address]:
-                del self.market_keys[index]
-                self.market_known[index] = False
+    def _forget_numbered(self, name: str, address: bytes, raw: bytes) -> None:
+        """Forget what is held by a number, unless another account has taken it."""
+        record = np.frombuffer(raw, ACCOUNTS[name], 1)[0]
+        if name == "ParamChange":
+            self.changes.pop(int(record["number"]), None)
             return
-        for index in [index for index, key in self.collateral_keys.items() if key == address]:
-            del self.collateral_keys[index]
-            self.collateral_known[index] = False
+        self._backstops, index = None, int(record["index"])
+        keys, known = (
+            (self.market_keys, self.market_known) if name == "Market" else (self.collateral_keys, self.collateral_known)
+        )
+        if keys.get(index) == address:
+            del keys[index]
+            known[index] = False
