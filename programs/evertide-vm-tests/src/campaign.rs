@@ -6,7 +6,7 @@ use std::{
     path::Path,
     sync::{
         atomic::{AtomicU64, Ordering},
-        Mutex,
+        Arc, Mutex,
     },
     thread,
     time::Instant,
@@ -84,14 +84,14 @@ impl Campaign {
         found
     }
 
-    fn count(&mut self, steps: StepCounts, outcomes: &BTreeMap<String, u64>) {
+    fn count(&mut self, steps: StepCounts, outcomes: &BTreeMap<Arc<str>, u64>) {
         self.sequences += 1;
         self.succeeded += steps.succeeded;
         self.refused += steps.refused;
         self.idle += steps.idle;
         self.bankrupt += u64::from(outcomes.contains_key("Sequences: with a resolved bankruptcy"));
         for (name, times) in outcomes {
-            *self.outcomes.entry(name.clone()).or_default() += times;
+            *self.outcomes.entry(name.to_string()).or_default() += times;
         }
     }
 

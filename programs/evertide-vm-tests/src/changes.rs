@@ -32,7 +32,7 @@ impl Subject {
         }
     }
 
-    fn name(self) -> &'static str {
+    pub fn name(self) -> &'static str {
         match self {
             Self::Exchange => "exchange",
             Self::Market(_) => "market",
@@ -68,6 +68,11 @@ fn layouts() -> &'static Value {
         let text = std::fs::read_to_string(repository().join("idl/layouts.json")).expect("idl/layouts.json");
         serde_json::from_str(&text).expect("layouts are JSON")
     })
+}
+
+/// Bytes of an account of this kind, its discriminator included, where the layouts know the kind.
+pub fn account_size(kind: &str) -> Option<usize> {
+    layouts()["accounts"][kind]["size"].as_u64().map(|size| size as usize)
 }
 
 /// Every parameter.

@@ -5,6 +5,9 @@ use std::{
     sync::Mutex,
 };
 
+/// Every case of every instruction stays below this, whatever it holds.
+pub const WORST_UNITS: u64 = 400_000;
+
 static ERRORS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
 static UNITS: Mutex<BTreeMap<(String, String), u64>> = Mutex::new(BTreeMap::new());
 

@@ -28,7 +28,7 @@ use crate::{
 const LOADER: Address = Address::from_str_const("BPFLoaderUpgradeab1e11111111111111111111111");
 const COMPUTE_BUDGET: Address = Address::from_str_const("ComputeBudget111111111111111111111111111111");
 /// Compute units that the compute budget instruction itself takes in every transaction.
-const BUDGET_UNITS: u64 = 150;
+pub const BUDGET_UNITS: u64 = 150;
 /// Chain time at which every world starts, unix seconds.
 pub const START_S: i64 = 1_700_000_000;
 /// Length of a slot, ms.

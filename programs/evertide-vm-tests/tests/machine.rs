@@ -19,6 +19,10 @@ use evertide_vm_tests::{
     machine::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken},
 };
 
+/// As in `scripts/fuzz`.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const DEFAULT_STEPS: usize = 120;
 const DEFAULT_TIME: Duration = Duration::from_secs(60);
 
@@ -121,7 +125,7 @@ fn fresh_sequences_keep_every_invariant() {
                         machine
                             .outcomes
                             .iter()
-                            .for_each(|(name, times)| *all.entry(name.clone()).or_default() += times);
+                            .for_each(|(name, times)| *all.entry(name.to_string()).or_default() += times);
                     }
                     Err(broken) => {
                         failed.store(true, Ordering::Relaxed);

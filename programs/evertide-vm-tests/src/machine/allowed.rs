@@ -130,8 +130,15 @@ const HIDDEN: &[&str] = &[
 ];
 
 /// What bringing tokens meets.
-const DEPOSIT: &[&str] =
-    &["AmountZero", "InsufficientBalance", "DepositCapExceeded", "UserDepositCapExceeded", "OutOfRange", "Overflow"];
+const DEPOSIT: &[&str] = &[
+    "AmountZero",
+    "InsufficientBalance",
+    "DepositCapExceeded",
+    "UserDepositCapExceeded",
+    "DepositsClosed",
+    "OutOfRange",
+    "Overflow",
+];
 
 /// What moving a balance between two accounts meets.
 const TRANSFER: &[&str] = &[
@@ -177,6 +184,12 @@ const CHANGE: &[&str] = &[
     "ChangeNotRamping",
     "NotAccrued",
     "MarketTermsOutOfBounds",
+    "ExchangeTermsOutOfBounds",
+    "CollateralTermsOutOfBounds",
+    "OracleRulesOutOfBounds",
+    "FeeSharesTooLarge",
+    "FeeTiersNotMonotone",
+    "WithdrawalFloorTooLow",
     "MarginTiersNotMonotone",
     "SolvencyEnvelopeViolated",
     "SeasonOver",
@@ -210,6 +223,9 @@ fn names(rule: Rule) -> &'static [&'static str] {
     match rule {
         Rule::Deposit | Rule::Donate => DEPOSIT,
         Rule::Withdraw => &[
+            "WithdrawalFloorReached",
+            "LaneOfSubAccount",
+            "GateClosed",
             "AmountZero",
             "InsufficientBalance",
             "InitialMarginTooLow",

@@ -2,7 +2,10 @@
 //!
 //! The bug this catches: money that moves without being told, and a loss that reaches somebody who had no part in it.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
@@ -21,8 +24,8 @@ struct Moved {
     insurance: i128,
     /// The tranche after.
     tranche: i128,
-    /// Users whose quote or collateral the events move.
-    users: BTreeSet<String>,
+    /// Rows of the users whose quote or collateral the events move.
+    users: BTreeSet<usize>,
 }
 
 fn number(event: &Value, key: &str) -> i128 {
@@ -30,18 +33,18 @@ fn number(event: &Value, key: &str) -> i128 {
 }
 
 impl Moved {
-    fn add(&mut self, name: &str, event: &Value) {
+    fn add(&mut self, name: &str, event: &Value, rows: &BTreeMap<String, usize>) {
         let at = event["market_index"].as_u64().unwrap_or(0) as usize;
         match name {
             "PnlSettled" => {
                 self.pools[at] -= number(event, "amount_atoms");
                 self.deficits[at] -= number(event, "given_up_atoms");
-                self.name(event, "user");
+                self.name(event, "user", rows);
             }
             "RewardPaid" => {
                 self.pools[at] -= number(event, "paid_atoms");
                 self.deficits[at] -= number(event, "given_up_atoms");
-                self.name(event, "recipient");
+                self.name(event, "recipient", rows);
             }
             "FeesCollected" => {
                 let collected = number(event, "insurance_atoms") + number(event, "treasury_atoms");
@@ -56,7 +59,7 @@ impl Moved {
                 self.deficits[at] += number(event, "recorded_atoms");
                 self.insurance -= fund + tranche;
                 self.tranche -= tranche;
-                self.name(event, "user");
+                self.name(event, "user", rows);
                 self.lost_by_fractions(at, event, "market_deficit_atoms");
             }
             "InsuranceStaked" => self.insurance += number(event, "amount_atoms"),
@@ -67,8 +70,8 @@ impl Moved {
             }
             "MarketAccrued" | "MarketSettled" => self.lost_by_fractions(at, event, "deficit_atoms"),
             "CollateralLiquidated" => {
-                self.name(event, "user");
-                self.name(event, "liquidator");
+                self.name(event, "user", rows);
+                self.name(event, "liquidator", rows);
             }
             _ => {}
         }
@@ -85,8 +88,9 @@ impl Moved {
         }
     }
 
-    fn name(&mut self, event: &Value, key: &str) {
-        self.users.insert(event[key].as_str().unwrap_or_else(|| panic!("no {key} in {event}")).to_string());
+    fn name(&mut self, event: &Value, key: &str, rows: &BTreeMap<String, usize>) {
+        let user = event[key].as_str().unwrap_or_else(|| panic!("no {key} in {event}"));
+        self.users.extend(rows.get(user));
     }
 }
 
@@ -98,7 +102,7 @@ impl Machine {
             moved.deficits[usize::from(market.index)] = market.deficit_atoms.into();
         }
         for (name, event) in &self.events {
-            moved.add(name, event);
+            moved.add(name, event, &self.rows);
         }
         for (before, market) in self.last.markets.iter().zip(markets) {
             let at = usize::from(market.index);
@@ -109,9 +113,12 @@ impl Machine {
                 moved.deficits[at],
                 "I-14: the deficit of market {at} moved otherwise than told"
             );
-            let day = market.terms.insurance_day_max_atoms;
-            assert!(market.insurance_used_atoms <= day, "I-13: insurance of market {at} beyond its day");
-            assert!(market.tranche_used_atoms <= day, "I-13: the tranche for market {at} beyond its day");
+            // A limit that was lowered stops what comes, not what was paid before.
+            let day = market.terms.insurance_day_max_atoms.max(before.terms.insurance_day_max_atoms);
+            let within = |used: u64, old: u64| used <= day.max(old);
+            let (fund, tranche) = (market.insurance_used_atoms, market.tranche_used_atoms);
+            assert!(within(fund, before.insurance_used_atoms), "I-13: insurance of market {at} beyond its day");
+            assert!(within(tranche, before.tranche_used_atoms), "I-13: the tranche for market {at} beyond its day");
         }
         let fund = self.world.insurance();
         let change = i128::from(fund.balance_atoms) - i128::from(self.last.insurance.balance_atoms);
@@ -134,7 +141,7 @@ impl Machine {
                 continue;
             }
             let swept = self.events.iter().any(|(name, _)| name == "FeesCollected") && super::is_backstop(*row);
-            let named = moved.users.contains(&self.traders[*row].user.to_string());
+            let named = moved.users.contains(row);
             if !named && !swept {
                 assert_eq!(before.quote_atoms, after.quote_atoms, "I-12: the balance of bystander {row} moved");
                 assert_eq!(before.collaterals, after.collaterals, "I-12: collateral of bystander {row} moved");
@@ -147,10 +154,14 @@ impl Machine {
         }
     }
 
-    /// Takes the present state as the one to compare with.
+    /// Takes the present state as the one to compare with; knows every trader from now on.
     pub(super) fn remember(&mut self) {
-        let users = self.existing().into_iter().map(|row| (row, self.user(row))).collect();
-        self.last = Last { users, markets: self.markets(), insurance: self.world.insurance() };
+        let users: Vec<_> = self.existing().into_iter().map(|row| (row, self.user(row))).collect();
+        let rows = self.traders.iter().enumerate().map(|(row, trader)| (trader.user.to_string(), row));
+        self.rows = Arc::new(rows.collect());
+        let markets = self.markets();
+        self.open_books(&markets);
+        self.last = Last { users, markets, insurance: self.world.insurance() };
         self.events.clear();
         self.movers.clear();
     }

@@ -1,8 +1,6 @@
 //! The invariants that hold after every step.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use serde_json::Value;
+use std::collections::BTreeSet;
 
 use super::{is_backstop, kinds::is_commitment, ladder::folded, wakes::is_dead, Machine};
 use crate::{
@@ -33,6 +31,10 @@ impl Machine {
             self.check_aggregates(*row, user);
         }
         self.check_sequences(&markets, &users);
+        self.check_books(&markets, &users);
+        self.check_shapes();
+        self.check_terms(&markets);
+        self.check_pause();
         let traders: Vec<_> = users.into_iter().filter(|(row, _)| !is_backstop(*row)).collect();
         self.check_round_trip(&traders);
     }
@@ -173,55 +175,6 @@ impl Machine {
         for order in named.filter(|order| !is_dead(user, orders, order, now_ms, slot)) {
             let fresh = seen.insert(order.client_order_id);
             assert!(fresh, "I-17: two open orders of {row} have the client's id {}", order.client_order_id);
-        }
-    }
-
-    /// I-17: ids and sequence numbers only grow.
-    fn check_sequences(&mut self, markets: &[Market], users: &[(usize, User)]) {
-        let mut now = BTreeMap::new();
-        for market in markets {
-            now.insert(format!("market {}", market.index), market.sequence);
-        }
-        for (row, user) in users {
-            let trader = &self.traders[*row];
-            now.insert(format!("user {}", trader.user), user.sequence);
-            now.insert(format!("orders of {}", trader.user), self.world.orders(trader).next_order_id);
-        }
-        for (name, value) in now {
-            let last = self.last_sequences.insert(name.clone(), value).unwrap_or(0);
-            assert!(value >= last, "I-17: the sequence of {name} fell from {last} to {value}");
-        }
-    }
-
-    /// I-17: every event carries the next number of its owner, none twice.
-    pub(super) fn check_event_sequences(&mut self, events: &[(String, Value)]) {
-        for (name, value) in events {
-            let owner = match name.as_str() {
-                "OrdersMatched" | "MarkUpdated" | "MarketAccrued" | "PnlSettled" | "PositionTouched"
-                | "FeesCollected" | "RewardPaid" | "PositionLiquidated" | "LiquidationMatched"
-                | "BankruptcyResolved" | "MarketSettled" => {
-                    format!("event market {}", value["market_index"])
-                }
-                "OracleUpdated" | "RampApplied" | "SeasonAdvanced" => {
-                    format!("event {} {}", value["market"], value["index"]).replace("true", "market")
-                }
-                "DebtAccrued" => "event debt".to_string(),
-                "SuccessorNamed" | "RoleClaimed" | "GateDisabled" | "GateEnabled" | "ExchangePaused"
-                | "PauseLifted" | "ChangeProposed" | "ChangeExecuted" | "ChangeCancelled" | "MarketListed" => {
-                    "event exchange".to_string()
-                }
-                "MarketStatusSet" => format!("event market {}", value["market_index"]),
-                "InsuranceFunded" | "InsuranceStaked" | "UnstakeRequested" | "UnstakeClaimed" => {
-                    "event insurance".to_string()
-                }
-                _ => format!("event user {}", value["user"].as_str().unwrap_or("none")),
-            };
-            let number = value["sequence"].as_u64().expect("every event has a sequence");
-            let next = self.last_sequences.insert(owner.clone(), number + 1);
-            // A match raises its parties' numbers too, under names of their own: a user's may jump, never fall.
-            let user = owner.starts_with("event user");
-            let right = next.is_none_or(|next| next == number || (user && (number > next || name == "UserCreated")));
-            assert!(right, "I-17: {name} of {owner}: {number}, due {next:?}");
         }
     }
 }

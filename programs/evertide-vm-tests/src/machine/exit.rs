@@ -27,6 +27,7 @@ impl Machine {
     pub fn exit(&mut self) {
         self.exiting = true;
         self.acting(Rule::Roles, |machine| machine.open_again(0));
+        self.acting(Rule::Change, |machine| machine.drop_floor());
         self.rule = Rule::Refresh;
         self.empty_queues();
         self.open_house();
@@ -100,7 +101,9 @@ impl Machine {
         match self.world.send(call) {
             Ok(meta) => {
                 self.roundings += 2 + call.remaining.len() as u64;
-                self.take_in(&Outcome { meta });
+                let outcome = Outcome { meta };
+                self.check_fits(std::slice::from_ref(call), &outcome);
+                self.take_in(&outcome);
             }
             Err(failed) => {
                 panic!("I-21: {} was refused with {}\n{}", call.name, describe(&failed), failed.meta.logs.join("\n"))

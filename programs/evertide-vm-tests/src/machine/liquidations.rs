@@ -17,9 +17,6 @@ use crate::{
     world::World,
 };
 
-/// Taker fee of the first tier.
-const TAKER_TENTH_BPS: i128 = 35;
-
 /// The account before a step, its position in the step's market folded.
 pub(super) struct Case {
     pub user: User,
@@ -222,6 +219,9 @@ impl Machine {
         let taker = self.forced_taker(before, row, market_index, &case);
         let tick_value = market.atoms_per_lot_tick as i64;
         let (mut lots, mut notional, mut fees, mut last_rank) = (0, 0, 0, None);
+        let tiers = before.exchange().terms;
+        let tiers = &tiers.fee_tiers[..usize::from(tiers.fee_tier_count)];
+        let taker_tenth_bps = tiers.iter().map(|tier| i128::from(tier.taker_fee_tenth_bps)).max().unwrap_or(0);
         for fill in event["fills"].as_array().expect("fills") {
             let maker = self.check_fill(before, market_index, &taker, fill, tick_value);
             let authority = self.traders[maker.owner].authority;
@@ -230,7 +230,7 @@ impl Machine {
             last_rank = Some(maker.rank());
             let part = number(fill, "size_lots") * number(fill, "price_ticks") * tick_value;
             let fee = number(fill, "taker_fee_atoms");
-            let rate = if ordinary { TAKER_TENTH_BPS } else { case.fees_bps[0] * 10 };
+            let rate = if ordinary { taker_tenth_bps } else { case.fees_bps[0] * 10 };
             assert!(i128::from(fee) <= i128::from(part) * rate / 100_000 + 1, "I-11: the fee: {event}");
             lots += number(fill, "size_lots");
             notional += part;
@@ -287,12 +287,13 @@ impl Machine {
         let forced = old.liquidation_start_ms != 0 && was.equity < was.maintenance;
         let cache_row = before.cache().collaterals[1];
         let age = before.now_ms() - old.debt_since_ms;
+        let discount_bps = i128::from(before.collateral(1).terms.liquidation_discount_bps);
         let (need, most_bps, price) = if forced {
             let elapsed = i128::from(before.now_ms() - old.liquidation_start_ms).clamp(0, 60_000);
-            (-(was.quote + was.losses), 300 * elapsed / 60_000, sale_price_q48(&cache_row, before.now_ms()))
+            (-(was.quote + was.losses), discount_bps * elapsed / 60_000, sale_price_q48(&cache_row, before.now_ms()))
         } else {
             assert!(old.quote_atoms < 0 && age >= 3_600_000, "I-11: collateral sold without a cause: {event}");
-            (-was.quote, 300 * i128::from(age - 3_600_000).min(3_600_000) / 3_600_000, cache_row.price_q48)
+            (-was.quote, discount_bps * i128::from(age - 3_600_000).min(3_600_000) / 3_600_000, cache_row.price_q48)
         };
         let (amount, paid) = (i128::from(number(event, "amount_atoms")), i128::from(number(event, "paid_atoms")));
         assert_eq!(number(event, "discount_bps") as i128, most_bps, "I-11: the discount: {event}");

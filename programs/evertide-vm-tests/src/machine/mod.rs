@@ -8,14 +8,19 @@ mod allowed;
 mod audits;
 mod bankruptcies;
 mod book;
+mod books;
+mod books_down;
+mod bounds;
 mod changes;
 mod checks;
 mod exit;
 mod exit_down;
+mod gates;
 mod hidden;
 mod keys;
 mod kinds;
 mod ladder;
+mod limits;
 mod liquidations;
 mod mangled;
 mod market_checks;
@@ -27,7 +32,9 @@ mod rewards;
 mod rule;
 mod rules;
 mod sequence;
+mod sequences;
 mod settles;
+mod shapes;
 mod terms;
 mod trips;
 mod waiting;
@@ -39,10 +46,14 @@ pub use kinds::FILLED_KINDS;
 pub use rule::{Rule, RULES};
 pub use sequence::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken};
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde_json::Value;
 
+use self::{books::Books, bounds::Terms, sequences::Owner, shapes::Shapes};
 use crate::{
     call::Call,
     exchange::market,
@@ -90,7 +101,7 @@ pub struct Machine {
     pub traders: Vec<Trader>,
     pub prices: [u64; 3],
     pub flows: Vec<Flow>,
-    pub last_sequences: BTreeMap<String, u64>,
+    last_sequences: BTreeMap<Owner, u64>,
     /// Greatest number of roundings that may have happened since the start.
     pub roundings: u64,
     /// Folds and deleveragings so far that may have left a fraction of a lot with the market, by market.
@@ -98,7 +109,7 @@ pub struct Machine {
     /// Highest price so far, atoms per lot, by market.
     pub highest: [u64; PRICES.len()],
     /// Successful and refused calls by "rule: outcome", for the report.
-    pub outcomes: BTreeMap<String, u64>,
+    pub outcomes: BTreeMap<Arc<str>, u64>,
     /// As what orders were placed, by row and id; plain ones are not in it.
     born: BTreeMap<(usize, u64), &'static str>,
     /// What happened since `last` was taken.
@@ -106,6 +117,14 @@ pub struct Machine {
     /// Users whose owners moved their balances themselves since then.
     movers: BTreeSet<usize>,
     last: Last,
+    /// Rows of the traders by their accounts, as events write them.
+    rows: Arc<BTreeMap<String, usize>>,
+    /// What the events so far add up to.
+    books: Books,
+    shapes: Shapes,
+    terms: Terms,
+    /// Beginning of the pause that the last step saw, unix ms.
+    last_pause_ms: i64,
     /// The exit has begun: what it reaches is counted apart.
     exiting: bool,
     rule: Rule,
@@ -167,6 +186,11 @@ impl Machine {
             events: Vec::new(),
             movers: BTreeSet::new(),
             last,
+            rows: Arc::default(),
+            books: Books::default(),
+            shapes: Shapes::default(),
+            terms: Terms::default(),
+            last_pause_ms: 0,
             exiting: false,
             rule: Rule::Deposit,
             running: Rule::Deposit,
@@ -241,8 +265,11 @@ impl Machine {
     }
 
     fn note(&mut self, name: &str) {
-        let name = if self.exiting { format!("At the exit: {name}") } else { name.to_string() };
-        *self.outcomes.entry(name).or_default() += 1;
+        let name = if self.exiting { &format!("At the exit: {name}") } else { name };
+        match self.outcomes.get_mut(name) {
+            Some(times) => *times += 1,
+            None => drop(self.outcomes.insert(name.into(), 1)),
+        }
     }
 
     fn open_orders(&self, user: &User) -> u32 {
@@ -260,6 +287,7 @@ impl Machine {
                 self.roundings += 2 + call.remaining.len() as u64;
                 self.note(&format!("{rule:?}: ok"));
                 let outcome = Outcome { meta };
+                self.check_fits(std::slice::from_ref(call), &outcome);
                 self.take_in(&outcome);
                 Some(outcome)
             }
@@ -267,6 +295,7 @@ impl Machine {
                 let name = describe(&failed);
                 let known = custom_code(&failed).is_some_and(|code| allowed::is_allowed(rule, code));
                 assert!(known, "{rule:?}: {} was refused with {name}\n{}", call.name, failed.meta.logs.join("\n"));
+                self.check_gate_refusal(call, &failed);
                 self.world.assert_unchanged(&before, &call.name);
                 self.note(&format!("{rule:?}: {name}"));
                 None
@@ -284,6 +313,7 @@ impl Machine {
         self.own[0] += if rule == self.goal { count } else { 0 };
         self.roundings += 2 * count;
         (0..count).for_each(|_| self.note(&format!("{rule:?}: ok")));
+        self.check_fits(calls, &outcome);
         self.take_in(&outcome);
     }
 
@@ -291,6 +321,8 @@ impl Machine {
     fn take_in(&mut self, outcome: &Outcome) {
         let events = outcome.events();
         self.check_event_sequences(&events);
+        self.keep_books(&events);
+        self.check_floors(&events);
         self.events.extend(events);
     }
 
@@ -341,13 +373,17 @@ impl Machine {
 
     /// Row of the trader that holds this user account.
     fn row_of(&self, user: &str) -> usize {
-        let found = self.traders.iter().position(|trader| trader.user.to_string() == user);
-        found.unwrap_or_else(|| panic!("event names an unknown user {user}"))
+        *self.rows.get(user).unwrap_or_else(|| panic!("event names an unknown user {user}"))
     }
 
     fn markets(&self) -> Vec<Market> {
         (0..PRICES.len() as u16).map(|index| self.world.market(index)).collect()
     }
+}
+
+/// Row of a market's backstop account.
+fn backstop_row(market_index: usize) -> usize {
+    TRADERS + market_index
 }
 
 /// Whether a row is a market's backstop account, for which nobody can sign.

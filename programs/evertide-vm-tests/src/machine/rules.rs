@@ -263,8 +263,7 @@ impl Machine {
         let trader = self.traders[row].clone();
         let call = self.world.close_user(&trader);
         if self.attempt(&call).is_some() {
-            let user = trader.user.to_string();
-            self.last_sequences.retain(|name, _| !name.contains(&user));
+            self.last_sequences.retain(|owner, _| !owner.belongs_to(row));
             self.born.retain(|(owner, _), _| *owner != row);
         }
     }

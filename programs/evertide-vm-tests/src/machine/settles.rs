@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     state::Market,
-    terms::{exchange_terms, sol_terms, USD},
+    terms::USD,
     world::{Outcome, World},
 };
 
@@ -62,12 +62,12 @@ impl Machine {
         }
         let price_q48 = i128::from(before.cache().collaterals[1].price_q48);
         let tokens: i128 = user.collaterals.iter().map(|slot| i128::from(slot.amount_atoms)).sum();
-        let weight_bps = i128::from(sol_terms(before.oracle).weight_initial_bps);
+        let weight_bps = i128::from(before.collateral(1).terms.weight_initial_bps);
         let weighted = ((tokens * price_q48) >> 48) * weight_bps / 10_000;
         let backed = (weighted * DEBT_SHARE_BPS / 10_000).min(USER_DEBT_MAX);
         assert!(owed <= backed, "a debt of {already} grew to {owed} where {backed} is backed: {event}");
         let quote = before.collateral(0);
-        let cap = i128::from(quote.total_atoms) * i128::from(exchange_terms().debt_cap_bps) / 10_000;
+        let cap = i128::from(quote.total_atoms) * i128::from(before.exchange().terms.debt_cap_bps) / 10_000;
         let all = i128::from(event["debt_atoms"].as_u64().expect("a sum"));
         assert!(all <= cap, "debts grew to {all} beyond the exchange's cap of {cap}: {event}");
     }
