@@ -69,7 +69,7 @@ class Book:
         table_size = 1 << max(4, (2 * capacity - 1).bit_length())
         part_room = 2 * capacity
         self._allocate(capacity, owners, table_size, part_room + SPARE_FILLS)
-        state = self._state[0]
+        state = self.state[0]
         state["capacity"], state["owner_count"], state["base_ticks"] = capacity, owners, base_ticks
         state["lots_min"], state["lots_max"] = lots_min, lots_max
         state["table_mask"], state["part_room"], state["fill_room"] = table_size - 1, part_room, len(self._fills)
@@ -79,7 +79,8 @@ class Book:
 
     def _allocate(self, capacity: int, owners: int, table_size: int, fill_room: int) -> None:
         """Every array that the book will ever use, and their addresses."""
-        self._state = np.zeros(1, BOOK)
+        self.state = np.zeros(1, BOOK)
+        """Limits, counters and addresses; the kernels' own."""
         self.rows = np.zeros(capacity, ORDER_ROW)
         """Order rows; one whose `order_id` is 0 is free."""
         self.terms = np.zeros(capacity, TERMS_ROW)
@@ -105,8 +106,8 @@ class Book:
             "cancellations": self._cancellations,
         }
         for name, array in arrays.items():
-            self._state[name] = address_of(array)
-        self._address = address_of(self._state)
+            self.state[name] = address_of(array)
+        self._address = address_of(self.state)
 
     @property
     def positions(self) -> NDArray[np.int64]:
@@ -119,15 +120,13 @@ class Book:
 
         `cancellations` holds what ended without a fill. Raises `LayoutError`, and runs nothing, for another layout.
         """
-        if operations.dtype != OPERATION or operations.ndim != 1:
-            raise LayoutError("OPERATION", 0, "records of a batch", operations.dtype, OPERATION)
-        operations = np.ascontiguousarray(operations)
+        operations = self.checked(operations)
         count = len(operations)
         outcomes = np.empty(count, np.uint8)
         where, codes = address_of(operations), address_of(outcomes)
         fills: list[NDArray[np.void]] = []
         cancellations: list[NDArray[np.void]] = []
-        done, state = 0, self._state
+        done, state = 0, self.state
         while True:
             state["fill_count"] = state["cancellation_count"] = 0
             done = run(self._address, where, codes, done, count)
@@ -135,43 +134,56 @@ class Book:
             cancellations.append(self._cancellations[: int(state["cancellation_count"][0])].copy())
             if done == count:
                 break
+        state["operation_count"] += count
         self.cancellations = cancellations[0] if len(fills) == 1 else np.concatenate(cancellations)
         return (fills[0] if len(fills) == 1 else np.concatenate(fills)), outcomes
+
+    @staticmethod
+    def checked(operations: NDArray[np.void]) -> NDArray[np.void]:
+        """The same operations without gaps in memory; `LayoutError` when they are no `OPERATION` records."""
+        if operations.dtype != OPERATION or operations.ndim != 1:
+            raise LayoutError("OPERATION", 0, "records of a batch", operations.dtype, OPERATION)
+        return np.ascontiguousarray(operations)
 
     @property
     def order_count(self) -> int:
         """Number of live orders."""
-        return int(self._state["row_count"][0])
+        return int(self.state["row_count"][0])
 
     @property
     def capacity(self) -> int:
         """Most live orders."""
-        return int(self._state["capacity"][0])
+        return int(self.state["capacity"][0])
 
     @property
     def part_count(self) -> int:
         """Parts in which all live orders are displayed: one, or as many as an iceberg has left."""
-        return int(self._state["part_count"][0])
+        return int(self.state["part_count"][0])
 
     @property
     def part_room(self) -> int:
         """Most of these parts."""
-        return int(self._state["part_room"][0])
+        return int(self.state["part_room"][0])
 
     @property
     def lots_min(self) -> int:
         """Fewest lots of an order."""
-        return int(self._state["lots_min"][0])
+        return int(self.state["lots_min"][0])
 
     @property
     def lots_max(self) -> int:
         """Most lots of an order."""
-        return int(self._state["lots_max"][0])
+        return int(self.state["lots_max"][0])
+
+    @property
+    def operation_count(self) -> int:
+        """Operations run since the beginning, whatever became of them."""
+        return int(self.state["operation_count"][0])
 
     @property
     def base_ticks(self) -> int:
         """Price of the lowest level, ticks."""
-        return int(self._state["base_ticks"][0])
+        return int(self.state["base_ticks"][0])
 
     def best_ticks(self, side: int) -> int | None:
         """Best bid (side 0) or ask (side 1) price in ticks; None when the side is empty."""
@@ -180,7 +192,7 @@ class Book:
 
     def depth(self, side: int) -> list[tuple[int, int]]:
         """`(price_ticks, displayed lots)` of every occupied level, best first."""
-        words = self._state["low_bits"][0, side]
+        words = self.state["low_bits"][0, side]
         used = np.flatnonzero(words)
         bits = np.unpackbits(words[used].view(np.uint8).reshape(-1, 8), axis=1, bitorder="little")
         word, bit = np.nonzero(bits)
@@ -233,7 +245,7 @@ class Book:
         submitted. Modulo 2^64.
         """
         names = ("submitted_lots", "executed_lots", "cancelled_lots")
-        submitted, executed, cancelled = (int(self._state[name][0]) for name in names)
+        submitted, executed, cancelled = (int(self.state[name][0]) for name in names)
         return submitted, executed, cancelled
 
 

@@ -175,6 +175,7 @@ BOOK = np.dtype(
         ("row_count", "<i8"),
         ("part_count", "<i8"),
         ("peg_count", "<i8"),
+        ("operation_count", "<i8"),
         ("turn", "<i8"),
         ("index_low_ticks", "<i8"),
         ("index_high_ticks", "<i8"),

@@ -4,6 +4,7 @@ EngineError
 ├── LayoutError    account bytes do not fit the layout they were read with
 ├── CapacityError  a fixed arena (orders, price levels) is full
 ├── OperationError the book refused an operation
+├── StorageError   a snapshot or a journal cannot be read or written
 └── ShapeError     arrays that belong together differ in length
 """
 
@@ -36,6 +37,14 @@ class OperationError(EngineError):
     def __init__(self, order_id: int, rule: str, found: object, needed: object) -> None:
         super().__init__(f"operation of order {order_id} refused, {rule}: found {found}, needed {needed}")
         self.order_id, self.rule, self.found, self.needed = order_id, rule, found, needed
+
+
+class StorageError(EngineError):
+    """A file of the book, `path`, breaks `rule`: `found` and `needed` are the values compared."""
+
+    def __init__(self, path: object, rule: str, found: object, needed: object) -> None:
+        super().__init__(f"{path}: {rule}: found {found}, needed {needed}")
+        self.path, self.rule, self.found, self.needed = path, rule, found, needed
 
 
 class ShapeError(EngineError):
