@@ -17,13 +17,38 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.constants import MAX_DEBT_INDEX
+from ._generated.constants import (
+    AUTO_DELEVERAGE_FRACTION_BPS,
+    BACKSTOP_FRACTION_BPS,
+    CANCEL_FRACTION_BPS,
+    MAINTENANCE_FRACTION_BPS,
+    MAX_DEBT_INDEX,
+    MarginKind,
+)
 from .decode import Records
 from .errors import ShapeError
-from .liquidation_kernels import LADDER, ladder_rows, shortfalls, uncertain_rows
+from .exact_rows_kernels import (
+    BACKSTOP_AT,
+    CANCEL_AT,
+    DELEVERAGE_AT,
+    LADDER,
+    MAINTENANCE_AT,
+    SIDES,
+    TABLE_WORDS,
+    side_table,
+)
+from .liquidation_kernels import ladder_rows, margin_rows, uncertain_rows
 from .margin_status import Status
 from .risk_columns import RiskColumns
-from .risk_columns_kernels import ASSET_ROWS, ASSET_WIDTH, SIDES, STARTED, WIDTH, asset_coefficients, side_coefficients
+from .risk_columns_kernels import ASSET_ROWS, ASSET_WIDTH, BLOCK, WIDTH, asset_coefficients, side_coefficients
+
+FRACTIONS = {
+    MarginKind.CANCEL: (CANCEL_AT, CANCEL_FRACTION_BPS),
+    MarginKind.MAINTENANCE: (MAINTENANCE_AT, MAINTENANCE_FRACTION_BPS),
+    MarginKind.BACKSTOP: (BACKSTOP_AT, BACKSTOP_FRACTION_BPS),
+    MarginKind.AUTO_DELEVERAGE: (DELEVERAGE_AT, AUTO_DELEVERAGE_FRACTION_BPS),
+}
+"""Place in the ladder and fraction of the initial ratio, bps, of each kind."""
 
 
 class Rung(IntEnum):
@@ -70,6 +95,22 @@ class Liquidations:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class Margins:
+    """One entry per user, in quote atoms; meaningless where `status` is not `Status.VALUED`."""
+
+    status: NDArray[np.uint8]
+    equity_atoms: NDArray[np.int64]
+    requirement_atoms: NDArray[np.int64]
+
+    def shortest_first(self) -> NDArray[np.int64]:
+        """Rows of the users below the requirement, the largest shortfall first, then by row."""
+        excess = self.equity_atoms - self.requirement_atoms
+        short = np.flatnonzero((self.status == Status.VALUED) & (excess < 0))
+        ranked: NDArray[np.int64] = short[np.argsort(excess[short], kind="stable")]
+        return ranked
+
+
 def liquidations(
     users: Records, cache: Any, now_ms: int, columns: RiskColumns | None = None, *, most: int | None = None
 ) -> Liquidations:
@@ -77,7 +118,7 @@ def liquidations(
 
     `columns` are those of `users`, kept up to date with `RiskColumns.update`; without them they are made anew, which
     takes longer than the search. They are made anew as well when A or an epoch of the cache moved. With `most` only
-    the `most` worst are ranked, the same ones as without: in a crash the rest need not be valued.
+    the `most` worst are ranked, the same ones as without.
 
     Raises:
         ShapeError: `most` is negative.
@@ -86,37 +127,59 @@ def liquidations(
         raise ShapeError("accounts to rank", most, 0)
     if columns is None:
         columns = RiskColumns(users, cache)
-    elif columns.count != len(users) or not columns.follows(cache):
-        columns.update(users, np.empty(0, np.int64), cache)
-    rows = _candidates(columns, cache, now_ms, most)
+    else:
+        _follow(columns, users, cache)
+    table = _table(columns, cache)
+    rows = _candidates(columns, cache, now_ms)
     out, statuses = np.empty((len(rows), LADDER), np.int64), np.empty(len(rows), np.uint8)
-    ladder_rows(users, rows, cache, now_ms, out, statuses)
+    ladder_rows(users, rows, columns.columns.exact, table, cache, now_ms, out, statuses)
     return _ranked(users, rows, out, statuses, most)
 
 
-def _candidates(columns: RiskColumns, cache: Any, now_ms: int, most: int | None) -> NDArray[np.int64]:
+def margins(
+    users: Records, cache: Any, now_ms: int, columns: RiskColumns, kind: MarginKind = MarginKind.MAINTENANCE
+) -> Margins:
+    """Equity and requirement of every account of a `USER` array, exact to the atom, from `columns` kept up to date.
+
+    What `margin.value` says for the four kinds of the ladder, some five times as fast: without the parts of the sums.
+
+    Raises:
+        ShapeError: `kind` is none of the ladder's, which count no orders.
+    """
+    if kind not in FRACTIONS:
+        raise ShapeError("kind of margin, of the ladder's", int(kind), int(MarginKind.CANCEL))
+    _follow(columns, users, cache)
+    out, statuses = np.empty((len(users), 2), np.int64), np.empty(len(users), np.uint8)
+    place, fraction = FRACTIONS[kind]
+    table = _table(columns, cache)
+    exact = columns.columns.exact
+    margin_rows(users, len(users), exact, table, cache, now_ms, np.uint64(fraction), place, out, statuses)
+    return Margins(statuses, out[:, 0], out[:, 1])
+
+
+def _follow(columns: RiskColumns, users: Records, cache: Any) -> None:
+    if columns.count != len(users) or not columns.follows(cache):
+        columns.update(users, np.empty(0, np.int64), cache)
+
+
+def _table(columns: RiskColumns, cache: Any) -> NDArray[np.int64]:
+    """Prices, tiers and moves of the cash index of each side."""
+    table = np.empty((SIDES, TABLE_WORDS), np.int64)
+    side_table(cache, columns.j_high, columns.j_low, table)
+    return table
+
+
+def _candidates(columns: RiskColumns, cache: Any, now_ms: int) -> NDArray[np.int64]:
     """Rows that have to be valued."""
     sides, assets = np.empty((SIDES, WIDTH)), np.empty((ASSET_ROWS, ASSET_WIDTH))
-    side_coefficients(cache, columns.j_high, columns.j_low, sides)
+    side_coefficients(cache, columns.j_high, columns.j_low, columns.most_lots, sides)
     asset_coefficients(cache, now_ms, assets)
     index = int(cache["collaterals"]["debt_index_q48"][0])
     # An index beyond its guard: whoever owes anything is valued exactly.
     debt_index = float(index) if index <= MAX_DEBT_INDEX else float("nan")
-    given, rows = columns.columns, np.empty(columns.count, np.int64)
-    low, high = np.empty(columns.count), np.empty(columns.count)
-    found = uncertain_rows(columns.count, given, sides, assets, debt_index, rows, low, high)
-    rows, low, high = rows[:found], low[:found], high[:found]
-    if most is None or len(rows) <= most:
-        return rows
-    shortfalls(rows, given, sides, assets, low, high)
-    sure = low[low > 0]
-    if len(sure) < max(most, 1):
-        return rows
-    # `most` accounts certainly miss maintenance by at least this much; less than it is not among the worst.
-    line = np.partition(sure, len(sure) - max(most, 1))[len(sure) - max(most, 1)]
-    passed = (high < line) & ((low > 0) | (given.care[rows] != STARTED))
-    kept: NDArray[np.int64] = rows[~passed]
-    return kept
+    rows = np.empty(columns.count + BLOCK, np.int64)
+    found = uncertain_rows(columns.count, columns.columns, sides, assets, debt_index, rows)
+    return rows[:found]
 
 
 def _ranked(
@@ -139,4 +202,4 @@ def _ranked(
     return Liquidations(rows[chosen], rung, steps[:, 0], steps[:, 2], steps[:, 1], recovered, rows[~valued])
 
 
-__all__ = ["Liquidations", "RiskColumns", "Rung", "liquidations"]
+__all__ = ["Liquidations", "Margins", "RiskColumns", "Rung", "liquidations", "margins"]

@@ -5,8 +5,25 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from ._generated.constants import MarginKind
+from .exact_rows_kernels import (
+    BACKSTOP_AT,
+    CANCEL_AT,
+    CREDIT,
+    CREDIT_MOST,
+    DELEVERAGE_AT,
+    EQUITY,
+    LADDER,
+    MAINTENANCE_AT,
+    QUOTE,
+    RECORD,
+    SAYS,
+    STARTED,
+    at_fraction,
+    exact_ladder,
+    exact_margin,
+)
 from .margin_kernels import (
+    AUTO_DELEVERAGE,
     BACKSTOP,
     CANCEL,
     MAINTENANCE,
@@ -22,142 +39,76 @@ from .margin_kernels import (
     requirement,
 )
 from .risk_columns_kernels import (
-    ALPHA,
     ASSET_SLACK,
-    BETA,
+    BEND,
     BLOCK,
-    EXACT,
+    DOUBLE_ERROR,
     FALL,
     FULL,
-    LEAST,
-    LEAST_SLACK,
-    PRICE,
     REACH,
     ROUNDED_ATOMS,
-    ROUNDED_WEIGHT,
     SLACK,
-    SPREAD,
-    TOLD,
+    SLOPE,
     UNIT,
-    WORTH,
+    VALUE_MOST,
 )
 from .wide import Int
 
-AUTO_DELEVERAGE = int(MarginKind.AUTO_DELEVERAGE)
-PART_ERROR = 2.0**-45
-"""Bound of the error of a sum relative to the sum of its terms' sizes. A term comes from at most 24 roundings, its sum
-passes at most 54 more, each of 2^-53: together less than 2^-46, and as much again for the sum of the sizes."""
-SIZE_LIMIT = 2.0**51
-"""Sum of the terms' sizes, in atoms, below which no guard of the exact valuation can be passed."""
-EQUITY, CANCEL_AT, MAINTENANCE_AT, BACKSTOP_AT, DELEVERAGE_AT, LADDER = 0, 1, 2, 3, 4, 5
+
+@njit(cache=True)
+def add_positions(slot: Int, block: Int, columns: Int, sides: Int, excess: Int) -> None:
+    """Add what one position slot of a block's users is worth at least, less what it requires; a free slot adds 0."""
+    for place in range(BLOCK):
+        side, lots = np.int64(columns.side[block, slot, place]), np.float64(columns.lots[block, slot, place])
+        excess[place] += lots * (sides[side, SLOPE] - lots * sides[side, BEND]) - sides[side, SLACK]
 
 
 @njit(cache=True)
-def add_positions(slot: Int, block: Int, columns: Int, sides: Int, excess: Int, size: Int) -> None:
-    """Add what one position slot of a block's users is worth and requires; a free slot holds zeros."""
+def add_assets(slot: Int, block: Int, columns: Int, assets: Int, excess: Int) -> None:
+    """Add the least weighted value of one asset slot of a block's users; a free slot adds 0."""
     for place in range(BLOCK):
-        side = columns.side[block, slot, place]
-        lots, cash = columns.lots[block, slot, place], columns.cash[block, slot, place]
-        held = abs(lots)
-        notional = held * sides[side, PRICE] + 1.0
-        demanded = notional * (sides[side, ALPHA] + sides[side, BETA] * notional) + sides[side, SLACK]
-        excess[place] += lots * sides[side, WORTH] + cash - demanded
-        size[place] += held * sides[side, SPREAD] + abs(cash) + demanded
-
-
-@njit(cache=True)
-def add_position_gaps(slot: Int, block: Int, columns: Int, sides: Int, gap: Int) -> None:
-    """Add how far the bound of one position slot can lie from equity less the requirement at maintenance."""
-    for place in range(BLOCK):
-        side = columns.side[block, slot, place]
-        notional = abs(columns.lots[block, slot, place]) * sides[side, PRICE] + 1.0
-        demanded = notional * (sides[side, ALPHA] + sides[side, BETA] * notional) + sides[side, SLACK]
-        gap[place] += demanded + sides[side, LEAST_SLACK] - notional * sides[side, LEAST]
-
-
-@njit(cache=True)
-def add_assets(slot: Int, block: Int, columns: Int, assets: Int, excess: Int, size: Int) -> None:
-    """Add the weighted value of one asset slot of a block's users; a free slot holds zeros."""
-    for place in range(BLOCK):
-        asset = columns.asset[block, slot, place]
+        asset = np.int64(columns.asset[block, slot, place])
         worth = columns.amount[block, slot, place] * assets[asset, UNIT]
         weight = assets[asset, FULL] - assets[asset, FALL] * min(worth * assets[asset, REACH], 1.0)
-        excess[place] += worth * weight - assets[asset, ASSET_SLACK]
-        size[place] += worth * (1.0 + assets[asset, FULL] + assets[asset, FALL])
+        error = (1.0 + assets[asset, FULL] + assets[asset, FALL]) * DOUBLE_ERROR
+        excess[place] += worth * (weight - error) - assets[asset, ASSET_SLACK] if worth < VALUE_MOST else np.nan
 
 
 @njit(cache=True)
-def bound_block(block: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, excess: Int, size: Int) -> None:
-    """Fill `excess` and `size`, in atoms, for the users of a block.
+def bound_block(block: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, excess: Int) -> None:
+    """Fill `excess` for the users of a block: equity less requirement at cancel margin is at least that, in atoms.
 
-    Equity less requirement at cancel margin is at least `excess - PART_ERROR * size`; NaN where nothing can be said.
-    `size` is the sum of the terms' absolute values.
+    NaN where nothing can be said.
     """
     first: Int = block * BLOCK
     positions: Int = 0
     held: Int = 0
+    owing = 0.0
     for place in range(BLOCK):
-        free, debt = columns.free[first + place], columns.debt[first + place]
-        owed = debt * debt_index + ROUNDED_ATOMS if debt != 0.0 else 0.0
-        excess[place], size[place] = free - owed, free + owed
+        excess[place] = columns.base[first + place]
         positions = max(positions, np.int64(columns.positions[first + place]))
         held = max(held, np.int64(columns.assets[first + place]))
-    for slot in range(positions):
-        add_positions(slot, block, columns, sides, excess, size)
-    for slot in range(held):
-        add_assets(slot, block, columns, assets, excess, size)
-
-
-@njit(cache=True)
-def gap_block(block: Int, columns: Int, sides: Int, assets: Int, gap: Int) -> None:
-    """Fill `gap`: equity less requirement at maintenance is at most `excess + gap + PART_ERROR * (size + gap)`."""
-    first = block * BLOCK
-    positions: Int = 0
-    held: Int = 0
-    for place in range(BLOCK):
-        gap[place] = 2.0 * ROUNDED_ATOMS if columns.debt[first + place] != 0.0 else 0.0
-        positions = max(positions, np.int64(columns.positions[first + place]))
-        held = max(held, np.int64(columns.assets[first + place]))
-    for slot in range(positions):
-        add_position_gaps(slot, block, columns, sides, gap)
-    for slot in range(held):
+        owing += columns.debt[first + place]
+    if owing != 0.0:
         for place in range(BLOCK):
-            asset = columns.asset[block, slot, place]
-            worth = columns.amount[block, slot, place] * assets[asset, UNIT]
-            gap[place] += worth * ROUNDED_WEIGHT + 2.0 * assets[asset, ASSET_SLACK]
+            debt = columns.debt[first + place]
+            excess[place] -= debt * debt_index * (1.0 + DOUBLE_ERROR) + ROUNDED_ATOMS if debt != 0.0 else 0.0
+    for slot in range(positions):
+        add_positions(slot, block, columns, sides, excess)
+    for slot in range(held):
+        add_assets(slot, block, columns, assets, excess)
 
 
 @njit(cache=True)
-def shortfalls(rows: Int, columns: Int, sides: Int, assets: Int, least: Int, most: Int) -> None:
-    """Least and most that each of rising `rows` lacks to maintenance, in atoms; NaN where the columns cannot tell.
-
-    `least` comes in as the excess of each row and `most` as its size, from `uncertain_rows`.
-    """
-    gap, block = np.empty(BLOCK), -1
-    for at in range(rows.shape[0]):
-        row = rows[at]
-        if row // BLOCK != block:
-            block = row // BLOCK
-            gap_block(block, columns, sides, assets, gap)
-        excess, size, wide = least[at], most[at], gap[row % BLOCK]
-        told = size + wide < SIZE_LIMIT and columns.care[row] != EXACT
-        least[at] = -excess - wide - PART_ERROR * (size + wide) if told else np.nan
-        most[at] = -excess + PART_ERROR * size if told else np.nan
-
-
-@njit(cache=True)
-def uncertain_rows(
-    count: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, out: Int, excesses: Int, sizes: Int
-) -> Int:
-    """Write the rows that are not certainly at or above cancel margin, with excess and size; their number."""
-    found, excess, size = 0, np.empty(BLOCK), np.empty(BLOCK)
+def uncertain_rows(count: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, out: Int) -> Int:
+    """Write the rows that are not certainly at or above cancel margin; their number."""
+    found, excess = 0, np.empty(BLOCK)
     for block in range((count + BLOCK - 1) // BLOCK):
-        bound_block(block, columns, sides, assets, debt_index, excess, size)
+        bound_block(block, columns, sides, assets, debt_index, excess)
         first = block * BLOCK
         for place in range(min(BLOCK, count - first)):
-            far = (excess[place] >= size[place] * PART_ERROR) & (size[place] < SIZE_LIMIT)
-            out[found], excesses[found], sizes[found] = first + place, excess[place], size[place]
-            found += 0 if far & (columns.care[first + place] == TOLD) else 1
+            out[found] = first + place
+            found += 0 if (excess[place] >= 0.0) & (columns.care[first + place] == 0) else 1
     return found
 
 
@@ -193,8 +144,49 @@ def ladder_user(user: Int, cache: Int, now_ms: Int, out: Int) -> Int:
     return status
 
 
+@njit(cache=True, forceinline=True)
+def credit_of(exact: Int, row: Int, users: Int, cache: Int, now_ms: Int) -> Int:
+    """`(ok, quote and collateral in atoms)` of an account by its exact row; not `ok` where only its record tells."""
+    if exact[row, SAYS] & CREDIT == 0:
+        return True, exact[row, QUOTE]
+    status, _, credit, _ = credit_part(MAINTENANCE, users[row], cache, now_ms)
+    return status == VALUED and -CREDIT_MOST <= credit <= CREDIT_MOST, credit
+
+
 @njit(cache=True)
-def ladder_rows(users: Int, rows: Int, cache: Int, now_ms: Int, out: Int, statuses: Int) -> None:
+def ladder_rows(
+    users: Int, rows: Int, exact: Int, table: Int, cache: Int, now_ms: Int, out: Int, statuses: Int
+) -> None:
     """The ladder of some rows, each into its place of `out`, shape `(rows, LADDER)`."""
     for at in range(rows.shape[0]):
-        statuses[at] = ladder_user(users[rows[at]], cache, now_ms, out[at])
+        row = np.uint64(rows[at])
+        fine, credit = credit_of(exact, row, users, cache, now_ms)
+        if fine and exact_ladder(exact, row, table, users, out[at]):
+            out[at, EQUITY] += credit
+            statuses[at] = VALUED
+        else:
+            statuses[at] = ladder_user(users[row], cache, now_ms, out[at])
+
+
+@njit(cache=True)
+def margin_rows(
+    users: Int, count: Int, exact: Int, table: Int, cache: Int, now_ms: Int, fraction: Int, at: Int, out: Int,
+    statuses: Int,
+) -> None:  # fmt: skip
+    """Equity, and the requirement at a fraction of initial, of every row into `out`, shape `(count, 2)`, in atoms.
+
+    `at` is the place in the ladder that the fraction belongs to.
+    """
+    ladder = np.empty(LADDER, np.int64)
+    at_fraction(table, fraction)
+    for row in range(np.uint64(count)):
+        fine, credit = credit_of(exact, row, users, cache, now_ms)
+        ok, worth, needed = exact_margin(exact, row, table, users, fraction)
+        if fine and ok:
+            out[row, 0], out[row, 1], statuses[row] = credit + worth, needed, VALUED
+        else:
+            statuses[row] = ladder_user(users[row], cache, now_ms, ladder)
+            out[row, 0], out[row, 1] = ladder[EQUITY], ladder[at]
+
+
+__all__ = ["RECORD", "STARTED"]

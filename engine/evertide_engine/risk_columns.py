@@ -1,8 +1,9 @@
 """What the search for accounts to liquidate reads of each user: a few numbers, kept between changes of the account.
 
-A `User` account is 1,664 bytes, of which a price move concerns some 20 for each position. Those are kept as floats in
-blocks of 64 users, folded to the size factor A of the risk cache once for each change of A. Nothing is decided by them:
-they tell which accounts are far from the line beyond any error of rounding, and all others are valued exactly.
+A `User` account is 1,664 bytes, of which a price move concerns some 24 for each position. They are kept twice, folded
+to the size factor A of the risk cache once for each change of A: as floats in blocks of 64 users, five bytes a
+position, which tell the accounts that are far from the line beyond any error of rounding; and as exact rows, by which
+the others are valued as the program does it.
 """
 
 from __future__ import annotations
@@ -15,24 +16,24 @@ from numpy.typing import NDArray
 from ._generated.constants import MARKETS_MAX, POSITIONS_MAX, USER_COLLATERALS_MAX
 from .decode import Records
 from .errors import ShapeError
-from .risk_columns_kernels import BLOCK, SIDES, compact_rows
+from .exact_rows_kernels import SIDES, WORDS
+from .risk_columns_kernels import BLOCK, compact_rows
 
 
 class Columns(NamedTuple):
     """The numbers, in quote atoms, lots and token atoms; the arrays of slots have shape `(blocks, slot, BLOCK)`."""
 
-    lots: NDArray[np.float64]
-    """Signed size of each position, the fraction of a lot that a fold drops included."""
-    cash: NDArray[np.float64]
-    """Cash of each position, with the cash index of its side as it was when the columns were made."""
+    lots: NDArray[np.float32]
+    """Size of each position without its sign; a fraction of a lot that a fold drops counts as a whole one."""
     side: NDArray[np.uint8]
     """`1 + 2 * market + (1 for a short)`, 0 for a position of no size."""
     amount: NDArray[np.float64]
     """Amount of each asset but the quote."""
     asset: NDArray[np.uint8]
     """Index of the asset."""
-    free: NDArray[np.float64]
-    """Quote balance where it is not negative."""
+    base: NDArray[np.float64]
+    """Quote balance where it is not negative, and the cash of all positions, with the cash index as it was when the
+    columns were made; rounded down."""
     debt: NDArray[np.float64]
     """Owed quote over the debt index at its snapshot."""
     positions: NDArray[np.uint8]
@@ -40,7 +41,9 @@ class Columns(NamedTuple):
     assets: NDArray[np.uint8]
     """Asset slots in use."""
     care: NDArray[np.uint8]
-    """`TOLD` by the columns, `EXACT` where only the valuation can tell, `STARTED` where a liquidation is under way."""
+    """Why a user is valued whatever the columns tell: bits `RECORD` and `STARTED` of its exact row; else 0."""
+    exact: NDArray[np.int64]
+    """The exact row of each user, shape `(users, WORDS)`."""
 
 
 def _empty(capacity: int) -> Columns:
@@ -48,8 +51,7 @@ def _empty(capacity: int) -> Columns:
     slots, assets = (blocks, POSITIONS_MAX, BLOCK), (blocks, USER_COLLATERALS_MAX, BLOCK)
     flags = np.zeros((3, capacity), np.uint8)
     return Columns(
-        np.zeros(slots),
-        np.zeros(slots),
+        np.zeros(slots, np.float32),
         np.zeros(slots, np.uint8),
         np.zeros(assets),
         np.zeros(assets, np.uint8),
@@ -58,6 +60,7 @@ def _empty(capacity: int) -> Columns:
         flags[0],
         flags[1],
         flags[2],
+        np.zeros((capacity, WORDS), np.int64),
     )
 
 
@@ -71,7 +74,9 @@ class RiskColumns:
         """Users that the columns hold."""
         self.j_high = np.zeros(SIDES, np.int64)
         self.j_low = np.zeros(SIDES, np.uint64)
-        """Cash index of each side that `Columns.cash` has been folded to, in two words."""
+        """Cash index of each side that the cash has been folded to, in two words."""
+        self.most_lots = np.zeros(SIDES)
+        """Largest size on each side since the columns were made."""
         self._factors: list[NDArray[Any]] = []
         self._debt_index_q48 = 0
         self.rebuild(users, cache)
@@ -83,6 +88,7 @@ class RiskColumns:
         self._factors = [part.copy() for part in self._factors_of(cache)]
         self._debt_index_q48 = int(cache["collaterals"]["debt_index_q48"][0])
         self.count = 0
+        self.most_lots[:] = 0
         self.update(users, np.empty(0, np.int64), cache)
 
     def update(self, users: Records, rows: NDArray[np.integer[Any]], cache: Any) -> None:
@@ -100,7 +106,8 @@ class RiskColumns:
         new = np.arange(min(self.count, len(users)), len(users))
         self._reserve(len(users))
         self.count = len(users)
-        compact_rows(users, np.concatenate([changed, new]), cache, self.j_high, self.j_low, self.columns)
+        rows_to_make = np.concatenate([changed, new])
+        compact_rows(users, rows_to_make, cache, self.j_high, self.j_low, self.columns, self.most_lots)
 
     def follows(self, cache: Any) -> bool:
         """Whether the columns still belong to `cache`: no A and no epoch moved, and no debt index fell."""
@@ -113,7 +120,7 @@ class RiskColumns:
         return [rows["a"], rows["epoch"], rows["j_previous"]]
 
     def _reserve(self, count: int) -> None:
-        held = len(self.columns.free)
+        held = len(self.columns.base)
         if count <= held:
             return
         capacity = -(-max(count, 2 * held) // BLOCK) * BLOCK

@@ -7,7 +7,7 @@ import numpy as np
 from ._generated.constants import ORDER_FLAG_ASK
 from .crossing import resting, scan
 from .layouts import ORDERS, RISK_CACHE, USER
-from .liquidation import liquidations
+from .liquidation import RiskColumns, liquidations, margins
 from .margin import MarginKind, value
 from .markets import MarketColumns
 
@@ -33,6 +33,8 @@ def warm_up() -> int:
     markets.index_price_q32[0], markets.tick_value[0] = 1_000 * ONE_LOT_ATOM_Q32, 1
     markets.band_low_ticks[0], markets.band_high_ticks[0] = 1, 1 << 20
     value(users, cache[0], MarginKind.FILL, NOW_MS)
-    liquidations(users, cache[0], NOW_MS)
+    columns = RiskColumns(users, cache[0])
+    liquidations(users, cache[0], NOW_MS, columns)
+    margins(users, cache[0], NOW_MS, columns)
     resting(orders, keys, users, markets, NOW_MS, SLOT)
     return len(scan(orders, keys, users, markets, NOW_MS, SLOT))

@@ -38,6 +38,22 @@ def _multiply_high(typing_context: Any, left: Any, right: Any) -> Any:
     return types.uint64(types.uint64, types.uint64), generate
 
 
+def _multiply_high_signed(typing_context: Any, left: Any, right: Any) -> Any:
+    """Code for the high word of a signed product."""
+    if left != types.int64 or right != types.int64:
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        word = arguments[0].type
+        double = type(word)(128)
+        product = builder.mul(builder.sext(arguments[0], double), builder.sext(arguments[1], double))
+        return builder.trunc(builder.ashr(product, double(64)), word)
+
+    return types.int64(types.int64, types.int64), generate
+
+
+multiply_high_signed: Any = intrinsic(_multiply_high_signed)
+"""High 64 bits of the product of two `int64`, as `int64`; the low ones are those of the `uint64` product."""
 multiply_high: Any = intrinsic(_multiply_high)
 """High 64 bits of the product of two `uint64`."""
 
