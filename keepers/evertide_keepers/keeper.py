@@ -195,7 +195,7 @@ class Keeper:
         self.name = name
         self.spine = spine
         self.settings = kind.settings if settings is None else settings
-        self.memory = Memory()
+        self.memory = spine.memories.setdefault(name, Memory())
         self._plan = kind.plan
         self._sends = frozenset(kind.sends)
         self._blame = kind.blame

@@ -37,6 +37,20 @@ class Memory:
         done_ms = self.done_ms.get(key)
         return None if done_ms is None else now_ms - done_ms
 
+    def plain(self) -> dict[str, dict[str, int]]:
+        """As JSON; `Memory(**plain)` gives it back."""
+        return {name: dict(getattr(self, name)) for name in ("blocked_until_ms", "failures", "done_ms")}
+
+    def undo(self, keys: list[str]) -> None:
+        """What was done under these keys is not on the chain after all."""
+        for key in keys:
+            self.done_ms.pop(key, None)
+
+    def rewind(self) -> None:
+        """The chain went back: what was done may not have been, and its clock has begun again."""
+        self.done_ms.clear()
+        self.blocked_until_ms.clear()
+
     def note(self, keys: list[str], *, succeeded: bool, now_ms: int) -> None:
         """Note the end of an action: success clears its keys, failure blocks them, longer each time."""
         for key in keys:

@@ -56,6 +56,8 @@ class Spine:
         self.journal = journal
         self.health = Health()
         self.options = options or SendOptions(details=False)
+        self.memories: dict[str, Memory] = {}
+        """What each keeper remembers, by its name."""
         self.lock = asyncio.Lock()
         """Held from reading to deciding, so that a plan and the journal see one state."""
 
@@ -71,9 +73,20 @@ class Spine:
 
     async def sync(self) -> None:
         """Read what has changed. Call with `lock` held. Raises a `TransportError` of the SDK."""
-        before = self.state.time
+        before, rewinds = self.state.time, self.feed.rewinds
         changes = await self.feed.sync()
-        if self.journal is not None and (changes or self.state.time != before):
+        if self.feed.rewinds != rewinds:
+            for memory in self.memories.values():
+                memory.rewind()
+        if self.journal is None:
+            return
+        if self.journal.wants_file:
+            self.state.rebuild()
+            self.journal.begin(self.state, self.memories)
+            return
+        if self.feed.rewinds != rewinds:
+            self.journal.rewind(self.feed.rewound_to)
+        if changes or self.state.time != before:
             self.journal.inputs(self.state.time, changes)
 
     def note_observed(self, keeper: str, values: dict[str, Any]) -> None:

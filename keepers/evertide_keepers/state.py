@@ -246,6 +246,14 @@ class State:
         """Every account that is held, as it was last read, for a journal to begin with."""
         return [Change(key, *self._reading(key)) for key in self._names]
 
+    def rebuild(self) -> None:
+        """Give every trader the row that a state made of `readings` would give: a journal begins from those."""
+        fresh = State(self.program)
+        fresh.apply(self.readings())
+        for name in ("time", "prices", "feeds", "observed", "isolated", "_versions"):
+            setattr(fresh, name, getattr(self, name))
+        self.__dict__ = fresh.__dict__
+
     def _reading(self, key: bytes) -> tuple[int, bytes, int]:
         slot, version = self._versions.get(key, (0, 0))
         return slot, self._raw[key], version

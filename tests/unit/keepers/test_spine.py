@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from pathlib import Path
 from typing import Any
 
 import keeper_world as kw
@@ -13,12 +12,11 @@ from solders.keypair import Keypair
 
 from evertide import PROGRAM_ID, Confirmed, Failed, RpcUnreachable, TransactionOutcomeUnknown
 from evertide.errors import NothingFilled
-from evertide_keepers import JournalError, Spine, build_keepers, replay
+from evertide_keepers import Spine, build_keepers
 from evertide_keepers.actions import FIRST_LANE, Action
 from evertide_keepers.clock import ChainTime
 from evertide_keepers.endpoint import respond, serve
 from evertide_keepers.health import WAITING_MOST_MS
-from evertide_keepers.journal import Journal
 from evertide_keepers.keeper import KINDS, own_key, publish_time_ms
 from evertide_keepers.memory import Memory
 
@@ -100,67 +98,6 @@ async def test_a_failure_is_never_repeated_at_once_whatever_it_was(lost: bool) -
     assert (await matcher.step()).failed == 1
     assert (await matcher.step()).planned == 0
     assert len(client.sent) == 1
-
-
-async def test_a_journal_replays_to_the_same_decisions_and_tells_a_changed_one(tmp_path: Path) -> None:
-    """F-20: the journal of a crash, its last line torn, gives the same decisions."""
-    world = matching_world()
-    client, path = Client(world), tmp_path / "journal.jsonl"
-    client.ends = [ended_by(NothingFilled)]
-    spine = Spine(client, journal=Journal(path, {}))  # type: ignore[arg-type]
-    keepers = build_keepers(spine)
-    for step in range(4):
-        world.time = ChainTime(kw.SLOT + step, kw.NOW_MS + step * 2_500)
-        for keeper in keepers.values():
-            await keeper.step()
-    await spine.close()
-    text = path.read_text()
-    assert bytes(client.key).hex() not in text and str(client.key) not in text
-    report = replay(path)
-    assert report.decisions >= 4 and report.differences == ()
-
-    changed = text.replace('"taker_order_id":1', '"taker_order_id":9', 1)
-    assert changed != text
-    path.write_text(changed)
-    (difference,) = replay(path).differences
-    assert difference.keeper == "matcher" and difference.found[0]["arguments"]["taker_order_id"] == 1
-    path.write_text(text + '{"kind":"plan","keeper":"matcher","act')
-    assert replay(path) == report
-
-
-def test_files_that_are_no_journals_are_refused(tmp_path: Path) -> None:
-    """F-21: a journal that is damaged, absent or cannot be written."""
-    path = tmp_path / "journal.jsonl"
-    for text, message in (
-        ("hello\n", "journal line 1"),
-        ('{"kind":"plan"}\n', "first line of a journal"),
-        ('{"kind":"open","version":2}\n', "first line of a journal"),
-    ):
-        path.write_text(text)
-        with pytest.raises(JournalError, match=message):
-            replay(path)
-    with pytest.raises(JournalError, match="a readable file"):
-        replay(tmp_path / "absent")
-    with pytest.raises(JournalError, match="a file that can be written"):
-        Journal(tmp_path / "no" / "such" / "folder", {})
-    with pytest.raises(JournalError, match="No space left on device"):
-        Journal(Path("/dev/full"), {})
-
-
-def test_a_disk_that_fills_ends_the_journal_and_not_the_keepers(tmp_path: Path) -> None:
-    """F-21: what was written replays, nothing is raised, and the health report says what happened."""
-    path = tmp_path / "journal.jsonl"
-    journal = Journal(path, {})
-    journal.plan("matcher", [])
-    with Path("/dev/full").open("w") as full:
-        whole, journal._file = journal._file, full
-        journal.plan("matcher", [])
-    assert journal.error == "No space left on device"
-    journal._file = whole
-    journal.plan("matcher", [])
-    journal.close()
-    assert len(path.read_text().splitlines()) == 2
-    assert replay(path).decisions == 1
 
 
 async def test_health_is_confirmed_work_and_not_a_loop_that_runs() -> None:
