@@ -103,7 +103,7 @@ KINDS: dict[str, Kind] = {
         matcher.plan,
         MatcherSettings(),
         matcher.blamed,
-        sends=("match_orders", "accrue_market"),
+        sends=("match_orders", "expire_orders", "accrue_market"),
         pause_ms=200,
         woken=True,
         priority=MARKET_DATA,

@@ -1,8 +1,9 @@
-"""Finds what crosses and submits it, best makers first."""
+"""Finds what crosses and submits it, best makers first, packed into as few transactions as hold it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,12 @@ from evertide_engine.layouts import MARKETS_MAX, ORDERS_MAX
 from evertide_engine.markets import market_columns
 
 from .actions import FIRST_LANE, Action
+from .fills import Expected, FillSimulator
 from .memory import Memory
+from .packing import Load, most_paid_first, packed, units_of
 from .settings import MatcherSettings
 from .state import State
+from .waiting import waiting
 
 # With these the taker is not to blame: none of its makers could trade.
 MAKERS_AT_FAULT = {
@@ -32,9 +36,17 @@ def order_key(user: str, order_id: int) -> str:
     return f"order:{user}:{order_id}"
 
 
+def alone_key(user: str, order_id: int) -> str:
+    """Names an order that is to be matched by itself for a while."""
+    return f"alone:{user}:{order_id}"
+
+
 def blamed(action: Action, error: str) -> list[str]:
-    """Orders to leave alone for a while after a match failed."""
+    """Orders to leave alone for a while after a match failed; those of a batch are tried one by one before that."""
     arguments = action.arguments
+    if action.ahead:
+        steps = [arguments, *(step for _, step in action.ahead)]
+        return [alone_key(step["taker_user"], step["taker_order_id"]) for step in steps]
     if action.name == "match_orders" and error in MAKERS_AT_FAULT:
         return [order_key(user, order_id) for user, order_id in arguments["makers"]]
     return [action.key]
@@ -56,30 +68,107 @@ def blocked_orders(state: State, memory: Memory) -> NDArray[np.bool_] | None:
 
 
 def plan(state: State, memory: Memory, settings: MatcherSettings) -> list[Action]:
-    """Renewals of rows that have become too old for the matches, then the matches. Pure."""
+    """Renewals of rows that have become too old for the matches, then the matches, those that bring most for their
+    compute first. Pure.
+
+    Several matches of one market share a transaction where that holds them. Dead orders of the parties go before their
+    matches: until they are cancelled they take up margin.
+    """
+    chosen = [[match for match, _ in batch] for batch in _chosen(state, memory, settings)]
+    matches = [match for batch in chosen for match in batch]
+    actions: list[Action] = []
+    dead = _dead_rows(state, matches)
+    for batch in chosen:
+        actions += _expiries(state, memory, batch, dead)
+        actions.append(_action(state, batch, settings))
+    return _renewals(state, memory, matches, settings) + actions
+
+
+def expected(state: State, memory: Memory, settings: MatcherSettings) -> list[Expected]:
+    """What the matches of `plan` will fill, in the order in which it sends them."""
+    return [found for batch in _chosen(state, memory, settings) for _, found in batch]
+
+
+def _chosen(state: State, memory: Memory, settings: MatcherSettings) -> list[list[tuple[Match, Expected]]]:
+    """Matches that share a transaction, in the order to send, each with what it will fill."""
     if state.exchange is None or not int(state.exchange["opened"]):
         return []
     now_ms = state.time.unix_ms
     columns = market_columns(state.listed_markets(), state.exchange, now_ms)
     blocked = blocked_orders(state, memory)
-    matches = scan(state.orders, state.keys, state.users, columns, now_ms, state.time.slot, blocked)
-    matches = matches[: settings.matches_max]
-    return _renewals(state, memory, matches, settings) + [_action(state, match, settings) for match in matches]
+    simulator = FillSimulator(state)
+    by_market: dict[int, list[tuple[Match, Expected]]] = {}
+    for match in scan(state.orders, state.keys, state.users, columns, now_ms, state.time.slot, blocked):
+        found = by_market.setdefault(match.market_index, [])
+        if len(found) < settings.matches_max:
+            found.append((match, simulator.run(match)))
+    batches: dict[int, list[tuple[range, int, int]]] = {}
+    for market, pairs in by_market.items():
+        loads = [_load(state, memory, match, fills.charged_atoms) for match, fills in pairs]
+        batches[market] = [
+            (batch, sum(loads[at].charged_atoms for at in batch), sum(loads[at].units for at in batch))
+            for batch in packed(loads, settings.batch_max)
+        ]
+    ordered = most_paid_first(batches, settings.matches_max)
+    return [[by_market[market][at] for at in batch] for market, batch in ordered]
 
 
-def _action(state: State, match: Match, settings: MatcherSettings) -> Action:
+def _load(state: State, memory: Memory, match: Match, charged_atoms: int) -> Load:
+    taker = str(Pubkey.from_bytes(state.user_keys[match.taker_row]))
+    makers = tuple(fill.maker_row for fill in match.fills)
+    rows = list({match.taker_row, *makers})
+    units = units_of(state.users["position_count"][rows].tolist(), state.users["collateral_count"][rows].tolist())
+    alone = memory.is_blocked(alone_key(taker, match.taker_order_id), state.time.unix_ms)
+    return Load(match.taker_row, makers, units, charged_atoms, alone)
+
+
+def _dead_rows(state: State, matches: list[Match]) -> set[int]:
+    """Rows of parties with orders that can never do anything again."""
+    rows = sorted({row for match in matches for row in _rows(match)})
+    if not rows:
+        return set()
+    dead = waiting(state, np.array(rows)).dead.any(axis=1)
+    return {row for row, found in zip(rows, dead, strict=True) if found}
+
+
+def _rows(match: Match) -> list[int]:
+    return [match.taker_row, *(fill.maker_row for fill in match.fills)]
+
+
+def _expiries(state: State, memory: Memory, batch: list[Match], dead: set[int]) -> list[Action]:
+    """Cancellations of the dead orders of a batch's parties, each account once, in its market's lane."""
+    made = []
+    for row in dict.fromkeys(row for match in batch for row in _rows(match)):
+        if row not in dead:
+            continue
+        dead.discard(row)
+        user, sequence = str(Pubkey.from_bytes(state.user_keys[row])), int(state.users["sequence"][row])
+        key = f"expire_orders:{user}:{sequence}"
+        if memory.is_free(key, state.time.unix_ms):
+            made.append(Action("expire_orders", key, f"market:{batch[0].market_index}", {"user": user}))
+    return made
+
+
+def _action(state: State, batch: list[Match], settings: MatcherSettings) -> Action:
+    """One transaction for the matches of a batch."""
+    steps = [_arguments(state, match, settings) for match in batch]
+    last, market = steps.pop(), batch[0].market_index
+    key = order_key(last["taker_user"], last["taker_order_id"])
+    ahead: list[list[Any]] = [["match_orders", arguments] for arguments in steps]
+    return Action("match_orders", f"batch:{len(batch)}:{key}" if ahead else key, f"market:{market}", last, ahead)
+
+
+def _arguments(state: State, match: Match, settings: MatcherSettings) -> dict[str, Any]:
     taker = str(Pubkey.from_bytes(state.user_keys[match.taker_row]))
     makers = [[str(Pubkey.from_bytes(state.user_keys[fill.maker_row])), fill.maker_order_id] for fill in match.fills]
     parties = {taker, *(user for user, _ in makers)}
-    earner = settings.keeper_user if settings.keeper_user not in parties else None
-    arguments = {
+    return {
         "market_index": match.market_index,
         "taker_user": taker,
         "taker_order_id": match.taker_order_id,
         "makers": makers,
-        "keeper_user": earner,
+        "keeper_user": settings.keeper_user if settings.keeper_user not in parties else None,
     }
-    return Action("match_orders", order_key(taker, match.taker_order_id), f"market:{match.market_index}", arguments)
 
 
 def _renewals(state: State, memory: Memory, matches: list[Match], settings: MatcherSettings) -> list[Action]:

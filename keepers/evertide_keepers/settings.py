@@ -58,6 +58,8 @@ class MatcherSettings:
 
     matches_max: int = 64
     """Most matches of one step."""
+    batch_max: int = 8
+    """Most matches of one transaction."""
     row_age_ms: int = 5_000
     """Rows older than this are renewed before a match."""
     keeper_user: str | None = None

@@ -36,7 +36,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """Masks over all orders, shape `(rows, 32)`."""
+    """Masks over the orders, shape `(rows, 32)`."""
 
     dormant: Mask
     """Alive, with something to trade, and waiting for `trigger_order`."""
@@ -46,13 +46,15 @@ class Waiting:
     """Occupied slots of orders that can never do anything again."""
 
 
-def waiting(state: State) -> Waiting:
-    """Who waits now. One pass over the columns, without a copy of the accounts."""
+def waiting(state: State, rows: NDArray[np.int64] | None = None) -> Waiting:
+    """Who waits now, of some rows or of all: then one pass over the columns, without a copy of the accounts."""
     now_ms, slot = state.time.unix_ms, state.time.slot
-    users, orders = state.users, state.orders["orders"]
+    chosen = slice(None) if rows is None else rows
+    users, accounts = state.users[chosen], state.orders[chosen]
+    orders = accounts["orders"]
     has_user = users["orders_epoch"] != NO_USER_EPOCH
     occupied = (orders["order_id"] != 0) & has_user[:, None]
-    deadline = state.orders["cancel_all_after_ms"]
+    deadline = accounts["cancel_all_after_ms"]
     dead_accounts = (deadline != 0) & (deadline <= now_ms)
     dormant = orders["flags"] & np.uint8(ORDER_FLAG_DORMANT) != 0
     expiry, kinds, in_force = orders["expiry_ms"], orders["kind"], orders["time_in_force"]

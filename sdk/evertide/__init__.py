@@ -148,6 +148,8 @@ if TYPE_CHECKING:
     from ._signed import signed_order_domain as signed_order_domain
     from ._signed import signed_terms as signed_terms
     from ._signed import verify_order as verify_order
+    from ._transaction import COMPUTE_UNITS_MAX as COMPUTE_UNITS_MAX
+    from ._transaction import PACKET_BYTES_MAX as PACKET_BYTES_MAX
     from ._units import atoms_to_token as atoms_to_token
     from ._units import atoms_to_usdc as atoms_to_usdc
     from ._units import bps_to_ratio as bps_to_ratio
@@ -210,6 +212,7 @@ _NAMES = {
     "_sender": "Sender",
     "_signed": "ED25519_PROGRAM_ID SignedOrder SignedOrderInvalid SignedTerms ed25519_instruction sign_order "
     "signed_order_domain signed_terms verify_order",
+    "_transaction": "COMPUTE_UNITS_MAX PACKET_BYTES_MAX",
     "_units": "atoms_to_token atoms_to_usdc bps_to_ratio e9_to_ratio lots_to_size price_q32_to_decimal price_to_ticks "
     "size_to_lots ticks_to_price to_decimal token_to_atoms usdc_to_atoms",
     "_unsigned": "DecodedAccount DecodedInstruction UnsignedTransaction decode_transaction",

@@ -1,0 +1,132 @@
+"""What matches will fill, before they are sent: lots and prices by the crossing scan, fees by the exchange's own terms.
+
+The program decides on its own; a test lets it, and compares to the unit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from solders.pubkey import Pubkey
+
+from evertide import BUILDERS_MAX, HOUR_MS
+from evertide.math import FeeClaims, KeeperBounds, fee, keeper_share, split_fee
+from evertide_engine.crossing import Match
+
+from .state import State
+
+PPM_PER_TENTH_BPS = 10
+VOLUME_WINDOW_HOURS = 720
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedFill:
+    """One fill as the event will tell it. Fees in atoms: the taker's with the builder's in it, the maker's negative as
+    a rebate.
+    """
+
+    maker: str
+    order_id: int
+    price_ticks: int
+    size_lots: int
+    taker_fee_atoms: int
+    maker_fee_atoms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """One match as it will fill, with what it brings the exchange and whoever it shares with, atoms."""
+
+    market_index: int
+    taker: str
+    taker_order_id: int
+    fills: tuple[ExpectedFill, ...]
+    charged_atoms: int
+    """Fees of takers and makers, rebates taken off."""
+    keeper_atoms: int
+    """What the keeper's account would earn of it now: the share grows with the order's age."""
+
+
+class FillSimulator:
+    """Matches one after the other: volumes, and with them the fee tiers, move on with each fill."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self._terms: Any = state.exchange["terms"]
+        self._volumes: dict[int, int] = {}
+
+    def run(self, match: Match) -> Expected:
+        """What a match of the crossing scan will fill, and count on it."""
+        state, tick = self._state, int(self._state.markets[match.market_index]["atoms_per_lot_tick"])
+        order = state.orders["orders"][match.taker_row, match.taker_slot]
+        taker_tier, builder_tenth_bps = self._tier(match.taker_row), self._builder_tenth_bps(order)
+        fills, charged, kept, whole = [], 0, 0, 0
+        for fill in match.fills:
+            notional = fill.price_ticks * tick * fill.size_lots
+            whole += notional
+            found = self._charge(match, taker_tier, self._tier(fill.maker_row), notional, builder_tenth_bps)
+            self._add_volume(fill.maker_row, notional)
+            maker = str(Pubkey.from_bytes(state.user_keys[fill.maker_row]))
+            taker_atoms, maker_atoms, keeper_atoms = found
+            fills.append(
+                ExpectedFill(maker, fill.maker_order_id, fill.price_ticks, fill.size_lots, taker_atoms, maker_atoms)
+            )
+            charged, kept = charged + taker_atoms + maker_atoms, kept + keeper_atoms
+        self._add_volume(match.taker_row, whole)
+        taker = str(Pubkey.from_bytes(state.user_keys[match.taker_row]))
+        return Expected(match.market_index, taker, match.taker_order_id, tuple(fills), charged, kept)
+
+    def _charge(
+        self, match: Match, taker_tier: Any, maker_tier: Any, notional: int, builder_tenth_bps: int
+    ) -> tuple[int, int, int]:
+        """What taker and maker of one fill are charged, and the keeper's share, atoms."""
+        terms, order = self._terms, self._state.orders["orders"][match.taker_row, match.taker_slot]
+        taker_fee = fee(notional, int(taker_tier["taker_fee_tenth_bps"]) * PPM_PER_TENTH_BPS)
+        maker_fee = fee(notional, int(maker_tier["maker_fee_tenth_bps"]) * PPM_PER_TENTH_BPS)
+        builder_fee = fee(notional, builder_tenth_bps * PPM_PER_TENTH_BPS)
+        bounds = KeeperBounds(int(terms["keeper_reward_min_atoms"]), int(terms["keeper_reward_max_atoms"]))
+        age_ms = max(self._state.time.unix_ms - int(order["placed_ms"]), 0)
+        claims = FeeClaims(
+            taker_fee_atoms=taker_fee,
+            maker_fee_atoms=max(maker_fee, 0),
+            builder_fee_atoms=builder_fee,
+            rebate_atoms=max(-maker_fee, 0),
+            keeper_atoms=keeper_share(taker_fee, bounds, age_ms, int(terms["keeper_share_bps"])),
+        )
+        # The rebate and the builder come first: what a referrer is promised cuts neither them nor the keeper.
+        split = split_fee(claims)
+        maker_atoms = -split.rebate_atoms if maker_fee < 0 else maker_fee
+        return taker_fee + builder_fee, maker_atoms, split.keeper_atoms
+
+    def _builder_tenth_bps(self, order: Any) -> int:
+        """The builder's fee that an order agrees to; 0 without a registered builder of its code."""
+        code = int(order["builder_plus_one"])
+        if not code:
+            return 0
+        entry = self._state.exchange["builders"][(code - 1) % BUILDERS_MAX]
+        registered = int(entry["code"]) == code and not int(entry["unpaid_markets"]) and entry["user"].any()
+        # The second half-word of the last term, whatever the kind.
+        return int(order["terms"][2]) >> 16 & 0xFFFF if registered else 0
+
+    def _volume(self, row: int) -> int:
+        """Volume of the last 30 days now, atoms: it decays by whole hours, rounded down."""
+        if row not in self._volumes:
+            user = self._state.users[row]
+            hours = max(self._state.time.unix_ms - int(user["volume_updated_ms"]), 0) // HOUR_MS
+            left = max(VOLUME_WINDOW_HOURS - hours, 0)
+            self._volumes[row] = int(user["volume_30d_atoms"]) * left // VOLUME_WINDOW_HOURS
+        return self._volumes[row]
+
+    def _add_volume(self, row: int, notional: int) -> None:
+        self._volumes[row] = self._volume(row) + notional
+
+    def _tier(self, row: int) -> Any:
+        """The last fee tier whose volume an account has reached."""
+        tiers, volume = self._terms["fee_tiers"], self._volume(row)
+        chosen = tiers[0]
+        for tier in tiers[1 : int(self._terms["fee_tier_count"])]:
+            if volume < int(tier["volume_atoms"]):
+                break
+            chosen = tier
+        return chosen
