@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from evertide_cli.errors import CliError
 from evertide_cli.quickstart.books import Books
 from evertide_cli.quickstart.check import Check
 from evertide_cli.quickstart.collector import Landed, in_sequence, units_of_calls
+from evertide_cli.quickstart.flows import FOLDED_SKIPS
 from evertide_cli.quickstart.replay import HANDLERS, WITHOUT_EFFECT, feed, replay
 
 
@@ -139,6 +141,15 @@ def test_a_keepers_share_comes_out_of_the_fees() -> None:
     books = listed()
     feed(books, matched(keeper_reward_atoms=2, pending_fees_atoms=23))
     assert books.markets[0].cash["keeper"] == 2
+    assert books.mismatches == []
+
+
+def test_a_maker_that_is_passed_over_before_it_fills_is_folded_first() -> None:
+    """The program folds a maker where it first meets it; the fill's cash has that funding in it already."""
+    books = listed()
+    skip = SimpleNamespace(maker="maker", reason=min(FOLDED_SKIPS), funding_atoms=-7)
+    feed(books, matched(skips=[skip], fills=[Fill("maker", 10, 500, 5, 20, -10, 499_988)]))
+    assert books.markets[0].cash["maker"] == 499_988
     assert books.mismatches == []
 
 

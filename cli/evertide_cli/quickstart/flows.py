@@ -15,6 +15,11 @@ def take_fills(books: Books, event: Any, taker: str, ask: bool) -> None:
     """Fills between a taker and makers, and the foldings of makers that were passed over."""
     book = books.markets[event.market_index]
     sign = -1 if ask else 1
+    # A maker is folded where it is first met, which may be an order of its that is passed over before another one fills.
+    for skip in event.skips:
+        books.skips[skip.reason] += 1
+        if skip.reason in FOLDED_SKIPS:
+            book.fund(str(skip.maker), skip.funding_atoms)
     for fill in event.fills:
         maker = str(fill.maker)
         value = fill.size_lots * fill.price_ticks * book.atoms_per_lot_tick
@@ -29,10 +34,6 @@ def take_fills(books: Books, event: Any, taker: str, ask: bool) -> None:
         book.volume_atoms += value
         books.compare(event, "maker lots", fill.maker_position_lots_after, book.lots[maker])
         books.compare(event, "maker cash", fill.maker_cash_atoms_after, book.cash[maker])
-    for skip in event.skips:
-        books.skips[skip.reason] += 1
-        if skip.reason in FOLDED_SKIPS:
-            book.fund(str(skip.maker), skip.funding_atoms)
 
 
 def pay_keeper(book: MarketBook, event: Any, rewards_atoms: int) -> None:
