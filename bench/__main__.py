@@ -10,15 +10,18 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import matching
+from . import margins, matching, planning, scans
 from .chart import SUFFIXES, draw
-from .measure import COPY_BYTES, Measure, bandwidth_bytes_per_second
+from .measure import COPY_BYTES, Measure, WorkDiffers, bandwidth_bytes_per_second
 from .native import PeersUnavailable
 from .report import Report, as_json, tables
 from .run import FULL, Run, Sizes
 
 TABLES: dict[str, Callable[[Run], list[Measure]]] = {
     "matching": matching.measures,
+    "margin": margins.measures,
+    "scans": scans.measures,
+    "planning": planning.measures,
 }
 EXIT_FAILURE, EXIT_USAGE = 1, 2
 
@@ -65,7 +68,7 @@ def main(words: Sequence[str] | None = None) -> int:
             given.json.write_text(json.dumps(as_json(report), indent=1) + "\n")
         if given.chart is not None:
             draw(report, given.chart)
-    except (PeersUnavailable, matching.BooksDiffer, OSError) as error:
+    except (PeersUnavailable, WorkDiffers, OSError) as error:
         print(error, file=sys.stderr)
         return EXIT_FAILURE
     return 0

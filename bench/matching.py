@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from evertide_engine.book import OPERATION, Book
 
 from . import native
-from .measure import NS, OURS, Measure, Target, timing_of
+from .measure import NS, OURS, Measure, Target, WorkDiffers, timing_of
 from .plain_book import PlainBook
 from .recorded import FILE, recorded
 from .run import Run
@@ -24,10 +24,6 @@ PLAIN = "plain Python"
 CACHE_LINE_BYTES, FILL_BYTES = 64, 40
 CAPACITY = 1 << 14
 TARGET = Target(least_per_second=10e6)
-
-
-class BooksDiffer(Exception):
-    """Two books made different things of one stream: their figures must not be compared."""
 
 
 def digest(words: NDArray[np.unsignedinteger]) -> str:
@@ -108,14 +104,14 @@ def step(book: PlainBook, row: tuple[int, ...]) -> None:
 
 
 def require_equal(stream: Stream, all_played: list[native.Played]) -> None:
-    """Every book made what the stream's maker made of it. Raises `BooksDiffer`."""
+    """Every book made what the stream's maker made of it. Raises `WorkDiffers`."""
     fills = np.array(stream.book.fills, np.uint64).reshape(-1, 4)
     wanted = played("the stream's maker", fills, np.array(stream.book.depth(), np.uint64).reshape(-1, 3), [])
     for found in all_played:
         for name in ("fills", "lots", "fills_sha256", "levels", "levels_sha256"):
             value, needed = getattr(found, name), getattr(wanted, name)
             if value != needed:
-                raise BooksDiffer(f"{stream.name}: {name} of {found.book} is {value}, of {wanted.book} {needed}")
+                raise WorkDiffers(f"{stream.name}: {name} of {found.book} is {value}, of {wanted.book} {needed}")
 
 
 def measure(run: Run, stream: Stream, found: native.Played, by: str, target: Target | None) -> Measure:

@@ -16,6 +16,10 @@ LONGEST_NS, DIGITS = 60_000_000_000, 3
 NS = 1_000_000_000
 
 
+class WorkDiffers(Exception):
+    """Two ways of doing one thing came to different ends: their times must not be compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """Best time of all calls in seconds, and the quantiles of a call by HDR histogram, three digits."""

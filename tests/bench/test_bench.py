@@ -13,7 +13,7 @@ import pytest
 from bench import matching, native
 from bench.__main__ import TABLES, main, measured
 from bench.chart import draw
-from bench.measure import OURS, Measure, Target, Timing, shown, timing_of
+from bench.measure import OURS, Measure, Target, Timing, WorkDiffers, shown, timing_of
 from bench.plain_book import PlainBook
 from bench.report import Report, as_json, tables
 from bench.run import TINY
@@ -82,7 +82,7 @@ def test_books_that_differ_are_never_compared() -> None:
     stream = drawn(EXCHANGE_CORE, 500)
     found = matching.ours(stream, 100, 1)
     matching.require_equal(stream, [found, matching.plain(stream, 100)])
-    with pytest.raises(matching.BooksDiffer, match=f"exchange-core's mix: lots of evertide is {found.lots + 1}, of"):
+    with pytest.raises(WorkDiffers, match=f"exchange-core's mix: lots of evertide is {found.lots + 1}, of"):
         matching.require_equal(stream, [replace(found, lots=found.lots + 1)])
     fills = np.array(stream.book.fills, np.uint64)
     assert matching.digest(fills) == found.fills_sha256 != matching.digest(fills[::-1])
