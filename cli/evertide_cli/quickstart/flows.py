@@ -15,7 +15,7 @@ def take_fills(books: Books, event: Any, taker: str, ask: bool) -> None:
     """Fills between a taker and makers, and the foldings of makers that were passed over."""
     book = books.markets[event.market_index]
     sign = -1 if ask else 1
-    # A maker is folded where it is first met, which may be an order of its that is passed over before another one fills.
+    # A maker is folded where it is first met: at an order that is passed over, maybe, before another one fills.
     for skip in event.skips:
         books.skips[skip.reason] += 1
         if skip.reason in FOLDED_SKIPS:
