@@ -43,7 +43,7 @@ CALM_S = 20.0
 ACTIONS = re.compile(rb'^evertide_keeper_actions_total\{action="(\w+)",end="(\w+)",keeper="(\w+)"\} ([0-9.e+]+)$', re.M)
 PACE_S = {"maker": 5.0, "taker": 2.5, "levered": 6.0, "collateralised": 8.0, "stopper": 5.0}
 HOSTILE_PACE_S = 7.0
-DISK_BYTES = 250_000
+DISK_BYTES = 1_500_000
 
 
 @asynccontextmanager

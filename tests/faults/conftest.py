@@ -1,0 +1,8 @@
+"""Where the builders of accounts are: the keepers' unit tests have them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "unit" / "keepers"))
