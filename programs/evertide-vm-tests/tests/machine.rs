@@ -15,8 +15,12 @@ use std::{
 };
 
 use evertide_vm_tests::{
+    exchange::{collateral, exchange, market},
     idl::workspace,
-    machine::{run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken},
+    machine::{
+        run_seed, run_steps, shrink, silence_panics, steps_from_text, steps_to_text, Broken, Machine, Rule, Step,
+    },
+    state::{Collateral, Exchange, Market},
 };
 
 /// As in `scripts/fuzz`.
@@ -32,7 +36,7 @@ const FEWEST: u64 = 150;
 const BANKRUPTCIES_PER_MILLE: u64 = 50;
 
 /// What every run of some length reaches, or the machine has gone blind.
-const NEEDED: [&str; 41] = [
+const NEEDED: [&str; 43] = [
     "Auction: ok",
     "Commit: ok",
     "DeadMan: ok",
@@ -59,6 +63,7 @@ const NEEDED: [&str; 41] = [
     "Trail: ok",
     "Trigger: ok",
     "Seen: a bankruptcy opened",
+    "Seen: a change of what is traded proposed",
     "Seen: a bankruptcy resolved",
     "Seen: a debt",
     "Seen: a latch",
@@ -69,6 +74,7 @@ const NEEDED: [&str; 41] = [
     "Seen: funding",
     "Seen: insurance paid",
     "Seen: the tranche paid",
+    "Seen: ways out behind a gate",
     "Reward: ok",
     "Settle: ok",
     "Touch: ok",
@@ -149,6 +155,56 @@ fn fresh_sequences_keep_every_invariant() {
         }
         let due = sequences * BANKRUPTCIES_PER_MILLE / 1_000;
         assert!(bankrupt >= due, "{bankrupt} of {sequences} sequences resolved a bankruptcy, {due} are due");
+    }
+}
+
+/// What a bug would leave behind is seen by the check that is there for it: each of these states passes every other one.
+#[test]
+fn planted_states_are_seen() {
+    type Plant = fn(&mut Machine);
+    let plants: [(&str, Plant); 8] = [
+        ("I-22: a pause begins", |machine| {
+            let later_ms = machine.world.now_ms() + 60_000;
+            machine.world.edit(exchange(), |state: &mut Exchange| state.pause_start_ms = later_ms);
+        }),
+        ("I-24: band_bps of Market(0)", |machine| {
+            machine.world.edit(market(0), |state: &mut Market| state.terms.band_bps = 5);
+        }),
+        ("I-24: debt_cap_bps of Exchange", |machine| {
+            machine.world.edit(exchange(), |state: &mut Exchange| state.terms.debt_cap_bps = 1_001);
+        }),
+        ("I-24: weight_initial_bps of Collateral(1)", |machine| {
+            machine.world.edit(collateral(1), |state: &mut Collateral| state.terms.weight_initial_bps = 9_801);
+        }),
+        ("I-26: ", |machine| {
+            let call = machine.world.accrue_market(0);
+            let mut outcome = machine.world.ok(&call);
+            outcome.meta.compute_units_consumed = 400_151;
+            machine.check_fits(&[call], &outcome);
+        }),
+        ("I-26: ", |machine| {
+            let mut call = machine.world.accrue_market(0);
+            let outcome = machine.world.ok(&call);
+            call.data.resize(1_100, 0);
+            machine.check_fits(&[call], &outcome);
+        }),
+        ("I-27: ", |machine| machine.world.forge(market(0), |data| data.push(0))),
+        ("I-28: market 0", |machine| {
+            machine.world.edit(market(0), |state: &mut Market| state.deficit_atoms += 1);
+            machine.world.edit(market(0), |state: &mut Market| state.pending_fees_atoms += 1);
+        }),
+    ];
+    for (due, plant) in plants {
+        let mut machine = Machine::new();
+        let step = Step { rule: Rule::TimeWarp, dice: [0; 4] };
+        machine.step(step);
+        let seen = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            plant(&mut machine);
+            machine.step(step);
+        }));
+        let cause = seen.expect_err(&format!("nothing saw what {due} is there for"));
+        let message = cause.downcast_ref::<String>().cloned().unwrap_or_default();
+        assert!(message.starts_with(due), "{due} is due, not: {message}");
     }
 }
 

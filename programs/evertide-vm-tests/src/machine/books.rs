@@ -241,6 +241,14 @@ impl Books {
     pub(super) fn fill(&mut self, event: &Event, taker: usize, ask: bool) -> i64 {
         let at = event.number("market_index") as usize;
         let (sign, mut kept) = (if ask { -1 } else { 1 }, 0);
+        // A maker is folded once, where it is met first: told with the order that was passed over, if it was such a one, and
+        // another order of the same maker may fill after it.
+        for skip in event.list("skips") {
+            let folded = number(skip, "funding_atoms");
+            if folded != 0 {
+                self.holders[event.row_in(skip, "maker")].cash[at] += folded;
+            }
+        }
         for fill in event.list("fills") {
             let maker = event.row_in(fill, "maker");
             let lots = number(fill, "size_lots");
@@ -250,12 +258,6 @@ impl Books {
             self.holders[maker].cash[at] += number(fill, "maker_funding_atoms") + sign * value - maker_fee;
             event.agree("a maker's cash", number(fill, "maker_cash_atoms_after"), self.holders[maker].cash[at]);
             kept += taker_fee + maker_fee;
-        }
-        for skip in event.list("skips") {
-            let folded = number(skip, "funding_atoms");
-            if folded != 0 {
-                self.holders[event.row_in(skip, "maker")].cash[at] += folded;
-            }
         }
         let reward = event.number("keeper_reward_atoms");
         if reward != 0 {

@@ -21,7 +21,8 @@ const ADDRESS_BYTES: usize = 32;
 const SIGNATURE_BYTES: usize = 64;
 
 impl Machine {
-    pub(super) fn check_fits(&self, calls: &[Call], outcome: &Outcome) {
+    /// Panics where an accepted transaction of these calls is too large in compute or bytes.
+    pub fn check_fits(&self, calls: &[Call], outcome: &Outcome) {
         let (units, most) = (outcome.meta.compute_units_consumed, WORST_UNITS * calls.len() as u64 + BUDGET_UNITS);
         let name = &calls[0].name;
         assert!(units <= most.min(MOST_UNITS), "I-26: {name} and {} more took {units} units", calls.len() - 1);

@@ -9,7 +9,7 @@ use solana_instruction::Instruction;
 
 use super::{Machine, MARKETS, PRICES, TRADERS};
 use crate::{
-    args::CancelArgs,
+    args::{CancelArgs, LocalPrice},
     call::Call,
     changes::{parameters, Subject},
     exchange::{collateral, exchange, insurance, market, risk_cache, vault, Target},
@@ -152,7 +152,58 @@ impl Machine {
         let mut calls = self.calls_of_owners(row, dice);
         calls.extend(self.calls_of_keepers(row, dice));
         calls.extend(self.calls_of_roles(dice));
+        calls.extend(self.calls_beside_bounds(row, dice));
         calls
+    }
+
+    /// Calls that are well formed and beside a bound: of an amount, a time, a price, a number.
+    fn calls_beside_bounds(&self, row: usize, dice: [u32; 4]) -> Vec<Call> {
+        let (world, trader) = (&self.world, &self.traders[row]);
+        let other = &self.traders[dice[0] as usize % TRADERS];
+        let (asset, index) = ((dice[2] % 2) as u16, (dice[3] % u32::from(MARKETS)) as u16);
+        let price = self.prices[usize::from(index)];
+        let now_ms = world.now_ms();
+        let prices =
+            [(price, price / 2_000, now_ms - 3_600_000), (price, price / 2_000, now_ms + 6_000), (0, 0, now_ms)];
+        let (price, confidence, publish_time_ms) = prices[dice[1] as usize / 64 % prices.len()];
+        let told = LocalPrice { price, confidence, publish_time_ms };
+        let mut orders = vec![self.random_order(dice, 0); 1 + dice[1] as usize % 9];
+        orders.iter_mut().for_each(|order| order.client_order_id = u64::from(dice[2] % 5));
+        let mut far = orders[0].clone();
+        (far.market_index, far.expiry_ms) = ([index, 40, u16::MAX][dice[1] as usize % 3], now_ms - 1);
+        let makers = vec![(other, 1); dice[3] as usize % 12];
+        vec![
+            world.deposit(trader, asset, 0),
+            world.deposit(trader, asset, u64::MAX >> (dice[1] % 30)),
+            world.withdraw(trader, asset, 0),
+            world.transfer(trader, trader, asset, 1),
+            world.request_withdraw(trader, asset, 0),
+            world.request_withdraw(trader, asset, u64::MAX >> 1),
+            world.stake_insurance(trader, 0),
+            world.request_unstake(trader, u64::MAX),
+            world.fund_insurance(trader.authority, trader.tokens[0], 0, 0),
+            world.fund_insurance(trader.authority, trader.tokens[0], 1, 2),
+            world.place_orders(trader, &orders),
+            world.place_orders(trader, &[far]),
+            world.place_orders(trader, &[]),
+            world.cancel_all_after(trader, now_ms - 1),
+            world.cancel_nonce(trader, now_ms + 600_000),
+            world.set_limits(trader, 10_001, 0, index, 1),
+            world.set_limits(trader, 0, 0, 40, 500),
+            world.set_delegate(trader, trader.authority, permissions::ALL, 0),
+            world.set_delegate(trader, key("delegate 0"), u32::MAX, now_ms - 1),
+            world.match_orders(index, other, 1, &makers),
+            world.liquidate_with_orders(index, trader, u64::MAX, &makers),
+            world.liquidate_position(index, trader, trader, 0),
+            world.liquidate_collateral(asset, trader, other, 0),
+            world.update_oracle_with(Target::Market(index), world.oracle, &told),
+            world.update_oracle_with(Target::Collateral(asset), world.oracle, &told),
+            world.update_oracle_with(Target::Market(index), key("another feed"), &told),
+            world.accrue_market(40),
+            world.settle_market(index),
+            world.assert_position(trader.user, 40, 0, 0),
+            world.assert_health(trader.user, i64::MAX, 9),
+        ]
     }
 
     fn calls_of_owners(&self, row: usize, dice: [u32; 4]) -> Vec<Call> {

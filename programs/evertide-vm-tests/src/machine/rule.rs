@@ -94,7 +94,7 @@ pub const RULES: [(Rule, &str, u32); 50] = [
     (Rule::Stake, "stake", 2),
     (Rule::Unstake, "unstake", 2),
     (Rule::Queue, "queue", 4),
-    (Rule::Change, "change", 3),
+    (Rule::Change, "change", 5),
     (Rule::Reward, "reward", 6),
     (Rule::PlaceKind, "place_kind", 20),
     (Rule::Trigger, "trigger", 14),

@@ -16,6 +16,8 @@ use crate::{
 const HOUR_S: i64 = 3_600;
 /// A market that has a price and no positions.
 const IDLE: Subject = Subject::Market(PRICES.len() as u16 - 1);
+/// Share of an asset's deposits that withdrawals leave.
+const FLOOR: &str = "withdrawal_floor_bps";
 /// What changes.
 const SUBJECTS: [Subject; 8] = [
     IDLE,
@@ -51,7 +53,9 @@ impl Machine {
         let subject = SUBJECTS[(dice[1] >> 16) as usize % SUBJECTS.len()];
         let known: Vec<Parameter> =
             parameters().into_iter().filter(|known| known.target == subject.name() && moves(subject, known)).collect();
-        let known = known[dice[1] as usize % known.len()].clone();
+        // Of the exchange's every second is the floor of withdrawals, which nothing else moves.
+        let floor = known.iter().find(|known| known.name == FLOOR && dice[3] & 0x30_0000 > 0x10_0000);
+        let known = floor.unwrap_or(&known[dice[1] as usize % known.len()]).clone();
         if subject != IDLE {
             self.note("Seen: a change of what is traded proposed");
         }
@@ -71,7 +75,8 @@ impl Machine {
         let class = if value > before { &known.rising } else { &known.falling };
         let change = self.world.change(number);
         let due = match class.as_str() {
-            "instant" => ChangeClass::Instant,
+            // Who cannot add quote cannot save a position: nothing that stops deposits of it is instant.
+            "instant" if subject != Subject::Collateral(0) => ChangeClass::Instant,
             "ramped" => ChangeClass::Ramped,
             _ => ChangeClass::Delayed,
         };
@@ -134,7 +139,7 @@ impl Machine {
         self.note("Seen: a floor of withdrawals");
         let exchange = self.world.exchange();
         self.pay_rent(exchange.roles[0]);
-        let call = self.world.propose(exchange.roles[0], Subject::Exchange, "withdrawal_floor_bps", 0);
+        let call = self.world.propose(exchange.roles[0], Subject::Exchange, FLOOR, 0);
         self.must(&call);
         self.later(TIMELOCK_S);
         let call = self.world.execute_change(key("anybody"), exchange.next_change, Subject::Exchange);

@@ -13,15 +13,18 @@ use crate::{
     world::World,
 };
 
+/// A step in so many is followed by a round trip.
+const TRIP_STEPS: usize = 7;
+
 impl Machine {
     /// I-19: deposit then withdraw gives back the same; place then cancel leaves the user as it was. One of them, of one
-    /// user, after every third step or so, by turns.
+    /// user, after every seventh step or so, by turns.
     pub(super) fn check_round_trip(&self, users: &[(usize, User)]) {
         let (turn, count) = (self.roundings as usize, users.len().max(1));
-        if !turn.is_multiple_of(3) {
+        if !turn.is_multiple_of(TRIP_STEPS) {
             return;
         }
-        let turn = turn / 3;
+        let turn = turn / TRIP_STEPS;
         let Some((row, before)) = users.get(turn % count) else { return };
         let (trader, mut world) = (&self.traders[*row], self.world.clone());
         if (turn / count).is_multiple_of(2) {
@@ -61,7 +64,8 @@ impl Machine {
         let rows = self.existing();
         let fold_all = |order: Vec<usize>| -> (World, Vec<User>) {
             let mut world = self.world.clone();
-            for row in order.iter().chain(&order) {
+            let holds = |row: &&usize| self.world.position(&self.traders[**row], market_index).is_some();
+            for row in order.iter().chain(&order).filter(holds) {
                 let call = world.touch_position(market_index, self.traders[*row].user);
                 drop(world.send(&call));
             }
