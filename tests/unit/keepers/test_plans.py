@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 from typing import Any
 
 import keeper_world as kw
@@ -11,6 +12,7 @@ from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from evertide import HOUR_MS, OrderKind
+from evertide.math import SettleInput, settle_amount
 from evertide_engine.decode import decode_markets
 from evertide_keepers import cache, funding, mark, matcher, oracle, settler
 from evertide_keepers.actions import FIRST_LANE, Action, build
@@ -293,6 +295,26 @@ def test_settler_takes_losses_first_and_pays_as_far_as_the_pool_reaches() -> Non
         len(settler.plan(settle_world(2_000_000).state(), Memory(), dataclasses.replace(settings, settlements_max=1)))
         == 1
     )
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_settler_picks_what_settling_each_position_would_move_most(seed: int) -> None:
+    draw = random.Random(seed)
+    world, amounts = kw.World.with_market(), {}
+    pool = draw.choice((0, 3_000_000, 1 << 50))
+    change_market(world, pool_atoms=pool)
+    for number in range(1, 40):
+        cash, quote = draw.choice((0, draw.randint(-(1 << 40), 1 << 40), -5_000_000)), draw.choice((0, -7, 1 << 45))
+        world.put(kw.address(number), kw.position(kw.user(quote_atoms=quote), 0, cash))
+        given = SettleInput(
+            value_atoms=cash, realised_atoms=cash, quote_atoms=quote, debt_room_atoms=0, pool_atoms=pool
+        )
+        amounts[str(kw.address(number))] = settle_amount(given)
+    settings = SettlerSettings(minimum_atoms=1_000_000, settlements_max=draw.choice((1, 5, 100)))
+    planned = settler.plan(world.state(), Memory(), settings)
+    worth = {user: amount for user, amount in amounts.items() if abs(amount) >= settings.minimum_atoms}
+    wanted = sorted(worth, key=lambda user: (worth[user] > 0, -abs(worth[user]), user))[: settings.settlements_max]
+    assert [action.arguments["user"] for action in planned] == wanted
 
 
 def test_settler_leaves_profits_alone_while_a_deficit_is_recorded() -> None:
