@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .settings import CacheSettings as CacheSettings
     from .settings import CollateralSettings as CollateralSettings
     from .settings import FundingSettings as FundingSettings
+    from .settings import GuardianSettings as GuardianSettings
     from .settings import JanitorSettings as JanitorSettings
     from .settings import LiquidatorSettings as LiquidatorSettings
     from .settings import MakerSettings as MakerSettings
@@ -61,6 +62,7 @@ _PLACES = {
     "CacheSettings": "settings",
     "CollateralSettings": "settings",
     "FundingSettings": "settings",
+    "GuardianSettings": "settings",
     "JanitorSettings": "settings",
     "LiquidatorSettings": "settings",
     "MakerSettings": "settings",

@@ -24,6 +24,16 @@ KINDS_OF_ALARM = {
     "log_lost": "lines of the log were dropped",
     "program_changed": "the program was replaced",
     "keeper_failing": "a keeper's step fails again and again",
+    "work_poisoned": "an action fails again and again, and is left alone",
+    "totals_disagree": "totals of the exchange do not agree",
+    "change_waiting": "a change on its way makes much withdrawable",
+    "role_moving": "a successor is named for a role",
+    "role_moved": "another key holds a role than when the watch began",
+    "nonce_of_role": "a durable nonce is in the hands of a role's key",
+    "nonce_used": "a role's key signed with a durable nonce",
+    "program_replaced": "the program was deployed anew",
+    "program_authority": "another key may replace the program",
+    "upgrade_prepared": "the upgrade authority holds a buffer",
     "action_rolled_back": "a confirmed transaction is not on the finalized chain",
 }
 """Every kind of alarm, with what it says."""

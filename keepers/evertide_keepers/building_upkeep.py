@@ -53,6 +53,18 @@ def _on_target(name: str, signer: str | None = None) -> Builder:
     return built
 
 
+def _as_guardian(name: str) -> Builder:
+    """Builder of an instruction that the guardian signs, whose key the client holds beside the payer's."""
+    named = _named(name)
+
+    def built(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
+        values = dict(arguments)
+        guardian = Pubkey.from_string(values.pop("guardian"))
+        return named(keeper, program_id, {**values, "signer": guardian})
+
+    return built
+
+
 def _create_token_account(keeper: Pubkey, program_id: Pubkey, arguments: dict[str, Any]) -> Instruction:
     from spl.token.instructions import create_idempotent_associated_token_account
 
@@ -72,9 +84,8 @@ UPKEEP: dict[str, Builder] = {
     "pay_referrer": _named("pay_referrer"),
     "collect_fees": _named("collect_fees"),
     "check_invariants": _named("check_invariants", "keeper"),
-    "pause": _named("pause", "signer"),
-    "cancel_change": _named("cancel_change", "signer"),
-    "name_successor": _named("name_successor", "signer"),
+    "pause": _as_guardian("pause"),
+    "cancel_change": _as_guardian("cancel_change"),
     "assert_sequence": _named("assert_sequence"),
     "cancel_all_after": _named("cancel_all_after", "signer"),
     "fill_auction": _named("fill_auction", "signer"),

@@ -153,6 +153,10 @@ def _typed(name: str, value: Any, kind: Any) -> Any:
         if not isinstance(value, dict) or not all(isinstance(part, str) for part in value.values()):
             raise ConfigError(name, value, "a table of strings")
         return value
+    if kind is bool:
+        if not isinstance(value, bool):
+            raise ConfigError(name, value, "true or false")
+        return value
     wanted = int if kind is int or text.startswith("int") else str
     if not isinstance(value, wanted) or isinstance(value, bool):
         raise ConfigError(name, value, "a whole number" if wanted is int else "a string")

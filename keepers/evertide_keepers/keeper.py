@@ -16,6 +16,7 @@ from . import (
     collateral,
     due_payments,
     funding,
+    guardian,
     janitor,
     ladder,
     liquidator,
@@ -25,10 +26,12 @@ from . import (
     oracle,
     settler,
     trigger,
+    watch,
 )
 from .actions import Action
 from .desk import Desk
 from .errors import KeeperError
+from .guardian_reading import Reader
 from .memory import Memory
 from .own import own_row
 from .settings import (
@@ -36,6 +39,7 @@ from .settings import (
     CacheSettings,
     CollateralSettings,
     FundingSettings,
+    GuardianSettings,
     JanitorSettings,
     LiquidatorSettings,
     MakerSettings,
@@ -169,6 +173,12 @@ KINDS: dict[str, Kind] = {
             "create_token_account",
         ),
     ),
+    "guardian": Kind(
+        guardian.plan,
+        GuardianSettings(),
+        sends=("check_invariants", "pause", "cancel_change"),
+        priority=MARKET_DATA,
+    ),
     "maker": Kind(
         maker.plan,
         MakerSettings(),
@@ -267,6 +277,29 @@ class JanitorKeeper(Keeper):
         self.spine.note_observed(self.name, {"token_accounts": found})
 
 
+class GuardianKeeper(Keeper):
+    """The guardian's watch also reads vaults, nonces and the program, and sounds an alarm for what it finds."""
+
+    def __init__(self, name: str, spine: Spine, settings: GuardianSettings | None = None) -> None:
+        super().__init__(name, spine, settings)
+        self._reader = Reader(spine.client)
+
+    async def observe(self) -> None:
+        """Read, and tell what is to be told."""
+        self.spine.note_observed(watch.NAME, await self._reader.read(self.spine.state))
+        self.sound()
+
+    def findings(self) -> list[watch.Finding]:
+        """What is to be known of the state as it is."""
+        return watch.findings(self.spine.state, self.settings)
+
+    def sound(self) -> None:
+        """Alarms of what was found; those that are over end."""
+        found = [one for one in self.findings() if one.alarm]
+        for kind in watch.ALARMS:
+            self.spine.alarms.keep_only(kind, {one.subject: one.message for one in found if one.kind == kind})
+
+
 class MakerKeeper(Keeper):
     """The maker also remembers the equity with which its account began: losses are counted from there."""
 
@@ -290,7 +323,11 @@ def publish_time_ms(data: bytes) -> int:
     return 0
 
 
-OBSERVERS: dict[str, type[Keeper]] = {"janitor": JanitorKeeper, "maker": MakerKeeper}
+OBSERVERS: dict[str, type[Keeper]] = {
+    "janitor": JanitorKeeper,
+    "guardian": GuardianKeeper,
+    "maker": MakerKeeper,
+}
 """Keepers that read more than the exchange's accounts."""
 
 

@@ -214,3 +214,23 @@ class MakerSettings:
     """Most notional of one answer; 0: none is answered."""
     row_age_ms: int = 5_000
     """Rows older than this are renewed before a quote."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardianSettings:
+    """A watch over keys, changes and totals. It alarms; it acts only where it holds the guardian's key."""
+
+    invariants_interval_ms: int = 3_600_000
+    """Least time between two `check_invariants` of a market that are sent though nothing looks wrong; 0: none."""
+    withdrawable_bps: int = 100
+    """Part of all deposits that a change must make withdrawable to be more than a notice."""
+    keeper_user: str | None = None
+    """The `User` that earns the bounty of a broken invariant; of the keypair."""
+    guardian: str | None = None
+    """The guardian's address, whose key is the keypair or among the signers. None: alarms alone."""
+    pauses: bool = False
+    """Pause when totals do not agree or the program was replaced."""
+    vetoes: bool = False
+    """Cancel waiting changes that make more withdrawable than `withdrawable_bps`, unless expected."""
+    expected_changes: tuple[str, ...] = ()
+    """Numbers of the changes that are known and not to be cancelled."""

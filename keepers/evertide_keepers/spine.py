@@ -12,6 +12,7 @@ from solders.pubkey import Pubkey
 from evertide import EvertideError, SendOptions
 
 from .actions import FIRST_LANE, Action, build
+from .alarms import Alarms
 from .feed import Feed
 from .health import Health
 from .memory import Memory
@@ -52,7 +53,8 @@ class Spine:
     ) -> None:
         self.client = client
         self.state = State()
-        self.feed = Feed(client.rpc, client.program_id, self.state, ws_url=ws_url)
+        self.alarms = Alarms()
+        self.feed = Feed(client.rpc, client.program_id, self.state, ws_url=ws_url, alarms=self.alarms)
         self.journal = journal
         self.health = Health()
         self.options = options or SendOptions(details=False)

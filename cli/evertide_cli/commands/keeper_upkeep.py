@@ -1,16 +1,25 @@
-"""`evertide keeper`: funding, janitor, maker: single steps of keepers."""
+"""`evertide keeper`: funding, janitor, guardian, maker: single steps of keepers; and what the guardian sees."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 
-from evertide_cli.session import run
+from evertide_cli.errors import CliError
+from evertide_cli.output import show
+from evertide_cli.session import Session, run
+
+if TYPE_CHECKING:
+    from evertide_keepers import GuardianSettings
 
 
 def register(app: typer.Typer) -> None:
     """Add these commands to the group."""
     app.command("funding")(funding)
     app.command("janitor")(janitor)
+    app.command("guardian")(guardian)
+    app.command("watch")(watch)
     app.command("maker")(maker)
 
 
@@ -54,3 +63,60 @@ def maker(
     }
     settings = chosen_settings("maker", {"maker_user": user}, amounts, levels=levels, spread_bps=spread_bps)
     run(context, lambda session: shot(session, "maker", settings), sign=True)
+
+
+WITHDRAWABLE_BPS = typer.Option(None, "--withdrawable-bps", help="Part of all deposits that makes a change an alarm.")
+EXPECTED = typer.Option([], "--expected", help="Number of a change that is known; repeat for more.")
+
+
+def guardian_settings(withdrawable_bps: int | None, expected: list[int], **more: bool | str) -> GuardianSettings:
+    """The watch's settings with what the command line names."""
+    import dataclasses
+
+    from evertide_cli.commands.keeper import chosen_settings
+
+    found: GuardianSettings = chosen_settings("guardian", {}, {}, withdrawable_bps=withdrawable_bps)
+    return dataclasses.replace(found, expected_changes=tuple(str(number) for number in expected), **more)  # type: ignore[arg-type]
+
+
+def guardian(
+    context: typer.Context,
+    withdrawable_bps: int = WITHDRAWABLE_BPS,
+    expected: list[int] = EXPECTED,
+    pauses: bool = typer.Option(False, "--pauses", help="As the guardian: pause when totals do not agree."),
+    vetoes: bool = typer.Option(False, "--vetoes", help="As the guardian: cancel changes that let too much out."),
+) -> None:
+    """One step of the guardian's watch: checks of totals; with --pauses and --vetoes the keypair is the guardian's."""
+    from evertide_cli.commands.keeper import shot
+
+    async def body(session: Session) -> None:
+        acts = {"guardian": str(session.me)} if pauses or vetoes else {}
+        await shot(
+            session, "guardian", guardian_settings(withdrawable_bps, expected, pauses=pauses, vetoes=vetoes, **acts)
+        )
+
+    run(context, body, sign=True)
+
+
+def watch(context: typer.Context, withdrawable_bps: int = WITHDRAWABLE_BPS, expected: list[int] = EXPECTED) -> None:
+    """What a guardian should know now: totals, changes and what they let out, keys, the program; code 1 on an alarm."""
+
+    async def body(session: Session) -> None:
+        from evertide_keepers import Spine
+        from evertide_keepers.keeper import GuardianKeeper
+
+        spine = Spine(session.client)
+        keeper = GuardianKeeper("guardian", spine, guardian_settings(withdrawable_bps, expected))
+        try:
+            async with spine.lock:
+                await spine.sync()
+                await keeper.observe()
+                found = keeper.findings()
+        finally:
+            await spine.close()
+        show([one.plain() for one in found], as_json=session.settings.as_json, title="watch")
+        alarms = [one.kind for one in found if one.alarm]
+        if alarms:
+            raise CliError(f"{len(alarms)} alarms: {', '.join(dict.fromkeys(alarms))}")
+
+    run(context, body)

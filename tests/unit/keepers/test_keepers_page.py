@@ -21,5 +21,7 @@ def test_the_page_tells_the_settings_of(name: str) -> None:
     for field in dataclasses.fields(KINDS[name].settings):
         value = getattr(KINDS[name].settings, field.name)
         shown = f"{value:,}" if isinstance(value, int) else str(value)
+        if isinstance(value, bool):
+            shown = "yes" if value else "no"
         expected.append([f"`{field.name}`", shown if value or value == 0 else "none"])
     assert rows == expected

@@ -157,7 +157,7 @@ def test_unknown_keepers_are_refused_and_feeds_are_parsed() -> None:
         build_keepers(Spine(Client(kw.World.with_market())), ["butler"])  # type: ignore[arg-type]
     every_day = ("cache", "funding", "mark", "matcher", "settler", "trigger")
     ladder = ("liquidator", "collateral", "bankruptcy")
-    assert tuple(KINDS) == ("oracle", *every_day, *ladder, "janitor", "maker")
+    assert tuple(KINDS) == ("oracle", *every_day, *ladder, "janitor", "guardian", "maker")
     pyth = bytearray(134)
     pyth[40] = 1
     pyth[93:101] = (1_700).to_bytes(8, "little")

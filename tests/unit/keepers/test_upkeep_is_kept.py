@@ -14,6 +14,7 @@ UPKEEP = {
     "accrue_debt": "funding",
     "accrue_market": "cache",
     "advance_season": "janitor",
+    "check_invariants": "guardian",
     "apply_ramp": "janitor",
     "claim_withdraw": "janitor",
     "collect_fees": "janitor",
@@ -44,7 +45,6 @@ UPKEEP = {
 EXEMPT = {
     "extend_account": "every layout so far has version 1: the program refuses each account as up to date",
     "place_signed_orders": "whoever was given the signed orders sends them: they are nowhere on chain",
-    "check_invariants": "a node answers it by simulation; sent, it only helps where something is broken",
     "assert_health": "a guard in a transaction of one's own",
     "assert_position": "a guard in a transaction of one's own",
     "assert_sequence": "a guard in a transaction of one's own",
