@@ -6,7 +6,7 @@ import asyncio
 import struct
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from solders.pubkey import Pubkey
 
@@ -88,6 +88,28 @@ def decode(data: bytes) -> Any:
 def symbol(market: Market) -> str:
     """`BTC-PERP`."""
     return market.terms.symbol.rstrip(b"\0").decode("ascii", "replace")
+
+
+OrderAccounts: TypeAlias = "tuple[list[Orders], dict[Pubkey, int], tuple[int, int]]"
+
+
+def _resting_in(market: Market, accounts: OrderAccounts) -> list[tuple[Pubkey, Order, int]]:
+    """Every order of a market that rests, with its `User` and its price."""
+    orders, epochs, (slot, now_ms) = accounts
+    index_q32, tick_value = market.index_price_q32, market.atoms_per_lot_tick
+    found = []
+    for account in orders:
+        epoch = epochs.get(account.user, 0)
+        for order in account.orders:
+            if order.market_index != market.index or not rests(order, now_ms=now_ms):
+                continue
+            deadline_ms = account.cancel_all_after_ms
+            if not is_live(order, orders_epoch=epoch, cancel_all_after_ms=deadline_ms, now_ms=now_ms, slot=slot):
+                continue
+            price_ticks = effective_ticks(order, index_q32=index_q32, atoms_per_lot_tick=tick_value)
+            if price_ticks is not None:
+                found.append((account.user, order, price_ticks))
+    return found
 
 
 class Reading:
@@ -254,15 +276,21 @@ class Reading:
 
         Pegged orders stand at their price of now, icebergs with what they display.
         """
-        listed = await self.market(market)
-        sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
-        for _, order, price_ticks in (await self._resting_orders(listed))[0]:
-            level = sides[is_ask(order)].setdefault(price_ticks, [0, 0])
-            level[0] += order.size_lots
-            level[1] += 1
-        bids = tuple(Level(price, *sides[0][price]) for price in sorted(sides[0], reverse=True))
-        asks = tuple(Level(price, *sides[1][price]) for price in sorted(sides[1]))
-        return Book(listed.index, bids, asks)
+        return (await self.books([await self.market(market)]))[0]
+
+    async def books(self, markets: Sequence[Market]) -> list[Book]:
+        """The books of several markets from one reading of every `Orders` and `User` account; see `book`."""
+        accounts, found = await self._order_accounts(), []
+        for listed in markets:
+            sides: tuple[dict[int, list[int]], dict[int, list[int]]] = ({}, {})
+            for _, order, price_ticks in _resting_in(listed, accounts):
+                level = sides[is_ask(order)].setdefault(price_ticks, [0, 0])
+                level[0] += order.size_lots
+                level[1] += 1
+            bids = tuple(Level(price, *sides[0][price]) for price in sorted(sides[0], reverse=True))
+            asks = tuple(Level(price, *sides[1][price]) for price in sorted(sides[1]))
+            found.append(Book(listed.index, bids, asks))
+        return found
 
     async def best_orders(
         self, market: int | str, side: Side, *, limit: int = MAKERS_MAX, taker_placed_ms: int | None = None
@@ -274,7 +302,8 @@ class Reading:
         them. Reads every `Orders` and `User` account.
         """
         listed = await self.market(market)
-        orders, clock = await self._resting_orders(listed)
+        accounts = await self._order_accounts()
+        orders, clock = _resting_in(listed, accounts), accounts[2]
         ask = side == "ask"
         pegs = taker_placed_ms is not None and pegs_ready(listed, taker_placed_ms=taker_placed_ms, now_ms=clock[1])
         ranked = []
@@ -286,27 +315,13 @@ class Reading:
                 ranked.append((key, Resting(user, order.order_id, price_ticks, order.size_lots)))
         return [found for _, found in sorted(ranked, key=lambda entry: entry[0])[:limit]]
 
-    async def _resting_orders(self, market: Market) -> tuple[list[tuple[Pubkey, Order, int]], tuple[int, int]]:
-        """Every order of a market that rests, with its `User` and its price; and slot and unix ms of that."""
+    async def _order_accounts(self) -> OrderAccounts:
+        """Every `Orders` account, the epoch of every user, and slot and unix ms of that."""
         orders, users, clock = await asyncio.gather(
             self.fetch_all("Orders"), self.fetch_arrays("User"), self.chain_clock()
         )
-        slot, now_ms = clock
-        index_q32, tick_value = market.index_price_q32, market.atoms_per_lot_tick
         epochs = {address: int(epoch) for address, epoch in zip(users[0], users[1]["orders_epoch"], strict=True)}
-        found = []
-        for account in orders:
-            epoch = epochs.get(account.user, 0)
-            for order in account.orders:
-                if order.market_index != market.index or not rests(order, now_ms=now_ms):
-                    continue
-                deadline_ms = account.cancel_all_after_ms
-                if not is_live(order, orders_epoch=epoch, cancel_all_after_ms=deadline_ms, now_ms=now_ms, slot=slot):
-                    continue
-                price_ticks = effective_ticks(order, index_q32=index_q32, atoms_per_lot_tick=tick_value)
-                if price_ticks is not None:
-                    found.append((account.user, order, price_ticks))
-        return found, clock
+        return orders, epochs, clock
 
     async def event_history(
         self, address: Pubkey | None = None, *, until: str | None = None, page: int = PAGE

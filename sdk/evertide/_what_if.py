@@ -34,6 +34,15 @@ from .math import (
 _NO_POSITION = {name: 0 for name, _ in Position.WIRE}
 
 
+def reached_tier(user: User, exchange: Exchange, *, now_ms: int) -> FeeTier:
+    """The last fee tier whose 30-day volume the user has reached; volume decays by whole hours, rounded down."""
+    hours = max(0, now_ms - user.volume_updated_ms) // (VOLUME_WINDOW_MS // VOLUME_WINDOW_HOURS)
+    volume = user.volume_30d_atoms * max(0, VOLUME_WINDOW_HOURS - hours) // VOLUME_WINDOW_HOURS
+    tiers = exchange.terms.fee_tiers[: exchange.terms.fee_tier_count]
+    reached = [tier for tier in tiers[1:] if volume >= tier.volume_atoms]
+    return reached[-1] if reached else tiers[0]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
     """One valuation of an account by every test that matters to its owner; quote atoms."""
@@ -136,7 +145,7 @@ class WhatIf:
         held = self._fold(self._position(args.market_index))
         before = Holding(held.basis_lots, held.cash_atoms, held.entry_atoms)
         done = apply_fill(before, int(args.ask), args.size_lots, args.price_ticks, held.atoms_per_lot_tick)
-        tier = self._tier()
+        tier = reached_tier(self.user, self.exchange, now_ms=self.now_ms)
         tenth_bps = tier.maker_fee_tenth_bps if maker else tier.taker_fee_tenth_bps
         charged = fee(done.notional_atoms, tenth_bps * PPM_PER_TENTH_BPS)
         changed = self._sized(held, done.holding.size_lots)
@@ -200,15 +209,6 @@ class WhatIf:
             raise UnitOutOfRange("withdrawn amount", amount, held, above=True)
         index = max(self.user.debt_index_q48, self.cache.collaterals[0].debt_index_q48)
         return replace(self, user=replace(self.user, quote_atoms=before + change_atoms, debt_index_q48=index))
-
-    def _tier(self) -> FeeTier:
-        """The last fee tier whose 30-day volume the user has reached; volume decays by whole hours."""
-        hours = max(0, self.now_ms - self.user.volume_updated_ms) // (VOLUME_WINDOW_MS // VOLUME_WINDOW_HOURS)
-        volume = self.user.volume_30d_atoms * max(0, VOLUME_WINDOW_HOURS - hours) // VOLUME_WINDOW_HOURS
-        terms = self.exchange.terms
-        tiers = terms.fee_tiers[: terms.fee_tier_count]
-        reached = [tier for tier in tiers[1:] if volume >= tier.volume_atoms]
-        return reached[-1] if reached else tiers[0]
 
     def _position(self, market_index: int) -> Position:
         for held in self.user.positions:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 from ._arbitrage import ArbitrageSettings, FundingArbitrageur
 from ._catalogue import STRATEGIES, make_strategy, settings_table, strategy_named
+from ._chain import ChainVenue
 from ._errors import IntentInvalid, SettingInvalid, UnknownStrategy
 from ._intents import CancelOrder, Intent, Intents, ModifyOrder, PlaceOrder
 from ._limits import Dropped, RunLimits
 from ._maker import AvellanedaStoikovMaker, MakerSettings
 from ._momentum import MomentumSettings, MomentumTaker
+from ._runner import RunReport, RunSettings, StrategyRunner, run_on_chain
 from ._session import Batch, Counters, News, NumberedOrder, Session
 from ._settings import parse_settings
 from ._strategy import NoSettings, Strategy
+from ._venue import Venue
 from ._view import FundingNews, MarketView, OwnOrder, PriceLevel, StrategyFill, View
 
 __all__ = [
@@ -26,6 +29,7 @@ __all__ = [
     "AvellanedaStoikovMaker",
     "Batch",
     "CancelOrder",
+    "ChainVenue",
     "Counters",
     "Dropped",
     "FundingArbitrageur",
@@ -45,14 +49,19 @@ __all__ = [
     "PlaceOrder",
     "PriceLevel",
     "RunLimits",
+    "RunReport",
+    "RunSettings",
     "Session",
     "SettingInvalid",
     "Strategy",
     "StrategyFill",
+    "StrategyRunner",
     "UnknownStrategy",
+    "Venue",
     "View",
     "make_strategy",
     "parse_settings",
+    "run_on_chain",
     "settings_table",
     "strategy_named",
 ]

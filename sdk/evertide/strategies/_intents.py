@@ -11,7 +11,6 @@ from evertide._generated.types import OrderArgs
 from evertide._orders import Side
 
 from ._errors import IntentInvalid
-from ._view import MarketView
 
 LOTS_MAX = 2**63 - 1
 TICKS_MAX = 2**63 - 1
@@ -76,13 +75,13 @@ class PlaceOrder:
         """The same order of another size."""
         return replace(self, size_lots=size_lots)
 
-    def to_args(self, market: MarketView, client_order_id: int) -> OrderArgs:
+    def to_args(self, market_index: int, client_order_id: int) -> OrderArgs:
         """The program's arguments."""
         kind = OrderKind.MARKET if self.is_market else OrderKind.LIMIT
         force = TimeInForce.IMMEDIATE_OR_CANCEL if self.is_market else self.time_in_force
         return OrderArgs(
             client_order_id=client_order_id,
-            market_index=market.market_index,
+            market_index=market_index,
             kind=int(kind),
             ask=self.side == "ask",
             time_in_force=int(force),

@@ -126,14 +126,19 @@ class Session:
                 if not isinstance(intent, PlaceOrder | ModifyOrder | CancelOrder):
                     raise IntentInvalid("intent", intent, "PlaceOrder, ModifyOrder or CancelOrder")
                 intents.append(intent)
-        checked = check(intents, view, self.limits, self._own_limits(view))
+        own_max = self._own_limits(view)
+        for intent in intents:
+            if isinstance(intent, PlaceOrder) and view.market(intent.symbol).symbol not in own_max:
+                raise IntentInvalid("symbol", intent.symbol, f"one of the strategy's: {', '.join(own_max)}")
+        checked = check(intents, view, self.limits, own_max)
         numbered = tuple(NumberedOrder(self._new_id(), order) for order in checked.places)
         batch = Batch(tuple(checked.cancels), tuple(checked.modifies), numbered, tuple(checked.dropped))
         self._count(view, batch)
         return batch
 
     def _own_limits(self, view: View) -> dict[str, int | None]:
-        return {symbol: self.strategy.position_max_lots(market) for symbol, market in view.markets.items()}
+        own = [view.market(symbol) for symbol in self.strategy.symbols]
+        return {market.symbol: self.strategy.position_max_lots(market) for market in own}
 
     def _new_id(self) -> int:
         self.next_client_id += 1
