@@ -17,7 +17,8 @@ from evertide._ladder import ladder
 from evertide._orders import by_order_ids, is_ask, is_live
 from evertide._pda import exchange_address, market_address, orders_address, risk_cache_address, user_address
 from evertide._reading import Book, symbol
-from evertide._rpc import AccountInfo, commitment_rank
+from evertide._rpc import AccountInfo
+from evertide._rpc_call import commitment_rank
 from evertide._views import position_views, valuation
 from evertide._what_if import reached_tier
 from evertide.math import MarginKind
