@@ -19,6 +19,7 @@ GROUPS: dict[str, str] = {
     "audit": "Replay what the exchange did from its events, and judge it.",
     "builder": "Builder codes: register, retire, pay.",
     "config": "Settings of this command line.",
+    "engine": "The compiled kernels that keepers run on.",
     "guard": "Checks that fail a transaction when they do not hold.",
     "insurance": "The insurance fund: stake in it, and leave it.",
     "keeper": "Run keepers, or one step of one of them.",
