@@ -9,6 +9,7 @@ next ranks behind all, so that it belongs to a later scan.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,6 @@ from .crossing_kernels import (
     IN_PHASE,
     MAKER,
     TAKER,
-    best_prices,
     candidate_hashes,
     candidate_positions,
     classify,
@@ -74,11 +74,14 @@ def scan(
     now_ms: int,
     slot: int,
     blocked: NDArray[np.bool_] | None = None,
+    *,
+    rows: NDArray[np.int64] | None = None,
 ) -> list[Match]:
     """Every match that the open orders allow at chain time `now_ms` and `slot`, in the order to submit.
 
     `orders` are `ORDERS` records, `keys` their addresses as `(n, 4)` words, `users` the `USER` record that owns each
     row. `blocked`, shape `(n, 32)`, takes single orders out. Later matches assume that the earlier ones filled.
+    `rows`, rising: the accounts whose orders are looked at; None: all.
     Raises `ShapeError` when the arrays do not belong together.
     """
     count = len(orders)
@@ -89,16 +92,12 @@ def scan(
         raise ShapeError("blocked", blocked.size, count * ORDERS_MAX)
     if count == 0:
         return []
-    rows = orders["orders"]
-    refs, roles, limits = _classify(orders, users, markets, now_ms, slot, blocked)
-    if not refs.size:
-        return []
-    best = np.empty((MARKETS_MAX, 4), np.int64)
-    best_prices(refs, roles, limits, rows["market_index"], rows["flags"], best)
-    kept = select(refs, roles, limits, rows["market_index"], rows["flags"], best)
+    live = _classify(orders, users, markets, now_ms, slot, blocked, rows)
+    kept = np.empty(len(live.refs) + 1, np.int64)
+    kept = kept[: select(live.roles, live.sides, live.limits, live.best, kept)]
     if not kept.size:
         return []
-    return _pair(rows, keys, users, markets, refs[kept], roles[kept], limits[kept])
+    return _pair(orders["orders"], keys, users, markets, live.refs[kept], live.roles[kept], live.limits[kept])
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +136,8 @@ def resting(
     books: dict[tuple[int, int], list[RestingOrder]] = {}
     if len(orders) == 0:
         return books
-    refs, roles, _ = _classify(orders, users, markets, now_ms, slot, blocked)
+    live = _classify(orders, users, markets, now_ms, slot, blocked)
+    refs, roles = live.refs, live.roles
     pegged = orders["orders"]["kind"][refs // ORDERS_MAX, refs % ORDERS_MAX] == OrderKind.PEGGED
     refs = refs[(roles & MAKER != 0) & ~pegged]
     if worst_ticks is not None:
@@ -207,6 +207,17 @@ def _sort_columns(
     return market, (picked["flags"] & np.uint8(ORDER_FLAG_ASK)).astype(np.int64), price, placed
 
 
+class _Live(NamedTuple):
+    """The orders that may trade now: `row * 32 + slot`, role bits, `2 * market + side` and price in ticks of each."""
+
+    refs: NDArray[np.int64]
+    roles: NDArray[np.uint8]
+    sides: NDArray[np.uint8]
+    limits: NDArray[np.int64]
+    best: NDArray[np.int64]
+    """Best prices of each market, shape `(MARKETS_MAX, 4)`: see `crossing_kernels.classify`."""
+
+
 def _classify(
     orders: Records,
     users: Records,
@@ -214,40 +225,17 @@ def _classify(
     now_ms: int,
     slot: int,
     blocked: NDArray[np.bool_] | None,
-) -> tuple[NDArray[np.int64], NDArray[np.uint8], NDArray[np.int64]]:
-    """References (`row * 32 + slot`), roles and effective prices of the orders that may trade now."""
-    rows = orders["orders"]
-    capacity = int(orders["order_count"].sum(dtype=np.int64))
-    refs = np.empty(capacity, np.int64)
-    roles = np.empty(capacity, np.uint8)
-    limits = np.empty(capacity, np.int64)
-    used = classify(
-        orders["order_count"],
-        orders["cancel_all_after_ms"],
-        users["orders_epoch"],
-        users["liquidation_start_ms"],
-        rows["order_id"],
-        rows["price_ticks"],
-        rows["size_lots"],
-        rows["placed_slot"],
-        rows["placed_ms"],
-        rows["expiry_ms"],
-        rows["market_index"],
-        rows["kind"],
-        rows["time_in_force"],
-        rows["flags"],
-        rows["taker_phase_s"],
-        rows["terms"],
-        markets.index_price_q32,
-        markets.tick_value,
-        now_ms,
-        slot,
-        blocked if blocked is not None else np.zeros((0, 0), np.bool_),
-        refs,
-        roles,
-        limits,
-    )
-    return refs[:used], roles[:used], limits[:used]
+    rows: NDArray[np.int64] | None = None,
+) -> _Live:
+    chosen = np.arange(len(orders)) if rows is None else rows
+    capacity = int((orders["order_count"] if rows is None else orders["order_count"][rows]).sum(dtype=np.int64))
+    refs, limits = np.empty(capacity, np.int64), np.empty(capacity, np.int64)
+    roles, sides = np.empty(capacity, np.uint8), np.empty(capacity, np.uint8)
+    best = np.empty((MARKETS_MAX, 4), np.int64)
+    stopped = blocked if blocked is not None else np.zeros((0, 0), np.bool_)
+    price, tick = markets.index_price_q32, markets.tick_value
+    used = classify(orders, users, chosen, price, tick, now_ms, slot, stopped, refs, roles, sides, limits, best)
+    return _Live(refs[:used], roles[:used], sides[:used], limits[:used], best)
 
 
 def _pair(
@@ -274,7 +262,7 @@ def _pair(
         markets.a,
         markets.epoch,
     )
-    owners = np.unique(_authorities(users, account), return_inverse=True)[1].astype(np.int64)
+    owners = np.ascontiguousarray(users["authority"][account]).view(np.uint64)
     makers = _ranked(np.flatnonzero(roles & MAKER), market, side, limits, placed, hashes)
     takers = _ranked(np.flatnonzero(roles & TAKER), market, side, limits, placed, hashes)
     lots = np.minimum(picked["size_lots"], np.uint64(1 << 62)).astype(np.int64)
@@ -290,12 +278,6 @@ def _pair(
 def slippage_bps(picked: NDArray[np.void]) -> NDArray[np.int64]:
     """Greatest slippage against the index of each order, bps; 0 = none. Low half-word of its third term."""
     return (picked["terms"][:, 2] & np.uint64(0xFFFF)).astype(np.int64)
-
-
-def _authorities(users: Records, account: NDArray[np.int64]) -> NDArray[np.void]:
-    """The 32 bytes of each candidate's authority as one comparable value."""
-    chosen = np.ascontiguousarray(users["authority"][account])
-    return chosen.view(np.dtype((np.void, 32))).reshape(-1)
 
 
 def _ranked(

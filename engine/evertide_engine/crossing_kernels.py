@@ -17,6 +17,8 @@ from ._generated.constants import (
     OrderKind,
     TimeInForce,
 )
+from ._generated.layouts import USER
+from .ahead import prefetch
 from .folding import FOLDED, KEPT, LAST_EPOCH, fold_kind, fold_size
 from .hashing import order_hash
 from .prices import effective_maker_ticks, exceeds_slippage, price_of_ticks, taker_limit
@@ -31,7 +33,11 @@ DEADLINE_SLOTS = int(MATCH_DEADLINE_SLOTS)
 MARKETS, SLOTS = int(MARKETS_MAX), int(ORDERS_MAX)
 FLAG_ASK, FLAG_REDUCE_ONLY = int(ORDER_FLAG_ASK), int(ORDER_FLAG_REDUCE_ONLY)
 FLAG_DORMANT = int(ORDER_FLAG_DORMANT)
+NO_ORDER, MARKET_ROWS, LAST_SLOT = np.uint64(0), np.uint64(MARKETS_MAX), np.uint64(ORDERS_MAX)
 HIGHEST = 1 << 62
+AHEAD, LINES_AHEAD = 6, 10
+"""Accounts that are fetched ahead, and cache lines of each: its head and its first four orders."""
+LINE_OF_EPOCH = int(USER.fields["orders_epoch"][1]) if USER.fields else 0
 MS_PER_SECOND = 1_000
 
 
@@ -47,97 +53,99 @@ def order_role(kind: Int, time_in_force: Int, age_ms: Int, phase_ms: Int, age_sl
 
 
 @njit(cache=True)
-def classify(
-    order_count, dead_after_ms, orders_epoch, liquidation_start_ms, order_id, price, size, placed_slot, placed_ms,
-    expiry_ms, market, kind,
-    time_in_force, flags, phase_s, terms, index_price, tick_value, now_ms, slot, blocked, refs, roles, limits,
-):  # fmt: skip
-    """Write reference, role and effective price of every order that may trade now; the number written.
+def price_now(order: Int, role: Int, is_ask: bool, age_ms: Int, index_price: Int, tick_value: Int) -> Int:
+    """Price in ticks: a taker's limit at its age, a pegged order's price of now, else the order's own."""
+    own, what = np.int64(order.price_ticks), np.int64(order.kind)
+    if what == KIND_PEGGED:
+        return effective_maker_ticks(is_ask, own, index_price, np.int64(order.terms[0]), tick_value)
+    if role & IN_PHASE == 0:
+        return own
+    # The first term is the start of the phase only in a plain order; no other kind has one.
+    start = np.int64(order.terms[0]) if what <= KIND_MARKET else np.int64(0)
+    phase_ms = np.int64(order.taker_phase_s) * MS_PER_SECOND
+    return taker_limit(is_ask, index_price, start, own, age_ms, phase_ms, tick_value)
+
+
+@njit(cache=True)
+def classify(orders, users, rows, index_price, tick_value, now_ms, slot, blocked, refs, roles, sides, limits, best):
+    """Write reference, role, `2 * market + side` and price of every order of some accounts that may trade now.
+
+    `rows`, rising: the accounts. Returns the number written.
 
     The price in ticks is a taker's limit now, and what an order asks as maker, which is never in its taker phase.
+    `best`, shape `(MARKETS_MAX, 4)`, comes back with each market's best maker bid, best maker ask, highest taker bid
+    limit and lowest taker ask limit.
     """
+    best[:, 0], best[:, 1], best[:, 2], best[:, 3] = 0, HIGHEST, 0, HIGHEST
     used = 0
-    for row in range(order_id.shape[0]):
-        left = np.int64(order_count[row])
-        dead = liquidation_start_ms[row] != 0 or (dead_after_ms[row] != 0 and now_ms >= dead_after_ms[row])
-        at = -1
-        while left > 0 and at + 1 < SLOTS:
-            at += 1
-            if order_id[row, at] == np.uint64(0):
+    for number in range(rows.shape[0]):
+        row, soon = np.uint64(rows[number]), rows[min(number + AHEAD, rows.shape[0] - 1)]
+        for line in range(LINES_AHEAD):
+            prefetch(orders, soon, np.int64(64 * line))
+        prefetch(users, soon, np.int64(LINE_OF_EPOCH))
+        left = np.int64(orders[row].order_count)
+        if left == 0:
+            continue
+        dead_ms, alive_from = orders[row].cancel_all_after_ms, users[row].orders_epoch
+        if users[row].liquidation_start_ms != 0 or (dead_ms != 0 and now_ms >= dead_ms):
+            continue
+        for at in range(LAST_SLOT):
+            order = orders[row].orders[at]
+            if order.order_id == NO_ORDER:
                 continue
             left -= 1
-            where = np.int64(market[row, at])
-            if dead or where >= MARKETS or order_id[row, at] < orders_epoch[row] or size[row, at] == np.uint64(0):
-                continue
-            if expiry_ms[row, at] != 0 and now_ms >= expiry_ms[row, at]:
-                continue
-            what = np.int64(kind[row, at])
-            if what > KIND_MARKET and what != KIND_PEGGED and what != KIND_ICEBERG:
-                continue
-            if np.int64(flags[row, at]) & FLAG_DORMANT != 0:
-                continue
-            if blocked.shape[0] != 0 and blocked[row, at]:
-                continue
-            if index_price[where] == np.uint64(0):
-                continue
-            age_ms = max(now_ms - placed_ms[row, at], 0)
-            phase_ms = np.int64(phase_s[row, at]) * MS_PER_SECOND
-            age_slots = slot - np.int64(placed_slot[row, at])
-            role = order_role(what, time_in_force[row, at], age_ms, phase_ms, age_slots)
-            limit = np.int64(price[row, at])
-            is_ask = np.int64(flags[row, at]) & FLAG_ASK != 0
-            if what == KIND_PEGGED:
-                offset = np.int64(terms[row, at, 0])
-                limit = effective_maker_ticks(is_ask, limit, index_price[where], offset, tick_value[where])
-            elif role & IN_PHASE:
-                # The first term is the start of the phase only in a plain order; no other kind has one.
-                start = np.int64(terms[row, at, 0]) if what <= KIND_MARKET else np.int64(0)
-                limit = taker_limit(is_ask, index_price[where], start, limit, age_ms, phase_ms, tick_value[where])
-            if role != 0 and limit > 0:
-                refs[used] = row * SLOTS + at
-                roles[used] = role
-                limits[used] = limit
-                used += 1
+            where, what = np.uint64(order.market_index), np.int64(order.kind)
+            tradable = what <= KIND_MARKET or what in (KIND_PEGGED, KIND_ICEBERG)
+            alive = order.order_id >= alive_from and (order.expiry_ms == 0 or now_ms < order.expiry_ms)
+            flags = np.int64(order.flags)
+            if tradable and alive and where < MARKET_ROWS and order.size_lots != NO_ORDER and flags & FLAG_DORMANT == 0:
+                price = index_price[where]
+                if price != NO_ORDER and (blocked.shape[0] == 0 or not blocked[row, at]):
+                    age_ms = max(now_ms - order.placed_ms, 0)
+                    phase_ms = np.int64(order.taker_phase_s) * MS_PER_SECOND
+                    age_slots = slot - np.int64(order.placed_slot)
+                    role = order_role(what, order.time_in_force, age_ms, phase_ms, age_slots)
+                    is_ask = flags & FLAG_ASK != 0
+                    limit = price_now(order, role, is_ask, age_ms, price, tick_value[where])
+                    if role != 0 and limit > 0:
+                        refs[used], roles[used], limits[used] = row * LAST_SLOT + at, role, limit
+                        sides[used] = 2 * np.int64(where) + is_ask
+                        used += 1
+                        raise_best(best, where, role, is_ask, limit)
+            if left == 0:
+                break
     return used
 
 
 @njit(cache=True)
-def best_prices(refs, roles, limits, market, flags, best):
-    """Per market: best maker bid, best maker ask, highest taker bid limit, lowest taker ask limit; ticks."""
-    for where in range(MARKETS):
-        best[where, 0], best[where, 1], best[where, 2], best[where, 3] = 0, HIGHEST, 0, HIGHEST
-    for at in range(refs.shape[0]):
-        row, place = refs[at] // SLOTS, refs[at] % SLOTS
-        where = np.int64(market[row, place])
-        if np.int64(flags[row, place]) & FLAG_ASK:
-            if roles[at] & MAKER:
-                best[where, 1] = min(best[where, 1], limits[at])
-            if roles[at] & TAKER:
-                best[where, 3] = min(best[where, 3], limits[at])
-        else:
-            if roles[at] & MAKER:
-                best[where, 0] = max(best[where, 0], limits[at])
-            if roles[at] & TAKER:
-                best[where, 2] = max(best[where, 2], limits[at])
+def raise_best(best, where, role, is_ask, limit):
+    """Take one order into the best prices of its market."""
+    if is_ask:
+        if role & MAKER:
+            best[where, 1] = min(best[where, 1], limit)
+        if role & TAKER:
+            best[where, 3] = min(best[where, 3], limit)
+    else:
+        if role & MAKER:
+            best[where, 0] = max(best[where, 0], limit)
+        if role & TAKER:
+            best[where, 2] = max(best[where, 2], limit)
 
 
 @njit(cache=True)
-def select(refs, roles, limits, market, flags, best):
-    """Indices of the live orders whose price meets the best of the other side, as taker or as maker."""
-    kept = np.empty(refs.shape[0], np.int64)
+def select(roles, sides, limits, best, kept):
+    """Write the indices of the live orders whose price meets the best of the other side, as taker or as maker."""
     used = 0
-    for at in range(refs.shape[0]):
-        row, place = refs[at] // SLOTS, refs[at] % SLOTS
-        where, own = np.int64(market[row, place]), limits[at]
-        is_maker, is_taker = roles[at] & MAKER != 0, roles[at] & TAKER != 0
-        if np.int64(flags[row, place]) & FLAG_ASK:
+    for at in range(roles.shape[0]):
+        where, own, role = sides[at] >> 1, limits[at], roles[at]
+        is_maker, is_taker = role & MAKER != 0, role & TAKER != 0
+        if sides[at] & ASK:
             keep = (is_maker and own <= best[where, 2]) or (is_taker and own <= best[where, 0])
         else:
             keep = (is_maker and own >= best[where, 3]) or (is_taker and own >= best[where, 1])
-        if keep:
-            kept[used] = at
-            used += 1
-    return kept[:used]
+        kept[used] = at
+        used += 1 if keep else 0
+    return used
 
 
 @njit(cache=True)
@@ -187,6 +195,15 @@ def may_meet(role: Int, taker_slot: Int, taker_hash: Int, maker_slot: Int, maker
 
 
 @njit(cache=True)
+def is_same(owners, left: Int, right: Int) -> bool:
+    """Whether two candidates have one authority, four words each."""
+    same = True
+    for word in range(4):
+        same = same and owners[left, word] == owners[right, word]
+    return bool(same)
+
+
+@njit(cache=True)
 def group_bounds(makers, market, side):
     """First and one-past-last maker of each `(market, side)` in the ranked list."""
     bounds = np.zeros((MARKETS, 2, 2), np.int64)
@@ -220,7 +237,7 @@ def pair(
                 bounds[where, 1 - side[taker], 0] = at + 1
             if lots[taker] == 0 or (limits[maker] < limits[taker] if is_ask else limits[maker] > limits[taker]):
                 break
-            if lots[maker] == 0 or owners[maker] == owners[taker]:
+            if lots[maker] == 0 or is_same(owners, maker, taker):
                 continue
             if not band_low[where] <= limits[maker] <= band_high[where]:
                 continue

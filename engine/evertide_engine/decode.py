@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._generated.layouts import COLLATERAL, DISCRIMINATORS, EXCHANGE, MARKET, ORDERS, RISK_CACHE, USER
-from .errors import LayoutError
+from .errors import CapacityError, LayoutError
 
 Records = NDArray[np.void]
 """A structured array; its fields are named in the generated layouts."""
@@ -21,39 +21,48 @@ Records = NDArray[np.void]
 DISCRIMINATOR_BYTES = 8
 
 
-def decode(accounts: Sequence[bytes], dtype: np.dtype[Any], name: str) -> Records:
+def decode(accounts: Sequence[bytes], dtype: np.dtype[Any], name: str, into: Records | None = None) -> Records:
     """Decode accounts of kind `name` into a writable structured array of shape `(len(accounts),)`.
 
-    Raises `LayoutError` for an account shorter than its layout, and for one with another kind's discriminator.
+    With `into`, an array of `dtype` that is kept between calls, they are written into its first rows, which come back:
+    memory that is used already takes half the time of new memory.
+
+    Raises `LayoutError` for an account shorter than its layout, and for one with another kind's discriminator; what
+    `into` held is lost then. Raises `CapacityError` when it has fewer rows.
     """
-    size = dtype.itemsize
-    if not accounts:
-        return np.empty(0, dtype=dtype)
-    lengths = np.fromiter(map(len, accounts), dtype=np.int64, count=len(accounts))
-    if (lengths != size).any():
-        short = np.flatnonzero(lengths < size)
-        if short.size:
-            row = int(short[0])
-            raise LayoutError(name, row, "an account is at least as long as its layout", int(lengths[row]), size)
+    size, count = dtype.itemsize, len(accounts)
+    if into is not None and (into.dtype != dtype or len(into) < count):
+        raise CapacityError(f"rows of {name} records", count, len(into) if into.dtype == dtype else 0)
+    records: Records = np.empty(count, dtype) if into is None else into[:count]
+    if not count:
+        return records
+    if set(map(len, accounts)) != {size}:
+        short = next((row for row, data in enumerate(accounts) if len(data) < size), None)
+        if short is not None:
+            found = len(accounts[short])
+            raise LayoutError(name, short, "an account is at least as long as its layout", found, size)
         accounts = [data[:size] for data in accounts]
-    joined = np.frombuffer(bytearray().join(accounts), dtype=np.uint8).reshape(len(accounts), size)
-    heads = joined[:, :DISCRIMINATOR_BYTES]
+    if set(map(type, accounts)) != {bytes}:
+        accounts = [bytes(data) for data in accounts]
+    # One copy straight into place. Every length is the records', so that none is cut or filled up.
+    records.view(f"V{size}")[:] = accounts
+    heads = records.view(np.uint8).reshape(count, size)[:, :DISCRIMINATOR_BYTES]
     needed = DISCRIMINATORS[name]
     different = np.flatnonzero(heads.copy().view("<u8")[:, 0] != int.from_bytes(needed, "little"))
     if different.size:
         row = int(different[0])
         raise LayoutError(name, row, "the discriminator names the kind", heads[row].tobytes().hex(), needed.hex())
-    return joined.reshape(-1).view(dtype)
+    return records
 
 
-def decode_users(accounts: Sequence[bytes]) -> Records:
-    """`User` accounts as `USER` records. Raises `LayoutError`."""
-    return decode(accounts, USER, "User")
+def decode_users(accounts: Sequence[bytes], into: Records | None = None) -> Records:
+    """`User` accounts as `USER` records; `into` as for `decode`. Raises `LayoutError`, `CapacityError`."""
+    return decode(accounts, USER, "User", into)
 
 
-def decode_orders(accounts: Sequence[bytes]) -> Records:
-    """`Orders` accounts as `ORDERS` records. Raises `LayoutError`."""
-    return decode(accounts, ORDERS, "Orders")
+def decode_orders(accounts: Sequence[bytes], into: Records | None = None) -> Records:
+    """`Orders` accounts as `ORDERS` records; `into` as for `decode`. Raises `LayoutError`, `CapacityError`."""
+    return decode(accounts, ORDERS, "Orders", into)
 
 
 def decode_markets(accounts: Sequence[bytes]) -> Records:

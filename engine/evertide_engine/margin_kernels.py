@@ -291,9 +291,10 @@ def scaled_weight(full: Int, least: Int, balance: Int, cap: Int) -> Int:
     while width < 64 and (cap >> np.uint64(width)) != ZERO:
         width += 1
     dropped = np.uint64(max(width - SCALE_BITS, 0))
-    unit = ONE << dropped
     short_cap = cap >> dropped
-    short = min((balance + unit - ONE) >> dropped, short_cap)
+    # Rounded up without a sum that could pass 64 bits.
+    short = balance >> dropped
+    short = min(short + ONE if short << dropped != balance else short, short_cap)
     scaled = np.uint64(full - least) * short
     return full - np.int64((scaled + short_cap - ONE) // short_cap)
 

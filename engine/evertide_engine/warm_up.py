@@ -6,6 +6,7 @@ import numpy as np
 
 from ._generated.constants import ORDER_FLAG_ASK
 from .crossing import resting, scan
+from .crossing_index import CrossingIndex
 from .layouts import ORDERS, RISK_CACHE, USER
 from .liquidation import RiskColumns, liquidations, margins
 from .margin import MarginKind, value
@@ -37,4 +38,7 @@ def warm_up() -> int:
     liquidations(users, cache[0], NOW_MS, columns)
     margins(users, cache[0], NOW_MS, columns)
     resting(orders, keys, users, markets, NOW_MS, SLOT)
+    index = CrossingIndex(orders[:1], capacity=2)
+    index.update(orders, np.zeros(1, np.int64))
+    index.scan(orders, keys, users, markets, NOW_MS, SLOT)
     return len(scan(orders, keys, users, markets, NOW_MS, SLOT))

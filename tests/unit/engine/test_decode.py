@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evertide_engine import decode
 from evertide_engine._generated.layouts import ACCOUNTS, DISCRIMINATORS, USER
-from evertide_engine.errors import LayoutError
+from evertide_engine.errors import CapacityError, LayoutError
 
 
 def user_bytes(number: int) -> bytes:
@@ -35,6 +35,20 @@ def test_grown_accounts_are_read_by_their_prefix_and_order_is_kept() -> None:
     records = decode.decode_users([user_bytes(1), user_bytes(2) + b"later", user_bytes(3)])
     assert records["quote_atoms"].tolist() == [-1, -2, -3]
     assert len(decode.decode_users([])) == 0
+
+
+def test_an_array_that_is_kept_takes_the_accounts_of_each_call() -> None:
+    kept = np.empty(4, USER)
+    for numbers in ((1, 2, 3), (7,), (), (4, 5, 6, 8)):
+        records = decode.decode_users([user_bytes(number) for number in numbers], kept)
+        assert records["quote_atoms"].tolist() == [-number for number in numbers]
+        assert np.shares_memory(records, kept) or not numbers
+    views = [memoryview(user_bytes(1)), bytearray(user_bytes(2) + b"later"), user_bytes(3)]
+    assert decode.decode_users(views, kept)["quote_atoms"].tolist() == [-1, -2, -3]
+    with pytest.raises(CapacityError, match="rows of User records are full: 5 of 4 used"):
+        decode.decode_users([user_bytes(1)] * 5, kept)
+    with pytest.raises(CapacityError):
+        decode.decode_users([user_bytes(1)], np.empty(4, ACCOUNTS["Orders"]))
 
 
 def test_short_and_mixed_accounts_are_refused_with_what_was_found() -> None:
