@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evertide_engine._generated.constants import MarginKind
+from evertide_engine._generated.constants import LAYOUT_VERSION, MarginKind
 from evertide_engine.decode import key_words
 from evertide_engine.layouts import DISCRIMINATORS, MARKETS_MAX, ORDERS, RISK_CACHE, USER
 from evertide_engine.margin import value
@@ -29,6 +29,7 @@ def discriminated(count: int, name: str, dtype: Any) -> Records:
     """`count` empty records of one kind of account."""
     records = np.zeros(count, dtype)
     records["discriminator"] = np.frombuffer(DISCRIMINATORS[name], np.uint8)
+    records["version"] = LAYOUT_VERSION
     return records
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evertide import RiskCache, User, math, valuation
-from evertide_engine.liquidation import RiskColumns, liquidations
+from evertide_engine.liquidation import RiskColumns, liquidations, margins
 from evertide_engine.margin import MarginKind, value
 
 from .accounts import NOW_MS, POSITIONS, Records, leveraged, moved, risk_cache
@@ -25,6 +25,8 @@ ATOMS_APART = 8
 USER_BYTES, POSITION_BYTES, RESULT_BYTES = 288, 104, 6 * 8 + 12 * 8
 COLUMN_BYTES, BASE_BYTES = 4 + 1, 2 * 8 + 3
 """Of the search's own columns: lots and side of a position; balances and flags of a user."""
+EXACT_BYTES, RESULT_BYTES_EXACT = (2 + 3 * POSITIONS) * 8, 2 * 8 + 1
+"""Of a user's exact row what is read, and what is told of each."""
 EXACT_TARGETS = {1_000_000: Target(most_s=0.040), 100_000: Target(most_s=0.004)}
 SEARCH_TARGETS = {1_000_000: Target(most_s=0.012)}
 
@@ -67,6 +69,22 @@ def scans(run: Run, count: int, cache: Records) -> list[Measure]:
     ]
     few, work = plain_seconds(users, after, math.MarginKind.MAINTENANCE)
     lines.append(line(run, valued, "plain Python (SDK)", few, work))
+    exact = f"equity and requirement, {count:,} users x {POSITIONS}"
+    whole, short = value(users, after, MarginKind.MAINTENANCE, NOW_MS), margins(users, after, NOW_MS, columns)
+    for name in ("equity_atoms", "requirement_atoms"):
+        if not np.array_equal(getattr(short, name), getattr(whole, name)):
+            raise WorkDiffers(f"{exact}: the columns give other {name} than the accounts")
+    lines.append(
+        line(
+            run,
+            exact,
+            "evertide",
+            count,
+            lambda: margins(users, after, NOW_MS, columns),
+            floor_s=count * (EXACT_BYTES + RESULT_BYTES_EXACT) / run.bandwidth,
+            target=EXACT_TARGETS.get(count),
+        )
+    )
     found = liquidations(users, after, NOW_MS, columns).rows
     floor_s = count * (POSITIONS * COLUMN_BYTES + BASE_BYTES) / run.bandwidth
     lines.append(

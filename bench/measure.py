@@ -46,7 +46,8 @@ class Target:
     def __str__(self) -> str:
         if self.most_s is not None:
             return f"< {shown(self.most_s)}"
-        return f">= {(self.least_per_second or 0) / 1e6:g} M/s"
+        least = self.least_per_second or 0
+        return f">= {least / 1e6:g} M/s" if least >= 1e5 else f">= {least:,.0f} /s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
