@@ -13,11 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .config import KeeperConfig as KeeperConfig
+    from .environment import Environment as Environment
     from .errors import ConfigError as ConfigError
     from .errors import JitDisabled as JitDisabled
     from .errors import JournalError as JournalError
     from .errors import KeeperError as KeeperError
+    from .errors import PortInUse as PortInUse
     from .errors import SourceError as SourceError
+    from .errors import VersionMismatch as VersionMismatch
     from .errors import WrongChain as WrongChain
     from .keeper import KINDS as KINDS
     from .keeper import Keeper as Keeper
@@ -50,8 +53,11 @@ _PLACES = {
     "JitDisabled": "errors",
     "JournalError": "errors",
     "KeeperError": "errors",
+    "PortInUse": "errors",
     "SourceError": "errors",
+    "VersionMismatch": "errors",
     "WrongChain": "errors",
+    "Environment": "environment",
     "KINDS": "keeper",
     "Keeper": "keeper",
     "StepReport": "keeper",
@@ -79,11 +85,14 @@ _PLACES = {
 }
 
 
-def run(config: KeeperConfig) -> int:
-    """Run the configured keepers until SIGINT or SIGTERM; 0 after a clean stop. Raises a `KeeperError`."""
+def run(config: KeeperConfig, *, dry_run: bool = False) -> dict[str, Any]:
+    """Run the configured keepers until SIGINT or SIGTERM; what they did. Raises a `KeeperError`.
+
+    With `dry_run` they plan and simulate, and send nothing.
+    """
     from .runner import run_until_signalled
 
-    return run_until_signalled(config)
+    return run_until_signalled(config, dry_run=dry_run)
 
 
 def __getattr__(name: str) -> Any:

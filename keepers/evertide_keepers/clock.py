@@ -32,11 +32,11 @@ def parse_clock(data: bytes) -> ChainTime:
     return ChainTime(slot, unix_s * 1000)
 
 
-async def read_clock(rpc: RpcClient, min_context_slot: int = 0) -> ChainTime:
-    """The clock at the client's commitment, of that slot or later. Raises a `TransportError` of the SDK."""
+async def read_clock(rpc: RpcClient, min_context_slot: int = 0) -> tuple[ChainTime, int]:
+    """The clock at the client's commitment, and the slot of the answer, that or later. Raises a `TransportError`."""
     from solders.pubkey import Pubkey
 
     info = await rpc.get_account(Pubkey.from_string(CLOCK_ADDRESS), min_context_slot=min_context_slot or None)
     if info is None:
         raise WrongChain("clock sysvar", "no account", CLOCK_ADDRESS)
-    return parse_clock(info.data)
+    return parse_clock(info.data), info.slot

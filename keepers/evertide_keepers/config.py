@@ -1,9 +1,10 @@
 """The keepers' configuration: one TOML file, every key known and typed, checked against the chain before anything runs.
 
-rpc_url = "http://127.0.0.1:8899"
-ws_url = "ws://127.0.0.1:8900"
+rpc_urls = ["http://127.0.0.1:8899"]     # in the order of preference; or rpc_url with one
+ws_urls = ["ws://127.0.0.1:8900"]
 genesis_hash = "..."
 program_id = "..."
+quote_mint = "..."
 keypair = "keeper.json"
 signers = ["oracle.json"]
 keepers = ["oracle", "cache", "funding", "mark", "matcher", "settler"]
@@ -20,18 +21,17 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_type_hints
+from typing import Any, get_type_hints
 
 from solders.keypair import Keypair
 from solders.pubkey import Pubkey
 
 from evertide import PROGRAM_ID
+from evertide._rpc_call import shown_url
 
-from .errors import ConfigError, WrongChain
+from .errors import ConfigError
+from .journal import BYTES_MAX, FILES_MAX
 from .keeper import KINDS
-
-if TYPE_CHECKING:
-    from evertide import RpcClient
 
 COMMITMENTS = ("processed", "confirmed", "finalized")
 PATHS = ("keypair", "journal")
@@ -41,11 +41,19 @@ PATHS = ("keypair", "journal")
 class KeeperConfig:
     """Everything that running keepers takes. Paths of a file are relative to that file."""
 
-    rpc_url: str
+    rpc_url: str | None = None
+    rpc_urls: tuple[str, ...] = ()
+    """Nodes in the order of preference, after `rpc_url` where that is given too."""
     ws_url: str | None = None
+    ws_urls: tuple[str, ...] = ()
+    """WebSockets, one after the other where one is lost. None at all: every sync is a snapshot."""
     genesis_hash: str | None = None
     """Refuse to run on another chain; None: not checked."""
     program_id: str = str(PROGRAM_ID)
+    program_sha256: str | None = None
+    """Refuse to run with another build of the program; None: any whose accounts have the layouts known here."""
+    quote_mint: str | None = None
+    """Refuse an exchange that is quoted in another token; None: not checked."""
     keypair: str | None = None
     """Solana keypair file of the key that pays and signs."""
     signers: tuple[str, ...] = ()
@@ -54,8 +62,28 @@ class KeeperConfig:
     commitment: str = "confirmed"
     priority_fee_cap_micro_lamports: int = 100_000
     journal: str | None = None
+    journal_bytes_max: int = BYTES_MAX
+    """Bytes after which a journal goes on in a new file."""
+    journal_files_max: int = FILES_MAX
+    """Files of the journal that are kept."""
     health_port: int | None = None
-    """Port on 127.0.0.1 of GET /health and GET /metrics; None: not served."""
+    """Port on 127.0.0.1 of GET /health, /report and /metrics; None: not served."""
+    timeout_ms: int = 10_000
+    """Deadline of each request to a node."""
+    requests_per_second: int = 0
+    """Most requests to each node; 0: no bound."""
+    slot_lag_max: int = 32
+    """A node that is further behind the others is put aside."""
+    sends_max: int = 32
+    """Most transactions under way at a time."""
+    priority_fee_hour_lamports_max: int = 100_000_000
+    """Most that is bid in priority fees in an hour; beyond it nothing is bid."""
+    balance_min_lamports: int = 50_000_000
+    """An alarm is raised when the key that pays has less."""
+    clock_drift_max_ms: int = 10_000
+    """An alarm is raised when the chain's clock and this machine's differ by more."""
+    stop_grace_ms: int = 10_000
+    """After a signal to stop: how long the outcomes of what was sent are looked up."""
     settings: Mapping[str, Any] = field(default_factory=dict)
     """Settings of single keepers by name."""
 
@@ -67,16 +95,38 @@ class KeeperConfig:
             raise ConfigError("keepers: at least one, each once", list(self.keepers), ", ".join(KINDS))
         if self.commitment not in COMMITMENTS:
             raise ConfigError("commitment", self.commitment, " or ".join(COMMITMENTS))
-        for name, schemes in (("rpc_url", ("http://", "https://")), ("ws_url", ("ws://", "wss://"))):
-            url = getattr(self, name)
-            if url is not None and not url.startswith(schemes):
-                raise ConfigError(name, url, f"a URL that begins with {' or '.join(schemes)}")
-        try:
-            Pubkey.from_string(self.program_id)
-        except ValueError:
-            raise ConfigError("program_id", self.program_id, "an address") from None
+        if not self.node_urls:
+            raise ConfigError("rpc_url or rpc_urls", "nothing", "a URL")
+        for name, urls, schemes in (
+            ("rpc_url", self.node_urls, ("http://", "https://")),
+            ("ws_url", self.socket_urls, ("ws://", "wss://")),
+        ):
+            for url in urls:
+                if not url.startswith(schemes):
+                    raise ConfigError(name, url.split("://")[0], f"a URL that begins with {' or '.join(schemes)}")
+            if len(set(urls)) != len(urls):
+                raise ConfigError(f"{name}s: each once", [shown_url(url) for url in urls], "no URL twice")
+        for name in ("program_id", "quote_mint"):
+            found = getattr(self, name)
+            try:
+                _ = None if found is None else Pubkey.from_string(found)
+            except ValueError:
+                raise ConfigError(name, found, "an address") from None
+        for name in ("timeout_ms", "sends_max", "journal_files_max", "journal_bytes_max"):
+            if getattr(self, name) < 1:
+                raise ConfigError(name, getattr(self, name), "1 or more")
         if self.health_port is not None and not 0 <= self.health_port <= 65_535:
             raise ConfigError("health_port", self.health_port, "0 to 65535")
+
+    @property
+    def node_urls(self) -> tuple[str, ...]:
+        """Every node, in the order of preference."""
+        return (*([] if self.rpc_url is None else [self.rpc_url]), *self.rpc_urls)
+
+    @property
+    def socket_urls(self) -> tuple[str, ...]:
+        """Every WebSocket, in the order of preference."""
+        return (*([] if self.ws_url is None else [self.ws_url]), *self.ws_urls)
 
     @classmethod
     def load(cls, path: Path) -> KeeperConfig:
@@ -102,8 +152,6 @@ class KeeperConfig:
                 values[key] = _typed(key, value, hints[key])
             else:
                 raise ConfigError("a known key", key, ", ".join([*hints, *KINDS]))
-        if "rpc_url" not in values:
-            raise ConfigError("rpc_url", "nothing", "a URL")
         for name in PATHS:
             if values.get(name) is not None:
                 values[name] = str(folder / values[name])
@@ -116,17 +164,11 @@ class KeeperConfig:
     def plain_settings(self) -> dict[str, Any]:
         """Settings of the chosen keepers as plain values, for a journal."""
         chosen = {name: self.settings.get(name, KINDS[name].settings) for name in self.keepers}
-        return {name: dataclasses.asdict(settings) for name, settings in chosen.items()}
-
-    async def check_chain(self, rpc: RpcClient) -> None:
-        """Refuse a node on another chain or without the program. Raises `WrongChain` or a `TransportError`."""
-        if self.genesis_hash is not None:
-            found = str(await rpc.call("getGenesisHash"))
-            if found != self.genesis_hash:
-                raise WrongChain("genesis hash", found, self.genesis_hash)
-        program = await rpc.get_account(Pubkey.from_string(self.program_id))
-        if program is None or not program.executable:
-            raise WrongChain("program", "no executable account" if program else "no account", self.program_id)
+        plain = {name: dataclasses.asdict(settings) for name, settings in chosen.items()}
+        for values in plain.values():
+            # No plan looks at an address of a service, and its path and query may hold a key.
+            values |= {key: shown_url(value) for key, value in values.items() if key.endswith("_url") and value}
+        return plain
 
 
 def _section(name: str, value: Any) -> Any:

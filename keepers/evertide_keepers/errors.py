@@ -5,7 +5,10 @@
     - `JitDisabled`: numba's compiler is switched off
     - `WrongChain`: the node is not on the chain that the configuration names
     - `SourceError`: a price source has no usable price
-    - `JournalError`: a journal cannot be read
+    - `JournalError`: a journal cannot be read or written
+    - `VersionMismatch`: the program is another build, or its accounts have other layouts
+    - `Stopping`: not sent, the process is about to end
+    - `PortInUse`: somebody else listens on the port of the health endpoint
 """
 
 from __future__ import annotations
@@ -37,3 +40,15 @@ class SourceError(KeeperError):
 
 class JournalError(KeeperError):
     """A journal cannot be read."""
+
+
+class VersionMismatch(KeeperError):
+    """The program is another build, or its accounts have layouts that are not known here."""
+
+
+class PortInUse(KeeperError):
+    """Somebody else listens on the port of the health endpoint."""
+
+
+class Stopping(KeeperError):
+    """Not sent: the process is about to end."""

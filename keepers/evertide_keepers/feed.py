@@ -70,6 +70,8 @@ class Feed:
         self.snapshots = 0
         self.rewinds = 0
         self.rewound_to = NO_SLOT
+        self.answered_slot = NO_SLOT
+        """The slot of the latest answer: what was decided on."""
         self.tip_slot = NO_SLOT
         """The latest slot that anybody told of."""
         self.synced_s: float | None = None
@@ -140,11 +142,12 @@ class Feed:
         self._take_rewind()
         try:
             changes = await (self._snapshot() if self.needs_snapshot else self._refresh())
-            self.state.time = max(self.state.time, await read_clock(self.rpc, self.least_slot))
+            time, slot = await read_clock(self.rpc, self.least_slot)
         except RpcBehind as error:
             self._behind(error)
             raise
-        self._behind_since_s, self.synced_s = None, now_s()
+        self.state.time = max(self.state.time, time)
+        self._behind_since_s, self.synced_s, self.answered_slot = None, now_s(), slot
         self.tip_slot = max(self.tip_slot, self.state.time.slot)
         self.alarms.clear("node_behind", "feed")
         short = {str(Pubkey.from_bytes(key)): reason for key, reason in self.state.isolated.items()}
@@ -172,7 +175,7 @@ class Feed:
         self.rewinds += 1
         self.rewound_to, self._rewind_to = self._rewind_to, None
         self.state.rewind(self.rewound_to)
-        self.tip_slot, self._behind_since_s = self.rewound_to, None
+        self.tip_slot, self.answered_slot, self._behind_since_s = self.rewound_to, NO_SLOT, None
         self._dirty.clear()
 
     async def _snapshot(self) -> list[Change]:

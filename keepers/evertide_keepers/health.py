@@ -1,14 +1,17 @@
-"""How keepers are: measured by confirmed work, never by a loop that runs."""
+"""How keepers are: measured by confirmed work and by who waits for it, never by a loop that runs."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
-
 WAITING_MOST_MS = 60_000
 """Work that was planned and not confirmed for this long makes a keeper unhealthy."""
+SYNC_AGE_MOST_S = 60.0
+"""So does nothing read from any node for this long."""
+UNHEALTHY_ACCOUNT_MOST_MS = 120_000
+"""And so does an account that is below maintenance margin for this long while a liquidator runs."""
 
 
 @dataclass(slots=True)
@@ -29,42 +32,28 @@ class KeeperHealth:
         waits = self.waiting_since_ms is not None and now_ms - self.waiting_since_ms > WAITING_MOST_MS
         return self.last_step_ms is not None and now_ms - self.last_step_ms <= WAITING_MOST_MS and not waits
 
+    def report(self, now_ms: int) -> dict[str, Any]:
+        """Plain values."""
+        return {
+            "healthy": self.is_healthy(now_ms),
+            "steps": self.steps,
+            "planned": self.planned,
+            "confirmed": self.confirmed,
+            "failed": self.failed,
+            "confirmed_age_ms": None if self.last_confirmed_ms is None else now_ms - self.last_confirmed_ms,
+            "waiting_ms": None if self.waiting_since_ms is None else now_ms - self.waiting_since_ms,
+            "last_error": self.last_error,
+        }
+
 
 @dataclass(slots=True)
 class Health:
-    """All keepers of one process, with their Prometheus metrics."""
+    """All keepers of one process."""
 
     keepers: dict[str, KeeperHealth] = field(default_factory=dict)
-    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
-    accounts_below: int = 0
-    """Accounts below maintenance margin, as the liquidator last saw them."""
-    liquidation_since_ms: int | None = None
-    """When the oldest liquidation under way began, in chain time."""
-    _actions: Counter = field(init=False)
-    _confirmed_age: Gauge = field(init=False)
-    _waiting: Gauge = field(init=False)
-    _below: Gauge = field(init=False)
-    _oldest: Gauge = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._actions = Counter(
-            "evertide_keeper_actions",
-            "Actions by keeper, name and end",
-            ["keeper", "action", "end"],
-            registry=self.registry,
-        )
-        self._confirmed_age = Gauge(
-            "evertide_keeper_confirmed_age_ms",
-            "Chain time since the last confirmed action; -1 before the first",
-            ["keeper"],
-            registry=self.registry,
-        )
-        self._waiting = Gauge(
-            "evertide_keeper_waiting_ms", "Chain time that planned work has waited", ["keeper"], registry=self.registry
-        )
-        below, oldest = "Accounts below maintenance margin", "Age of the oldest liquidation under way; 0 without any"
-        self._below = Gauge("evertide_accounts_below_maintenance", below, registry=self.registry)
-        self._oldest = Gauge("evertide_oldest_liquidation_ms", oldest, registry=self.registry)
+    below_since_ms: dict[bytes, int] = field(default_factory=dict)
+    """Accounts below maintenance margin, with the chain time since when: the liquidation's beginning where there is
+    one, or when a keeper first saw it."""
 
     def of(self, keeper: str) -> KeeperHealth:
         """The record of one keeper, made on first use."""
@@ -81,10 +70,9 @@ class Health:
         elif record.waiting_since_ms is None and planned:
             record.waiting_since_ms = now_ms
 
-    def note_end(self, keeper: str, action: str, error: str | None, now_ms: int) -> None:
+    def note_end(self, keeper: str, error: str | None, now_ms: int) -> None:
         """An action was confirmed (`error` None) or failed."""
         record = self.of(keeper)
-        self._actions.labels(keeper, action, "failed" if error else "confirmed").inc()
         if error is None:
             record.confirmed += 1
             record.last_confirmed_ms = now_ms
@@ -93,47 +81,34 @@ class Health:
             record.failed += 1
             record.last_error = error
 
-    def note_accounts(self, below: int, since_ms: int | None) -> None:
-        """So many accounts are below maintenance margin; the oldest liquidation under way began at `since_ms`."""
-        self.accounts_below, self.liquidation_since_ms = below, since_ms
-
-    def _liquidation_ms(self, now_ms: int) -> int | None:
-        return None if self.liquidation_since_ms is None else max(now_ms - self.liquidation_since_ms, 0)
+    def note_accounts(self, below: Mapping[bytes, int], now_ms: int) -> None:
+        """These accounts are below maintenance margin; when their liquidation began (unix ms), 0: it has not."""
+        self.below_since_ms = {
+            key: since_ms or min(self.below_since_ms.get(key, now_ms), now_ms) for key, since_ms in below.items()
+        }
 
     def note_trouble(self, keeper: str, error: str) -> None:
         """A step could not be made at all."""
         self.of(keeper).last_error = error
 
-    def report(self, now_ms: int) -> dict[str, Any]:
-        """Everything as plain values; `healthy` is True when every keeper is."""
-        keepers = {}
-        for name, record in self.keepers.items():
-            age_ms = None if record.last_confirmed_ms is None else now_ms - record.last_confirmed_ms
-            waiting_ms = None if record.waiting_since_ms is None else now_ms - record.waiting_since_ms
-            keepers[name] = {
-                "healthy": record.is_healthy(now_ms),
-                "steps": record.steps,
-                "planned": record.planned,
-                "confirmed": record.confirmed,
-                "failed": record.failed,
-                "confirmed_age_ms": age_ms,
-                "waiting_ms": waiting_ms,
-                "last_error": record.last_error,
-            }
+    def oldest_ms(self, now_ms: int) -> int:
+        """For how long the account that has waited longest has been below maintenance margin; 0: there is none."""
+        return max((now_ms - since_ms for since_ms in self.below_since_ms.values()), default=0)
+
+    def report(self, now_ms: int, synced_age_s: float | None = 0.0) -> dict[str, Any]:
+        """Plain values; `healthy` when every keeper is, nodes answer, and no account waits for too long.
+
+        `synced_age_s`: since when nothing was read, on the loop's clock: a chain that is not heard has no time.
+        """
+        keepers = {name: record.report(now_ms) for name, record in self.keepers.items()}
+        oldest_ms = self.oldest_ms(now_ms)
+        hears = synced_age_s is not None and synced_age_s <= SYNC_AGE_MOST_S
+        well = all(entry["healthy"] for entry in keepers.values()) and oldest_ms <= UNHEALTHY_ACCOUNT_MOST_MS
         return {
-            "healthy": all(entry["healthy"] for entry in keepers.values()),
+            "healthy": well and hears,
             "now_ms": now_ms,
-            "accounts_below_maintenance": self.accounts_below,
-            "oldest_liquidation_ms": self._liquidation_ms(now_ms),
+            "synced_age_ms": None if synced_age_s is None else round(synced_age_s * 1000),
+            "accounts_below_maintenance": len(self.below_since_ms),
+            "oldest_unhealthy_account_ms": oldest_ms,
             "keepers": keepers,
         }
-
-    def metrics(self, now_ms: int) -> bytes:
-        """Prometheus text."""
-        for name, record in self.keepers.items():
-            age_ms = -1 if record.last_confirmed_ms is None else now_ms - record.last_confirmed_ms
-            self._confirmed_age.labels(name).set(age_ms)
-            self._waiting.labels(name).set(0 if record.waiting_since_ms is None else now_ms - record.waiting_since_ms)
-        self._below.set(self.accounts_below)
-        self._oldest.set(self._liquidation_ms(now_ms) or 0)
-        return generate_latest(self.registry)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evertide import OracleKind
+from evertide._time import now_s
 
 from . import (
     bankruptcy,
@@ -54,7 +55,7 @@ from .spine import Blame, Spine
 from .state import State
 
 Plan = Callable[[State, Memory, Any], list[Action]]
-Waiting = Callable[[State], tuple[int, int | None]]
+Waiting = Callable[[State], dict[bytes, int]]
 
 # Priorities of sending: what keeps the exchange solvent first, upkeep last.
 SOLVENCY, MARKET_DATA, UPKEEP = range(3)
@@ -87,7 +88,7 @@ class Kind:
     settings: Any
     blame: Blame = own_key
     waiting: Waiting | None = None
-    """How many accounts wait for it, and since when the oldest does (unix ms)."""
+    """Which accounts wait for it, and since when (unix ms); 0: nobody has begun."""
     sends: tuple[str, ...] = ()
     """Names of all that its plan can decide on; anything else is refused before it is sent."""
     pause_ms: int = 1_000
@@ -206,6 +207,7 @@ class Keeper:
         self.spine = spine
         self.settings = kind.settings if settings is None else settings
         self.memory = spine.memories.setdefault(name, Memory())
+        spine.priorities[name] = kind.priority
         self._plan = kind.plan
         self._sends = frozenset(kind.sends)
         self._blame = kind.blame
@@ -226,17 +228,21 @@ class Keeper:
     async def step(self) -> StepReport:
         """Read, decide, send. Raises a `TransportError` of the SDK or a `SourceError` when it cannot read."""
         async with self._turn:
+            began_s = now_s()
             async with self.spine.lock:
                 await self.spine.sync()
                 await self.observe()
-                actions = self.plan()
+                with self.spine.metrics.plan_seconds.labels(self.name).time():
+                    actions = self.plan()
                 if self.spine.journal is not None and actions:
                     self.spine.journal.plan(self.name, actions)
                 now_ms = self.spine.state.time.unix_ms
                 if self._waiting is not None:
-                    self.spine.health.note_accounts(*self._waiting(self.spine.state))
+                    self.spine.health.note_accounts(self._waiting(self.spine.state), now_ms)
                 self.spine.health.note_step(self.name, len(actions), self.memory.is_waiting(now_ms), now_ms)
+                self.spine.books.of(self.name).planned += len(actions)
             results = await self.spine.execute(self.name, actions, self.memory, self._blame)
+            self.spine.metrics.step_seconds.labels(self.name).observe(now_s() - began_s)
         errors = tuple(result.error for result in results if result.error is not None)
         signatures = tuple(result.signature for result in results if result.error is None and result.signature)
         return StepReport(self.name, len(actions), len(actions) - len(errors), len(errors), signatures, errors)

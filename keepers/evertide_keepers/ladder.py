@@ -101,13 +101,12 @@ def bankrupt(state: State, most: int) -> list[int]:
     return list(dict.fromkeys(rows))
 
 
-def waiting(state: State) -> tuple[int, int | None]:
-    """Accounts below maintenance margin, and unix ms at which the oldest liquidation under way began; None: none."""
+def waiting(state: State) -> dict[bytes, int]:
+    """Users below maintenance margin, with the unix ms at which their liquidation began; 0: it has not."""
     if state.risk_cache is None or not len(state.users):
-        return 0, None
+        return {}
     rows = state.liquidations().at_least(Rung.MAINTENANCE)
-    starts = state.users["liquidation_start_ms"][rows]
-    return len(rows), min((int(start) for start in starts if start), default=None)
+    return {state.user_keys[row]: int(state.users["liquidation_start_ms"][row]) for row in rows}
 
 
 def accounts(state: State, rows: Iterable[int]) -> list[Account]:

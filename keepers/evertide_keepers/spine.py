@@ -1,8 +1,9 @@
-"""What all keepers of a process share: client, feed, state, journal, health; and the sending of actions."""
+"""What all keepers of a process share: client, feed, state, journal, health, books; and the sending of actions."""
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -10,12 +11,19 @@ from typing import TYPE_CHECKING, Any
 from solders.pubkey import Pubkey
 
 from evertide import EvertideError, SendOptions
+from evertide._time import now_s
+from evertide.errors import TransactionExpired
 
 from .actions import FIRST_LANE, Action, build
 from .alarms import Alarms
+from .booking import Books, Pending
+from .environment import Environment
+from .errors import Stopping
 from .feed import Feed
 from .health import Health
 from .memory import Memory
+from .metrics import Metrics
+from .sending import Fees, PriorityGate
 from .state import State
 
 if TYPE_CHECKING:
@@ -24,44 +32,76 @@ if TYPE_CHECKING:
     from .journal import Journal
 
 Blame = Callable[[Action, str], list[str]]
+SENDS_MAX = 32
+HOUR_LAMPORTS_MAX = 100_000_000
+LAST_PRIORITY = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """How one action ended: confirmed in `slot` with `signature`, or `error`."""
+    """How one action ended: confirmed in `slot` with `signature` (None: simulated only), or `error`."""
 
     action: Action
     signature: str | None
     slot: int | None
-    error: EvertideError | None
+    error: Exception | None
 
 
 class Spine:
     """One connection to one exchange for any number of keepers.
 
     `client` pays and signs; it must hold the keys of the local feeds that the oracle keeper serves. Without `ws_url`
-    every sync reads a whole snapshot.
+    every sync reads a whole snapshot. With `dry_run` actions are simulated and never sent.
     """
 
     def __init__(
         self,
         client: EvertideClient,
         *,
-        ws_url: str | None = None,
+        ws_url: str | tuple[str, ...] | None = None,
         journal: Journal | None = None,
         options: SendOptions | None = None,
+        environment: Environment | None = None,
+        dry_run: bool = False,
+        sends_max: int = SENDS_MAX,
+        fee_hour_lamports_max: int = HOUR_LAMPORTS_MAX,
+        own_users: Sequence[str] = (),
     ) -> None:
+        outside = environment or Environment()
         self.client = client
-        self.state = State()
         self.alarms = Alarms()
-        self.feed = Feed(client.rpc, client.program_id, self.state, ws_url=ws_url, alarms=self.alarms)
+        self.state = State(bytes(client.program_id))
+        self.feed = Feed(
+            client.rpc,
+            client.program_id,
+            self.state,
+            ws_url=ws_url,
+            alarms=self.alarms,
+            connect=outside.connect,
+            source=outside.random,
+        )
         self.journal = journal
         self.health = Health()
+        self.books = Books(own_users)
+        self.fees = Fees(fee_hour_lamports_max)
+        self.gate = PriorityGate(sends_max)
         self.options = options or SendOptions(details=False)
+        self.dry_run = dry_run
+        self.stopping = False
+        """Once set, nothing new is sent."""
+        self.sending = 0
+        """Actions under way."""
         self.memories: dict[str, Memory] = {}
         """What each keeper remembers, by its name."""
+        self.priorities: dict[str, int] = {}
         self.lock = asyncio.Lock()
         """Held from reading to deciding, so that a plan and the journal see one state."""
+        self.drift_ms: int | None = None
+        """This machine's clock less the chain's, as last compared."""
+        self.balance_lamports: int | None = None
+        self.node_slots: dict[str, int] = {}
+        self.log_lines_dropped: Callable[[], int] = lambda: 0
+        self.metrics = Metrics(self)
 
     async def start(self) -> None:
         """Begin to listen."""
@@ -113,24 +153,91 @@ class Spine:
         return [await self._send(keeper, action, memory, blame) for action in lane]
 
     async def _send(self, keeper: str, action: Action, memory: Memory, blame: Blame) -> Result:
-        """Send one action and take its end in: memory, journal, health, accounts to read again."""
+        """Send one action and take its end in: memory, journal, health, books, accounts to read again."""
         steps = build(action, self.client.address(), self.client.program_id)
-        try:
-            confirmed = (await self.client.try_send(steps, options=self.options)).unwrap()
-            result = Result(action, confirmed.signature, confirmed.slot, None)
-        except EvertideError as error:
-            result = Result(action, getattr(error, "signature", None), None, error)
+        async with self.gate.place(self.priorities.get(keeper, LAST_PRIORITY)):
+            if self.stopping:
+                # Neither done nor failed: nobody has tried.
+                return Result(action, None, None, Stopping(action.name, "a signal to stop", "a run that goes on"))
+            self.sending += 1
+            try:
+                result = await (
+                    self._simulate(action, steps) if self.dry_run else self._transact(keeper, action, steps)
+                )
+            finally:
+                self.sending -= 1
         # Written or not: what is there now decides, not what was meant to happen.
         metas = [meta.pubkey for step in steps for meta in step.accounts]
-        self.feed.mark_dirty(address for address in metas if self._is_read(address))
+        self.feed.mark_dirty((one for one in metas if self._is_read(one)), result.slot or 0)
         error_name = None if result.error is None else type(result.error).__name__
         keys = [action.key] if error_name is None else blame(action, error_name)
         now_ms = self.state.time.unix_ms
         memory.note(keys, succeeded=result.error is None, now_ms=now_ms)
         if self.journal is not None:
             self.journal.outcome(keeper, keys, result.error is None, error_name, now_ms)
-        self.health.note_end(keeper, action.name, None if result.error is None else str(result.error), now_ms)
+        self.health.note_end(keeper, None if result.error is None else str(result.error), now_ms)
+        self.books.note_end(keeper, action.name, error_name, self.dry_run)
+        if result.signature is not None and result.slot is not None:
+            done = keys if result.error is None else ()
+            self.books.note_landed(Pending(keeper, tuple(done), result.signature, result.slot))
         return result
+
+    async def _transact(self, keeper: str, action: Action, steps: list[Any]) -> Result:
+        try:
+            outcome = await self.client.try_send(steps, options=self._options(keeper))
+        except EvertideError as error:
+            return Result(action, None, None, error)
+        failure = getattr(outcome, "error", None)
+        expired = isinstance(failure, TransactionExpired)
+        if outcome.landed or expired:
+            self.fees.note(keeper, expired=expired, lamports=outcome.priority_fee_lamports)
+        return Result(action, outcome.signature, outcome.slot, failure)
+
+    async def _simulate(self, action: Action, steps: list[Any]) -> Result:
+        try:
+            found = await self.client.sender.simulate(steps, min_context_slot=self.feed.answered_slot or None)
+        except EvertideError as error:
+            return Result(action, None, None, error)
+        return Result(action, None, found.slot, found.error)
+
+    def _options(self, keeper: str) -> SendOptions:
+        """How a keeper's transaction is sent now: on no older state than was decided on, at its rung of the ladder."""
+        spent = self.fees.is_spent
+        if spent:
+            self.alarms.sound("fee_budget_spent", "fees", f"{self.fees.hour_lamports_max} lamports in an hour")
+        else:
+            self.alarms.clear("fee_budget_spent", "fees")
+        return dataclasses.replace(
+            self.options,
+            min_context_slot=self.feed.answered_slot or None,
+            priority_fee_rung=self.fees.rung(keeper),
+            priority_fee_cap_micro_lamports=0 if spent else self.options.priority_fee_cap_micro_lamports,
+        )
+
+    def undo(self, pending: Pending) -> None:
+        """A confirmed transaction is not on the finalized chain: its keeper may plan it again, all is read anew."""
+        self.memories.setdefault(pending.keeper, Memory()).undo(list(pending.keys))
+        if self.journal is not None:
+            self.journal.undone(pending.keeper, pending.keys)
+        self.alarms.sound(
+            "action_rolled_back", pending.keeper, f"transaction {pending.signature} of slot {pending.slot}"
+        )
+        self.feed.lost()
+
+    def oracle_age_ms(self) -> int:
+        """Age of the price that is oldest among the listed markets, by the chain's clock; 0 without a market."""
+        times = self.state.listed_markets()["publish_time_ms"]
+        return max(self.state.time.unix_ms - int(times.min()), 0) if times.size else 0
+
+    def report(self) -> dict[str, Any]:
+        """Health of everything as plain values."""
+        synced_s = self.feed.synced_s
+        found = self.health.report(self.state.time.unix_ms, None if synced_s is None else now_s() - synced_s)
+        found["journal_error"] = None if self.journal is None else self.journal.error
+        found["alarms"] = self.alarms.report()
+        found["oracle_age_ms"] = self.oracle_age_ms()
+        found["slot"] = self.state.time.slot
+        return found
 
     def _is_read(self, address: Pubkey) -> bool:
         return self.state.knows(bytes(address))

@@ -44,11 +44,17 @@ class Flight:
     commitment: str
     compute_limit: int | None
     started: float
+    price_micro_lamports: int = 0
     sent: bool = False
     refusal: TransactionError | None = None
     trouble: str = ""
     quiet_until: float = 0.0
     """A node that limits the rate is not asked before; on the loop's clock."""
+
+    @property
+    def bid_lamports(self) -> int:
+        """The priority fee: price times limit, rounded up as the runtime does."""
+        return -(-self.price_micro_lamports * (self.compute_limit or 0) // 1_000_000)
 
 
 class Confirming:
@@ -175,7 +181,13 @@ class Confirming:
         logs = tuple(meta.get("logMessages") or ())
         if err is not None:
             error = self._failure(err, logs, flight.signature, flight.compute_limit)
-            return Failed(error=error, signature=flight.signature, landed=True)
+            return Failed(
+                error=error,
+                signature=flight.signature,
+                landed=True,
+                slot=int(status["slot"]),
+                priority_fee_lamports=flight.bid_lamports,
+            )
         return Confirmed(
             signature=flight.signature,
             slot=int(status["slot"]),
@@ -186,6 +198,7 @@ class Confirming:
             logs=logs,
             events=tuple(found.event for found in transaction_events(transaction or {}, self.program_id)),
             return_data=return_data(meta.get("returnData")),
+            priority_fee_lamports=flight.bid_lamports,
         )
 
     async def _details(self, flight: Flight) -> dict[str, Any] | None:

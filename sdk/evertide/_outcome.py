@@ -50,6 +50,8 @@ class Confirmed:
     #: Classes of `evertide.events`, in the order in which they happened.
     events: tuple[Any, ...] = field(default=(), repr=False)
     return_data: bytes | None = None
+    #: What was bid above the base fee.
+    priority_fee_lamports: int = 0
 
     @property
     def landed(self) -> bool:
@@ -63,11 +65,16 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failed:
-    """It did not do its work. `error` says why; `landed` whether it is on chain (its fee paid), None when unknown."""
+    """It did not do its work. `error` says why; `landed` whether it is on chain (its fee paid), None when unknown.
+
+    `slot` is where it landed, `priority_fee_lamports` what was bid above the base fee, where it landed.
+    """
 
     error: TransactionError
     signature: str | None
     landed: bool | None
+    slot: int | None = None
+    priority_fee_lamports: int = 0
 
     def unwrap(self) -> Confirmed:
         """Raises `error`."""

@@ -195,7 +195,7 @@ class Sender(Confirming):
         self._used[signature] = None
         while len(self._used) > _SIGNATURES_KEPT:
             del self._used[next(iter(self._used))]
-        return Flight(wire, signature, blockhash, options, commitment, limit, now_s())
+        return Flight(wire, signature, blockhash, options, commitment, limit, now_s(), price)
 
     async def _priority_fee(self, instructions: Sequence[Instruction], options: SendOptions) -> int:
         """Micro-lamports a unit, under the cap; each rung of the ladder doubles it."""

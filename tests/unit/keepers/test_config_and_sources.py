@@ -62,8 +62,14 @@ def test_a_file_gives_typed_settings_and_paths_beside_itself(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "rpc_url: found nothing"),
-        ('rpc_url = "ftp://x"', "rpc_url: found ftp://x"),
+        ("", "rpc_url or rpc_urls: found nothing"),
+        ('rpc_url = "ftp://x"', "rpc_url: found ftp, needed a URL that begins"),
+        ('rpc_urls = ["http://x", "http://x"]', "rpc_urls: each once"),
+        ('rpc_url = "http://x"\nrpc_urls = ["http://x"]', "rpc_urls: each once"),
+        ('rpc_urls = "http://x"', "rpc_urls: found http://x, needed a list"),
+        ('rpc_url = "http://x"\nws_urls = ["http://x"]', "ws_url: found http, needed a URL that begins with ws"),
+        ('rpc_url = "http://x"\nquote_mint = "usdc"', "quote_mint: found usdc, needed an address"),
+        ('rpc_url = "http://x"\ntimeout_ms = 0', "timeout_ms: found 0, needed 1 or more"),
         ('rpc_url = "http://x"\nspeed = 1', "a known key: found speed"),
         ('rpc_url = "http://x"\n[matcher]\nspeed = 1', r"a known key of \[matcher\]: found speed"),
         ('rpc_url = "http://x"\n[matcher]\nmatches_max = "3"', "matcher.matches_max: found 3, needed a whole number"),
@@ -198,3 +204,13 @@ def test_one_source_at_most() -> None:
     assert make_source(OracleSettings()) is None
     with pytest.raises(ConfigError, match="one source"):
         make_source(OracleSettings(tape="a", hermes_url="http://b"))
+
+
+def test_one_url_or_several_in_their_order_and_no_secret_in_a_journals_settings(tmp_path: Path) -> None:
+    assert load(tmp_path, 'rpc_url = "http://a"').node_urls == ("http://a",)
+    config = load(tmp_path, 'rpc_url = "http://a"\nrpc_urls = ["http://b"]\nws_urls = ["ws://b"]\nws_url = "ws://a"')
+    assert config.node_urls == ("http://a", "http://b") and config.socket_urls == ("ws://a", "ws://b")
+    secret = load(
+        tmp_path, 'rpc_url = "http://a"\n[oracle]\nhermes_url = "https://me:pass@h.test/v2/topsecret?k=secret"'
+    )
+    assert secret.plain_settings()["oracle"]["hermes_url"] == "https://h.test"

@@ -47,7 +47,7 @@ class Client:
             raise end
         if end is not None:
             return Failed(error=end, signature="sig", landed=False)
-        return Confirmed(signature="sig", slot=kw.SLOT, commitment="confirmed", confirm_ms=1)
+        return Confirmed(signature="sig", slot=self.rpc.world.time.slot, commitment="confirmed", confirm_ms=1)
 
 
 def ended_by(kind: Any) -> Any:
@@ -125,7 +125,7 @@ async def test_health_is_confirmed_work_and_not_a_loop_that_runs() -> None:
     assert (await matcher.step()).confirmed >= 1
     assert respond(spine, "GET /health HTTP/1.1")[0] == "200 OK"
     metrics = respond(spine, "GET /metrics HTTP/1.1")[2].decode()
-    assert 'evertide_keeper_confirmed_age_ms{keeper="matcher"} 0.0' in metrics
+    assert 'evertide_keeper_confirmed_age_seconds{keeper="matcher"} 0.0' in metrics
     assert respond(spine, "GET / HTTP/1.1")[0].startswith("404")
 
 
@@ -134,7 +134,7 @@ async def test_the_endpoint_answers_and_survives_nonsense() -> None:
     spine = Spine(Client(kw.World.with_market()))  # type: ignore[arg-type]
     server = await serve(spine, 0)
     port = server.sockets[0].getsockname()[1]
-    for request, expected in ((b"\xff\x00 bad\r\n\r\n", b"404"), (b"GET /health HTTP/1.1\r\n\r\n", b"200")):
+    for request, expected in ((b"\xff\x00 bad\r\n\r\n", b"404"), (b"GET /metrics HTTP/1.1\r\n\r\n", b"200")):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(request)
         assert expected in await reader.readline()
