@@ -1,29 +1,24 @@
-"""`evertide keeper`: run, health, and single shots of each keeper."""
+"""`evertide keeper`: single shots of each keeper; running them is in `keeper_running`."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import urllib.error
-import urllib.request
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from evertide_cli.app import group, settings_of
-from evertide_cli.commands import keeper_orders, keeper_upkeep
-from evertide_cli.errors import CliError, Unreachable, UsageProblem
-from evertide_cli.keys import read_keypair
-from evertide_cli.output import progress, show, table, watch
+from evertide_cli.app import group
+from evertide_cli.commands import keeper_orders, keeper_running, keeper_upkeep
+from evertide_cli.errors import CliError, UsageProblem
+from evertide_cli.output import show
 from evertide_cli.session import Session, run, symbol_of
 
 if TYPE_CHECKING:
-    from evertide_cli.settings import Settings
-    from evertide_keepers import Keeper, KeeperConfig
+    from evertide_keepers import Keeper
 
 app = group("Run keepers, or one step of one of them.")
 keeper_orders.register(app)
+keeper_running.register(app)
 keeper_upkeep.register(app)
 
 SHOTS = {
@@ -36,107 +31,6 @@ SHOTS = {
     "collateral": "collateral",
     "bankruptcy": "bankruptcy",
 }
-HEALTH_PORT = 9_470
-
-
-@app.command("run")
-def run_keepers(
-    context: typer.Context,
-    file: Path = typer.Option(None, "--file", help="keepers.toml; default: all keepers with this line's settings."),
-    only: list[str] = typer.Option([], "--only", help="These keepers; repeat for more."),
-    tape: Path = typer.Option(
-        None, "--tape", help="CSV: timestamp (unix seconds) and a column of USD prices a symbol."
-    ),
-    hermes: str = typer.Option("", "--hermes", help="URL of Pyth's Hermes, with the feeds of --file."),
-    signer: list[Path] = typer.Option([], "--signer", help="Keypair file that signs local prices; repeat for more."),
-    health_port: int = typer.Option(HEALTH_PORT, min=0, max=65_535, help="Port of /health and /metrics on 127.0.0.1."),
-) -> None:
-    """Run keepers until interrupted."""
-    settings = settings_of(context)
-    if settings.dry_run:
-        raise UsageProblem("keeper run sends until it is stopped; --dry-run works with the single shots")
-    config = configuration(settings, file, only, tape, hermes, signer)
-    config = dataclasses.replace(config, health_port=config.health_port or health_port)
-    from evertide_keepers import run as run_all
-
-    names = ", ".join(config.keepers)
-    with progress(f"keepers {names}; health at 127.0.0.1:{config.health_port}", as_json=settings.as_json):
-        run_all(config)
-    show({"action": "keeper run", "keepers": list(config.keepers), "stopped": True}, as_json=settings.as_json)
-
-
-def configuration(
-    settings: Settings, file: Path | None, only: list[str], tape: Path | None, hermes: str, signers: list[Path]
-) -> KeeperConfig:
-    """The file's configuration, or one from this command line; flags win over the file."""
-    from evertide_keepers import KINDS, KeeperConfig, OracleSettings
-
-    read_keypair(settings.keypair)
-    for path in signers:
-        read_keypair(path)
-    base = KeeperConfig.load(file) if file else KeeperConfig(rpc_url=settings.rpc_url, ws_url=settings.ws_url)
-    keypair = base.keypair or str(Path(settings.keypair).expanduser())
-    changes: dict[str, Any] = {"keypair": keypair}
-    if only:
-        changes["keepers"] = tuple(only)
-    elif not file and tape is None and not hermes:
-        changes["keepers"] = tuple(name for name in KINDS if name != "oracle")
-    if signers:
-        changes["signers"] = tuple(str(path) for path in signers)
-    if tape is not None or hermes:
-        oracle = base.settings.get("oracle", OracleSettings())
-        oracle = dataclasses.replace(oracle, tape=str(tape) if tape else None, hermes_url=hermes or None)
-        changes["settings"] = {**base.settings, "oracle": oracle}
-    return dataclasses.replace(base, **changes)
-
-
-@app.command("health")
-def health(
-    context: typer.Context,
-    url: str = typer.Option(f"http://127.0.0.1:{HEALTH_PORT}", "--url", help="Where the keepers serve it."),
-    live: bool = typer.Option(False, "--watch", help="Show again every second."),
-) -> None:
-    """What running keepers have confirmed lately; exit code 1 when one of them is not healthy."""
-    settings = settings_of(context)
-    if live:
-        watch(lambda: read_health(url), draw_health, as_json=settings.as_json, every_ms=1000)
-        return
-    report = read_health(url)
-    if settings.as_json:
-        show(report, as_json=True)
-    else:
-        from evertide_cli.output import console
-
-        console().print(draw_health(report))
-    if not report["healthy"]:
-        raise CliError("not every keeper is healthy", healthy=False)
-
-
-def read_health(url: str) -> dict[str, Any]:
-    """The report of running keepers. Raises Unreachable."""
-    if not url.startswith(("http://", "https://")):
-        raise UsageProblem(f"--url must start with http:// or https://, found {url!r}")
-    try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/health", timeout=5) as answer:
-            body = answer.read()
-    except urllib.error.HTTPError as error:
-        # Unhealthy keepers answer 503 with the same body.
-        body = error.read()
-    except (urllib.error.URLError, OSError) as error:
-        raise Unreachable(f"no keepers answer at {url}: {getattr(error, 'reason', error)}") from None
-    try:
-        report = json.loads(body)
-    except ValueError:
-        raise Unreachable(f"{url} does not answer like keepers do") from None
-    if not isinstance(report, dict) or "keepers" not in report:
-        raise Unreachable(f"{url} does not answer like keepers do")
-    return report
-
-
-def draw_health(report: dict[str, Any]) -> Any:
-    """One row for each keeper."""
-    rows = [{"keeper": name, **entry} for name, entry in report["keepers"].items()]
-    return table(rows, "healthy" if report["healthy"] else "NOT HEALTHY")
 
 
 async def shot(session: Session, name: str, settings: Any = None) -> None:
