@@ -11,10 +11,10 @@ from solders.pubkey import Pubkey
 from evertide import STATUS_NO_DEPOSITS, ChangeStatus, MarketStatus, Role
 
 from .actions import Action
-from .books import Broken, broken
 from .memory import Memory
 from .settings import GuardianSettings
 from .state import State
+from .totals import Broken, broken
 from .watch import NAME, dangerous_atoms, open_changes, vaults_of
 from .withdrawable import effect_of
 

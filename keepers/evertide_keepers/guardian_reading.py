@@ -27,8 +27,8 @@ from evertide import (
 from evertide_engine.decode import decode
 from evertide_engine.layouts import ACCOUNTS
 
-from .books import owed_atoms
 from .state import State
+from .totals import owed_atoms
 
 if TYPE_CHECKING:
     from evertide import EvertideClient

@@ -213,6 +213,7 @@ class Keeper:
         self._blame = kind.blame
         self._waiting = kind.waiting
         self._turn = asyncio.Lock()
+        self._poisoned: set[str] = set()
 
     def plan(self) -> list[Action]:
         """What it would do about the state as it is. Pure."""
@@ -242,10 +243,20 @@ class Keeper:
                 self.spine.health.note_step(self.name, len(actions), self.memory.is_waiting(now_ms), now_ms)
                 self.spine.books.of(self.name).planned += len(actions)
             results = await self.spine.execute(self.name, actions, self.memory, self._blame)
+            self._tell_poison()
             self.spine.metrics.step_seconds.labels(self.name).observe(now_s() - began_s)
         errors = tuple(result.error for result in results if result.error is not None)
         signatures = tuple(result.signature for result in results if result.error is None and result.signature)
         return StepReport(self.name, len(actions), len(actions) - len(errors), len(errors), signatures, errors)
+
+    def _tell_poison(self) -> None:
+        """An alarm for what fails again and again; over with its first success."""
+        poisoned = {f"{self.name}: {subject}": count for subject, count in self.memory.poisoned().items()}
+        for subject in self._poisoned - set(poisoned):
+            self.spine.alarms.clear("work_poisoned", subject)
+        for subject, count in poisoned.items():
+            self.spine.alarms.sound("work_poisoned", subject, f"{subject} failed {count} times in a row")
+        self._poisoned = set(poisoned)
 
 
 class OracleKeeper(Keeper):

@@ -9,6 +9,13 @@ BACKOFF_MOST_MS = 60_000
 KEPT_MOST = 65_536
 SETTLED_MS = 30_000
 """What was confirmed is not done again for this long, though the node may still show what was there before."""
+POISONED_FAILURES = 5
+"""So many failures in a row of one subject are an alarm. In between its back-off keeps it out of others' way."""
+
+
+def subject_of(key: str) -> str:
+    """What a key is about: without ids and sequences, which change while the account behind it stays the same."""
+    return ":".join(part for part in key.split(":") if not part.isdigit())
 
 
 @dataclass(slots=True)
@@ -18,6 +25,12 @@ class Memory:
     blocked_until_ms: dict[str, int] = field(default_factory=dict)
     failures: dict[str, int] = field(default_factory=dict)
     done_ms: dict[str, int] = field(default_factory=dict)
+    in_a_row: dict[str, int] = field(default_factory=dict)
+    """Failures since the last success, by what the keys are about: also of one whose keys change all the time."""
+
+    def poisoned(self) -> dict[str, int]:
+        """What has failed so often that somebody should look, with how often."""
+        return {subject: count for subject, count in self.in_a_row.items() if count >= POISONED_FAILURES}
 
     def is_blocked(self, key: str, now_ms: int) -> bool:
         """Whether a key is to be left alone now."""
@@ -39,7 +52,7 @@ class Memory:
 
     def plain(self) -> dict[str, dict[str, int]]:
         """As JSON; `Memory(**plain)` gives it back."""
-        return {name: dict(getattr(self, name)) for name in ("blocked_until_ms", "failures", "done_ms")}
+        return {name: dict(getattr(self, name)) for name in ("blocked_until_ms", "failures", "done_ms", "in_a_row")}
 
     def undo(self, keys: list[str]) -> None:
         """What was done under these keys is not on the chain after all."""
@@ -58,11 +71,13 @@ class Memory:
                 self.done_ms[key] = now_ms
                 self.failures.pop(key, None)
                 self.blocked_until_ms.pop(key, None)
+                self.in_a_row.pop(subject_of(key), None)
                 continue
+            self.in_a_row[subject_of(key)] = self.in_a_row.get(subject_of(key), 0) + 1
             count = self.failures.get(key, 0) + 1
             self.failures[key] = count
             pause_ms = min(BACKOFF_FIRST_MS << min(count - 1, 16), BACKOFF_MOST_MS)
             self.blocked_until_ms[key] = now_ms + pause_ms
-        for kept in (self.blocked_until_ms, self.failures, self.done_ms):
+        for kept in (self.blocked_until_ms, self.failures, self.done_ms, self.in_a_row):
             while len(kept) > KEPT_MOST:
                 del kept[next(iter(kept))]

@@ -24,9 +24,9 @@ from evertide import (
     parameter_of,
 )
 
-from .books import Vaults, broken
 from .settings import GuardianSettings
 from .state import State
+from .totals import Vaults, broken
 from .withdrawable import effect_of
 
 NAME = "guardian"

@@ -28,11 +28,11 @@ from evertide import (
 from evertide_engine.layouts import ACCOUNTS
 from evertide_keepers import guardian, watch
 from evertide_keepers.actions import Action, build
-from evertide_keepers.books import of_market, owed_atoms
 from evertide_keepers.guardian_reading import ADVANCE_NONCE, SYSTEM_PROGRAM, advances_nonce
 from evertide_keepers.memory import Memory
 from evertide_keepers.settings import GuardianSettings
 from evertide_keepers.state import State
+from evertide_keepers.totals import of_market, owed_atoms
 from evertide_keepers.withdrawable import effect_of, outflow
 
 EXCHANGE_KEY, QUOTE_KEY, MARKET_KEY = kw.address(900), kw.address(902), kw.address(903)

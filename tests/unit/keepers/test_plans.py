@@ -349,3 +349,18 @@ def test_every_action_becomes_the_instruction_of_its_name() -> None:
         assert Action(**action.plain()) == action
         (instruction,) = build(action, kw.address(77), program)
         assert instruction.program_id == program and len(bytes(instruction.data)) >= 8
+
+
+def test_a_poison_account_is_an_alarm_though_its_keys_change() -> None:
+    """F-23: what fails five times in a row is told, also when each failure has another key; a success ends it."""
+    memory = Memory()
+    for sequence in range(4):
+        memory.note([f"expire_orders:somebody:{sequence}"], succeeded=False, now_ms=kw.NOW_MS)
+        memory.note([f"expire_orders:other:{sequence}"], succeeded=sequence % 2 == 0, now_ms=kw.NOW_MS)
+    assert memory.poisoned() == {}
+    memory.note(["expire_orders:somebody:9"], succeeded=False, now_ms=kw.NOW_MS)
+    assert memory.poisoned() == {"expire_orders:somebody": 5}
+    assert memory.is_blocked("expire_orders:somebody:9", kw.NOW_MS)
+    assert not memory.is_blocked("expire_orders:somebody:10", kw.NOW_MS)
+    memory.note(["expire_orders:somebody:10"], succeeded=True, now_ms=kw.NOW_MS)
+    assert memory.poisoned() == {} and Memory(**memory.plain()) == memory
