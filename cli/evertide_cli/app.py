@@ -28,6 +28,7 @@ GROUPS: dict[str, str] = {
     "market": "Markets: prices, book, funding.",
     "order": "Place, cancel, modify, list orders; sign them, and place what others signed.",
     "position": "Positions: list, fold, settle.",
+    "strategy": "Strategies: list, run on an exchange, backtest on the engine's own book.",
 }
 SINGLES: dict[str, str] = {
     "doctor": "Check the whole way from this machine to the exchange.",

@@ -80,7 +80,9 @@ def read_trades(path: Path) -> Iterator[RecordedTrade]:
                 raise TapeError(f"{path}: columns", ", ".join(reader.fieldnames or ("none",)), ", ".join(COLUMNS))
             for row in reader:
                 yield _trade(row, f"{path} line {reader.line_num}")
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except OSError as error:
+        raise TapeError(f"tape {path}", error.strerror or error, "a readable CSV") from None
+    except (EOFError, UnicodeDecodeError, csv.Error) as error:
         raise TapeError(f"tape {path}", error, "a readable CSV") from None
 
 
