@@ -60,6 +60,20 @@ pub struct Parameter {
     pub maximum: i64,
     pub rising: String,
     pub falling: String,
+    /// Nothing at all bounds at 0.
+    pub zero_is_none: bool,
+}
+
+impl Parameter {
+    /// How a change from one value to another takes effect, by the layouts.
+    pub fn class(&self, old: i64, new: i64) -> &str {
+        let rank = |value: i64| if self.zero_is_none && value == 0 { i64::MAX } else { value };
+        if rank(new) > rank(old) {
+            &self.rising
+        } else {
+            &self.falling
+        }
+    }
 }
 
 fn layouts() -> &'static Value {
@@ -90,6 +104,7 @@ pub fn parameters() -> Vec<Parameter> {
             maximum: number(entry, "maximum"),
             rising: text(entry, "rising"),
             falling: text(entry, "falling"),
+            zero_is_none: entry["zero_is_none"].as_bool().unwrap_or_else(|| panic!("no zero_is_none")),
         })
         .collect()
 }

@@ -72,9 +72,8 @@ impl Machine {
             return;
         }
         assert!(exchange.roles[..2].contains(&signer), "{} was proposed by a key that may not", known.name);
-        let class = if value > before { &known.rising } else { &known.falling };
         let change = self.world.change(number);
-        let due = match class.as_str() {
+        let due = match known.class(before, value) {
             // Who cannot add quote cannot save a position: nothing that stops deposits of it is instant.
             "instant" if subject != Subject::Collateral(0) => ChangeClass::Instant,
             "ramped" => ChangeClass::Ramped,
