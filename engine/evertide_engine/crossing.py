@@ -18,8 +18,6 @@ from ._generated.constants import (
     MAKERS_MAX,
     MARKETS_MAX,
     ORDER_FLAG_ASK,
-    ORDER_FLAG_REDUCE_ONLY,
-    ORDER_FLAG_REVEALED,
     ORDERS_MAX,
     OrderKind,
 )
@@ -37,6 +35,7 @@ from .crossing_kernels import (
 from .decode import Records
 from .errors import ShapeError
 from .markets import MarketColumns
+from .resting_book import RestingBook
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +99,6 @@ def scan(
     return _pair(orders["orders"], keys, users, markets, live.refs[kept], live.roles[kept], live.limits[kept])
 
 
-@dataclass(frozen=True, slots=True)
-class RestingOrder:
-    """One order that rests in the book now: `orders["orders"][row, slot]`."""
-
-    row: int
-    slot: int
-    order_id: int
-    kind: int
-    price_ticks: int
-    #: What it displays.
-    size_lots: int
-    placed_slot: int
-    reduce_only: bool
-    #: It was hidden until `reveal_order` placed it: no evidence of a price.
-    revealed: bool
-
-
 def resting(
     orders: Records,
     keys: NDArray[np.uint64],
@@ -127,15 +109,14 @@ def resting(
     *,
     blocked: NDArray[np.bool_] | None = None,
     worst_ticks: NDArray[np.int64] | None = None,
-) -> dict[tuple[int, int], list[RestingOrder]]:
+) -> dict[tuple[int, int], RestingBook]:
     """Orders that rest now by `(market index, side)`, side 0 bid and 1 ask, in priority. Arrays as for `scan`.
 
     Without pegged ones: neither a liquidation nor the mark can use them, and whom else one meets is up to its time.
     `worst_ticks`, shape `(MARKETS_MAX, 2)`: lowest bid and highest ask that are wanted; None: all.
     """
-    books: dict[tuple[int, int], list[RestingOrder]] = {}
     if len(orders) == 0:
-        return books
+        return {}
     live = _classify(orders, users, markets, now_ms, slot, blocked)
     refs, roles = live.refs, live.roles
     pegged = orders["orders"]["kind"][refs // ORDERS_MAX, refs % ORDERS_MAX] == OrderKind.PEGGED
@@ -148,21 +129,13 @@ def resting(
     picked = orders["orders"][account, at]
     market, side, price, placed = _sort_columns(picked)
     hashes = candidate_hashes(keys, account, picked["placed_slot"], picked["order_id"])
-    for number in _ranked(np.arange(len(refs)), market, side, price, placed, hashes):
-        order = picked[number]
-        books.setdefault((int(market[number]), int(side[number])), []).append(
-            RestingOrder(
-                row=int(account[number]),
-                slot=int(at[number]),
-                order_id=int(order["order_id"]),
-                kind=int(order["kind"]),
-                price_ticks=int(order["price_ticks"]),
-                size_lots=int(order["size_lots"]),
-                placed_slot=int(order["placed_slot"]),
-                reduce_only=bool(int(order["flags"]) & ORDER_FLAG_REDUCE_ONLY),
-                revealed=bool(int(order["flags"]) & ORDER_FLAG_REVEALED),
-            )
-        )
+    ranked = _ranked(np.arange(len(refs)), market, side, price, placed, hashes)
+    account, at, picked = account[ranked], at[ranked], picked[ranked]
+    books: dict[tuple[int, int], RestingBook] = {}
+    both = 2 * market[ranked] + (side[ranked] == ASK)
+    for which, first in zip(*np.unique(both, return_index=True), strict=True):
+        whole = slice(int(first), int(np.searchsorted(both, which, "right")))
+        books[int(which) // 2, int(which) % 2] = RestingBook(account[whole], at[whole], picked[whole])
     return books
 
 
@@ -186,10 +159,10 @@ def auctions(
     """Orders in their taker phase now, by account and slot. Arrays as for `scan`."""
     if len(orders) == 0:
         return []
-    refs, roles, limits = _classify(orders, users, markets, now_ms, slot, None)
-    chosen = np.flatnonzero(roles & IN_PHASE)
+    live = _classify(orders, users, markets, now_ms, slot, None)
+    chosen = np.flatnonzero(live.roles & IN_PHASE)
     found = []
-    for ref, limit in zip(refs[chosen].tolist(), limits[chosen].tolist(), strict=True):
+    for ref, limit in zip(live.refs[chosen].tolist(), live.limits[chosen].tolist(), strict=True):
         row, at = divmod(ref, ORDERS_MAX)
         order = orders["orders"][row, at]
         ask = bool(int(order["flags"]) & ORDER_FLAG_ASK)
@@ -316,4 +289,4 @@ def _matches(
     return matches
 
 
-__all__ = ["Auction", "Fill", "MarketColumns", "Match", "RestingOrder", "auctions", "resting", "scan"]
+__all__ = ["Auction", "Fill", "MarketColumns", "Match", "auctions", "resting", "scan"]

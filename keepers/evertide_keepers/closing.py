@@ -6,6 +6,7 @@ The program decides again about every one of them; what is chosen here is what s
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,10 +22,11 @@ from evertide.math import (
     market_order_limit,
     notional_floor,
 )
-from evertide_engine.crossing import RestingOrder, resting
+from evertide_engine.crossing import resting
 from evertide_engine.layouts import MARKETS_MAX
 from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import MarketColumns, band_ticks
+from evertide_engine.resting_book import RestingOrder
 
 from .ladder import Account, Holding, address_of, folded, maintenance_atoms
 from .matcher import blocked_orders
@@ -120,7 +122,7 @@ class Books:
             worst_ticks=_worst_ticks(state, markets),
         )
         self._taken: dict[tuple[int, int], int] = {}
-        rows = sorted({order.row for book in self._books.values() for order in book})
+        rows = sorted({row for book in self._books.values() for row in book.rows.tolist()})
         solvent = value(state.users[rows], state.risk_cache, MarginKind.FILL, now_ms).is_met() if rows else ()
         self._solvent = {row for row, is_met in zip(rows, solvent, strict=True) if is_met}
 
@@ -178,7 +180,7 @@ class Books:
             equity -= fees.liquidator_atoms + fees.insurance_atoms
         return chosen
 
-    def _book(self, holding: Holding) -> list[RestingOrder]:
+    def _book(self, holding: Holding) -> Sequence[RestingOrder]:
         return self._books.get((holding.market_index, BID if holding.size_lots > 0 else ASK), [])
 
     def _left(self, order: RestingOrder) -> int:

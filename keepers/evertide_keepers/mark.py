@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,10 @@ from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
 from evertide import EVIDENCE_ORDERS_MAX, REST_SLOTS, OrderKind
-from evertide_engine.crossing import RestingOrder, resting
+from evertide_engine.crossing import resting
 from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import MarketColumns, market_columns
+from evertide_engine.resting_book import RestingOrder
 
 from .actions import Action
 from .memory import Memory
@@ -47,7 +49,7 @@ def plan(state: State, memory: Memory, settings: MarkSettings) -> list[Action]:
 
 def _evidence(
     market: Any,
-    book: list[RestingOrder],
+    book: Sequence[RestingOrder],
     columns: MarketColumns,
     solvent: NDArray[np.bool_],
     slot: int,
