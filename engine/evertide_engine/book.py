@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.constants import MAX_LOTS
+from ._generated.constants import MAX_ATOMS_PER_LOT_TICK, MAX_LOTS
+from ._generated.layouts import MARKET_ROW
 from .book_batch import best, run
 from .book_layout import (
     ACCOUNT,
@@ -27,6 +28,7 @@ from .book_layout import (
     OPERATION,
     ORDER_ROW,
     TERMS_ROW,
+    UNDO,
     Code,
     Kind,
     Outcome,
@@ -89,6 +91,9 @@ class Book:
         """Open-addressed table of order ids; a power of two, at most half full."""
         self.accounts = np.zeros(owners, ACCOUNT)
         """What the book keeps of each owner."""
+        self.market = np.zeros(1, MARKET_ROW)
+        """Row of the risk cache that margin is checked by."""
+        self._undo = np.zeros(2 * capacity + 8, UNDO)
         self._levels = np.zeros(2 * LEVELS, LEVEL)
         self._pegs = np.zeros(capacity, np.int32)
         self._fills = np.zeros(fill_room, FILL)
@@ -102,6 +107,8 @@ class Book:
             "levels": self._levels,
             "pegs": self._pegs,
             "accounts": self.accounts,
+            "market": self.market,
+            "undo": self._undo,
             "fills": self._fills,
             "cancellations": self._cancellations,
         }
@@ -112,8 +119,22 @@ class Book:
     @property
     def positions(self) -> NDArray[np.int64]:
         """Signed lots of each owner, moved by fills, read by reduce-only orders; may be written between batches."""
-        lots: NDArray[np.int64] = self.accounts["lots"]
+        lots: NDArray[np.int64] = self.accounts["basis_lots"]
         return lots
+
+    def check_margin(self, row: np.void, atoms_per_lot_tick: int) -> None:
+        """From now on every order and fill passes the program's margin test, by one row of the risk cache.
+
+        Prices move with `MARK` operations, what owners have elsewhere with `FUNDS`. Positions are taken as folded:
+        their lots and `cash_atoms` are of now. Raises `CapacityError` for a value of a tick beyond its guard.
+        """
+        if not 0 < atoms_per_lot_tick <= MAX_ATOMS_PER_LOT_TICK:
+            raise CapacityError("atoms of a lot and tick", atoms_per_lot_tick, MAX_ATOMS_PER_LOT_TICK)
+        self.market[0] = row
+        self.accounts["atoms_per_lot_tick"] = atoms_per_lot_tick
+        # An epoch beyond the row's says that there is nothing to fold.
+        self.accounts["epoch"] = int(row["epoch"].max()) + 1
+        self.state["margin"] = 1
 
     def run(self, operations: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.uint8]]:
         """Run `OPERATION` records in order; `(FILL records, one Outcome per operation)`.

@@ -6,12 +6,15 @@ import numpy as np
 from numba import njit
 
 from .book_index import take_index
-from .book_layout import Outcome
+from .book_layout import Code, Outcome
 from .book_levels import best_level
+from .book_margin import take_funds, take_mark
 from .book_memory import book_at, operation_at, outcome_at
 from .book_operations import (
     AMEND,
+    APPLIED,
     BAD_CODE,
+    BAD_TERMS,
     CANCEL,
     INDEX,
     MARKET,
@@ -29,6 +32,7 @@ from .book_rows import ICEBERG, PEGGED, PLAIN
 from .wide import Int
 
 BAD_OWNER = int(Outcome.BAD_OWNER)
+MARK, FUNDS = int(Code.MARK), int(Code.FUNDS)
 
 
 @njit(cache=True)
@@ -51,6 +55,10 @@ def apply(book: Int, operation: Int, at: Int) -> Int:
         return place(book, operation, np.int64(PEGGED), at)
     if code == INDEX:
         return take_index(book, operation, at)
+    if code == MARK:
+        return APPLIED if take_mark(book, operation) else BAD_TERMS
+    if code == FUNDS:
+        return APPLIED if take_funds(book, operation) else BAD_TERMS
     return BAD_CODE
 
 

@@ -55,8 +55,9 @@ def take_resting(book: Int, at: Int, now_ms: Int, row: Int) -> None:
             cancel_row(book, row, at, NOTHING_TO_REDUCE_LOTS)
             return
     rule = np.int64(order.self_trade)
-    left, lost = take(
-        book, at, now_ms, order.placed_ms, order.turn, order.order_id, owner, side, rule, level, lots
+    left, lost, _ = take(
+        book, at, now_ms, order.placed_ms, order.turn, order.order_id, owner, side, rule, order.reduce_only != 0, level,
+        lots,
     )  # fmt: skip
     order.lots -= lots - left
     level_at(book.levels, side * LEVELS + level).lots -= lots - left

@@ -11,6 +11,8 @@ from enum import IntEnum
 
 import numpy as np
 
+from ._generated.layouts import POSITION
+
 LEVELS = 64**3
 """Ticks that one book spans."""
 
@@ -40,8 +42,31 @@ TERMS_ROW = np.dtype([("limit_ticks", "<i8"), ("hidden_lots", "<i8"), ("terms", 
 """What only an iceberg (`terms`: lots displayed at a time) or a pegged order (`terms`: ticks from the index,
 `limit_ticks`, `peg`: its place in the list of pegged orders) has; the row of the same number."""
 
-ACCOUNT = np.dtype([("lots", "<i8")])
-"""What the book keeps of each owner: signed lots, moved by fills, read by reduce-only orders."""
+ACCOUNT = np.dtype(
+    [
+        *((name, POSITION[name]) for name in POSITION.names or ()),
+        ("own_ratio_bps", "<i8"),
+        ("rest_initial_atoms", "<i8"),
+        ("rest_fill_atoms", "<i8"),
+        ("rest_equity_atoms", "<i8"),
+        ("rest_maintenance_atoms", "<i8"),
+    ]
+)
+"""What the book keeps of each owner: a position as the program has it, and sums over all else that the owner has.
+
+`basis_lots`, signed, is moved by fills and read by reduce-only orders; cash and open orders follow when margin is
+checked. Of the rest of the account `rest_initial_atoms` and `rest_fill_atoms` are equity less requirement by the kind
+of test, `rest_equity_atoms` and `rest_maintenance_atoms` the two apart. `own_ratio_bps`: the user's own ratio.
+"""
+
+UNDO = np.dtype(
+    [
+        ("owner", "<i8"),
+        *((name, "<i8") for name in ("basis_lots", "cash_atoms")),
+        *((name, "<u8") for name in ("open_bid_lots", "open_ask_lots", "max_bid_ticks", "min_ask_ticks")),
+    ]
+)
+"""An owner's position before a fill that may have to be taken back."""
 
 LEVEL = np.dtype([("lots", "<i8"), ("head", "<i4"), ("tail", "<i4")])
 """Displayed lots of one price of one side, first and last row; these two mean nothing where there are no lots."""
@@ -106,6 +131,11 @@ class Code(IntEnum):
     """Rest at the index plus `terms` ticks, never beyond `price_ticks`; post-only."""
     INDEX = 8
     """Tell a new index: pegged orders move, and resting orders that now cross one trade."""
+    MARK = 9
+    """Tell new prices of margin, Q32 atoms of a lot: mark in `price_ticks`, TWAP in `lots`, index in `terms`."""
+    FUNDS = 10
+    """Tell what `owner` has outside the book, atoms: excess for initial margin in `price_ticks`, for a maker's fill in
+    `lots`; equity in `terms` and requirement in `expiry_ms` for maintenance."""
 
 
 class Kind(IntEnum):
@@ -141,7 +171,7 @@ class Outcome(IntEnum):
     MARGIN_TOO_LOW = 15
     """The owner's equity does not carry the order."""
     APPLIED = 16
-    """An `INDEX` was taken in."""
+    """An `INDEX`, `MARK` or `FUNDS` was taken in."""
     BAD_OWNER = 17
     """The book has no account of this number."""
 
@@ -183,6 +213,8 @@ BOOK = np.dtype(
         ("submitted_lots", "<i8"),
         ("executed_lots", "<i8"),
         ("cancelled_lots", "<i8"),
+        ("margin", "<i8"),
+        ("undo_count", "<i8"),
         ("fill_count", "<i8"),
         ("cancellation_count", "<i8"),
         ("rows", "<i8"),
@@ -192,6 +224,7 @@ BOOK = np.dtype(
         ("pegs", "<i8"),
         ("accounts", "<i8"),
         ("market", "<i8"),
+        ("undo", "<i8"),
         ("fills", "<i8"),
         ("cancellations", "<i8"),
         ("top_bits", "<u8", (2,)),
@@ -206,5 +239,5 @@ gets one word in place of seven for each array. `part_count` counts what can sti
 part of an iceberg. `submitted_lots = executed_lots + cancelled_lots + resting lots` always; a fill executes both sides.
 """
 
-ADDRESSES = ("rows", "terms", "table", "levels", "pegs", "accounts", "market", "fills", "cancellations")
+ADDRESSES = ("rows", "terms", "table", "levels", "pegs", "accounts", "market", "undo", "fills", "cancellations")
 """Fields of `BOOK` that hold where an array lies: no part of the state."""

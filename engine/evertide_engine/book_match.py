@@ -8,6 +8,7 @@ from numba import njit
 from ._generated.constants import SelfTradeRule, TimeInForce
 from .book_layout import LEVELS
 from .book_levels import best_level, reaches, worse_level
+from .book_margin import HOLDS, MAKER_FAILS, TAKER_FAILS, remember, roll_back, try_fill, uncount
 from .book_memory import account_at, fill_at, level_at, row_at
 from .book_rows import (
     EXPIRED_LOTS,
@@ -73,6 +74,61 @@ def fillable(book: Int, operation: Int, limit_level: Int) -> bool:
 
 
 @njit(cache=True)
+def forget(book: Int, row: Int) -> None:
+    """Uncount an order that would leave the book, noted for `roll_back`."""
+    order = row_at(book.rows, row)
+    if not order.reduce_only:
+        remember(book, np.int64(order.owner))
+        uncount(book, np.int64(order.owner), np.int64(order.side), order.lots + hidden_lots(book, row))
+
+
+@njit(cache=True)
+def rehearse_level(book: Int, operation: Int, level: Int, lots: Int) -> Int:
+    """Lots left of an all-or-nothing order after one level, on the accounts alone; -1 when it is certain to fail.
+
+    The hidden part of an iceberg ends what is certain: it comes after others of its level.
+    """
+    side, owner = np.int64(operation.side), np.int64(operation.owner)
+    placed_ms = operation.now_ms - np.int64(operation.age_ms)
+    row = np.int64(level_at(book.levels, (1 - side) * LEVELS + level).head)
+    while row >= 0 and lots > 0:
+        maker = row_at(book.rows, row)
+        if is_dead(maker, operation.now_ms):
+            forget(book, row)
+        elif may_make(book, maker, placed_ms, LAST_TURN):
+            size = min(lots, maker.lots)
+            if maker.owner == operation.owner:
+                if operation.self_trade != CANCEL_OLDEST:
+                    return np.int64(-1)
+                forget(book, row)
+                size = np.int64(0)
+            elif maker.reduce_only:
+                size = reducing(book, np.int64(maker.owner), 1 - side, size)
+            if size != 0:
+                verdict = try_fill(book, row, owner, side, size, operation.reduce_only != 0)
+                if verdict == TAKER_FAILS:
+                    return np.int64(-1)
+                if verdict != MAKER_FAILS:
+                    lots -= size
+                    if lots > 0 and hidden_lots(book, row) != 0:
+                        return np.int64(-1)
+        row = np.int64(maker.next)
+    return lots
+
+
+@njit(cache=True)
+def rehearse(book: Int, operation: Int, limit_level: Int) -> bool:
+    """Whether all of an incoming order can be filled at once with margin; the accounts are as before afterwards."""
+    side, lots, mark = np.int64(operation.side), operation.lots, book.undo_count
+    level = best_level(book, 1 - side)
+    while level >= 0 and lots > 0 and reaches(side, limit_level, level):
+        lots = rehearse_level(book, operation, level, lots)
+        level = worse_level(book, 1 - side, level)
+    roll_back(book, mark)
+    return bool(lots == 0)
+
+
+@njit(cache=True)
 def write_fill(book: Int, taker_id: Int, owner: Int, side: Int, row: Int, lots: Int, at: Int) -> None:
     """Record a fill, move both positions and take the lots off the maker; the caller has made room."""
     maker = row_at(book.rows, row)
@@ -84,9 +140,10 @@ def write_fill(book: Int, taker_id: Int, owner: Int, side: Int, row: Int, lots: 
     fill.operation = at
     book.fill_count += 1
     book.executed_lots += 2 * lots
-    change = lots if side == 0 else -lots
-    account_at(book.accounts, owner).lots += change
-    account_at(book.accounts, np.int64(maker.owner)).lots -= change
+    if book.margin == 0:
+        change = lots if side == 0 else -lots
+        account_at(book.accounts, owner).basis_lots += change
+        account_at(book.accounts, np.int64(maker.owner)).basis_lots -= change
     maker.lots -= lots
     level_at(book.levels, (1 - side) * LEVELS + np.int64(maker.level)).lots -= lots
 
@@ -99,7 +156,7 @@ def settle_row(book: Int, row: Int, at: Int) -> bool:
     whose position is closed leaves with all it has.
     """
     order = row_at(book.rows, row)
-    if order.reduce_only and account_at(book.accounts, np.int64(order.owner)).lots == 0:
+    if order.reduce_only and account_at(book.accounts, np.int64(order.owner)).basis_lots == 0:
         drop_row(book, row, at, NOTHING_TO_REDUCE_LOTS)
         return False
     if order.lots != 0:
@@ -112,9 +169,10 @@ def settle_row(book: Int, row: Int, at: Int) -> bool:
 
 
 @njit(cache=True)
-def meet_own(book: Int, rule: Int, taker_id: Int, row: Int, lots: Int, at: Int) -> Int:
+def meet_own(book: Int, rule: Int, reduce_only: bool, taker_id: Int, row: Int, lots: Int, at: Int) -> Int:
     """Lots that the taker loses by its self-trade rule with an own order, which shrinks or leaves as the rule says."""
     maker = row_at(book.rows, row)
+    owner, side = np.int64(maker.owner), 1 - np.int64(maker.side)
     if rule == CANCEL_NEWEST:
         lost = lots
     elif rule == CANCEL_OLDEST:
@@ -126,8 +184,12 @@ def meet_own(book: Int, rule: Int, taker_id: Int, row: Int, lots: Int, at: Int) 
             cancel_row(book, row, at, SELF_TRADE)
         else:
             note_cancelled(book, maker.order_id, lost, at, SELF_TRADE)
+            if book.margin != 0 and not maker.reduce_only:
+                uncount(book, np.int64(maker.owner), np.int64(maker.side), lost)
             maker.lots -= lost
             level_at(book.levels, np.int64(maker.side) * LEVELS + np.int64(maker.level)).lots -= lost
+    if book.margin != 0 and not reduce_only:
+        uncount(book, owner, side, lost)
     note_cancelled(book, taker_id, lost, at, SELF_TRADE)
     return lost
 
@@ -135,9 +197,9 @@ def meet_own(book: Int, rule: Int, taker_id: Int, row: Int, lots: Int, at: Int) 
 @njit(cache=True)
 def take_level(
     book: Int, at: Int, now_ms: Int, placed_ms: Int, turn: Int, taker_id: Int, owner: Int, side: Int, self_trade: Int,
-    level: Int, lots: Int,
+    reduce_only: bool, level: Int, lots: Int,
 ) -> Int:  # fmt: skip
-    """`(lots left, lots lost)`: match an order with the rows of one level, first in first out."""
+    """`(lots left, lots lost, stopped)`: match an order with the rows of one level, first in first out."""
     lost = np.int64(0)
     row = np.int64(level_at(book.levels, (1 - side) * LEVELS + level).head)
     while row >= 0 and lots > 0:
@@ -148,16 +210,22 @@ def take_level(
         elif not may_make(book, maker, placed_ms, turn):
             pass
         elif maker.owner == owner:
-            part = meet_own(book, self_trade, taker_id, row, lots, at)
+            part = meet_own(book, self_trade, reduce_only, taker_id, row, lots, at)
             lots -= part
             lost += part
         else:
             size = min(lots, maker.lots)
             if maker.reduce_only:
                 size = reducing(book, np.int64(maker.owner), 1 - side, size)
+            verdict = np.int64(HOLDS)
+            if size != 0 and book.margin != 0:
+                verdict = np.int64(try_fill(book, row, owner, side, size, reduce_only))
+                book.undo_count = 0
+            if verdict == TAKER_FAILS:
+                return lots, lost, True
             if size == 0:
                 cancel_row(book, row, at, NOTHING_TO_REDUCE_LOTS)
-            else:
+            elif verdict == HOLDS:
                 write_fill(book, taker_id, owner, side, row, size, at)
                 lots -= size
                 is_last = after < 0
@@ -166,23 +234,28 @@ def take_level(
                 if is_last and not stands and maker.order_id != np.uint64(0):
                     after = row
         row = after
-    return lots, lost
+    return lots, lost, False
 
 
 @njit(cache=True)
 def take(
     book: Int, at: Int, now_ms: Int, placed_ms: Int, turn: Int, taker_id: Int, owner: Int, side: Int, self_trade: Int,
-    limit_level: Int, lots: Int,
+    reduce_only: bool, limit_level: Int, lots: Int,
 ) -> Int:  # fmt: skip
-    """`(lots left, lots lost)`: match an order against the other side while its limit is met.
+    """`(lots left, lots lost, stopped)`: match an order against the other side while its limit is met.
 
+    `stopped` is True when a fill would have left its owner below the margin that it needs.
     What it lost by its self-trade rule is noted as cancelled. Every fill but the last empties a part of a resting
     order, so that the number of parts bounds the room that the caller must have for fills.
     """
     lost = np.int64(0)
     level = best_level(book, 1 - side)
     while level >= 0 and lots > 0 and reaches(side, limit_level, level):
-        lots, part = take_level(book, at, now_ms, placed_ms, turn, taker_id, owner, side, self_trade, level, lots)
+        lots, part, stopped = take_level(
+            book, at, now_ms, placed_ms, turn, taker_id, owner, side, self_trade, reduce_only, level, lots
+        )
         lost += part
+        if stopped:
+            return lots, lost, True
         level = worse_level(book, 1 - side, level)
-    return lots, lost
+    return lots, lost, False

@@ -12,7 +12,19 @@ import numpy as np
 from numba import from_dtype, types
 from numba.extending import intrinsic
 
-from .book_layout import ACCOUNT, BOOK, CANCELLATION, ENTRY, FILL, LEVEL, OPERATION, ORDER_ROW, TERMS_ROW
+from ._generated.layouts import MARKET_ROW
+from .book_layout import (
+    ACCOUNT,
+    BOOK,
+    CANCELLATION,
+    ENTRY,
+    FILL,
+    LEVEL,
+    OPERATION,
+    ORDER_ROW,
+    TERMS_ROW,
+    UNDO,
+)
 
 
 def _record_at(layout: np.dtype[Any]) -> Any:
@@ -39,6 +51,8 @@ terms_at: Any = _record_at(TERMS_ROW)
 level_at: Any = _record_at(LEVEL)
 entry_at: Any = _record_at(ENTRY)
 account_at: Any = _record_at(ACCOUNT)
+market_at: Any = _record_at(MARKET_ROW)
+undo_at: Any = _record_at(UNDO)
 fill_at: Any = _record_at(FILL)
 cancellation_at: Any = _record_at(CANCELLATION)
 peg_at: Any = _record_at(np.dtype([("row", "<i4")]))

@@ -8,6 +8,7 @@ from numba import njit
 from ._generated.constants import TICKS_LIMIT
 from .book_layout import LEVELS, Code, Outcome
 from .book_levels import append_row, best_level, level_of, reaches, unlink_row
+from .book_margin import count, remember, roll_back, stands, uncount
 from .book_match import (
     CANCEL_NEWEST,
     FILL_OR_KILL,
@@ -18,12 +19,14 @@ from .book_match import (
     POST_ONLY_SLIDE,
     fillable,
     is_dead,
+    rehearse,
     take,
 )
 from .book_memory import account_at, level_at, row_at, terms_at
 from .book_rows import (
     ICEBERG,
     IMMEDIATE_REST,
+    MARGIN,
     NO_ID,
     NO_ROOM,
     NOTHING_TO_REDUCE_LOTS,
@@ -42,6 +45,7 @@ from .book_rows import (
     remove_row,
     write_order,
 )
+from .margin_kernels import INITIAL
 from .wide import Int
 
 LIMIT, MARKET, CANCEL, MODIFY, REST, AMEND = (int(code) for code in list(Code)[:6])
@@ -51,6 +55,7 @@ DUPLICATE_ID, UNKNOWN_ID = int(Outcome.DUPLICATE_ID), int(Outcome.UNKNOWN_ID)
 WOULD_TAKE, NOT_FILLABLE, EXPIRED = int(Outcome.WOULD_TAKE), int(Outcome.NOT_FILLABLE), int(Outcome.EXPIRED)
 PRICE_OUTSIDE, BAD_SIZE, BAD_CODE = int(Outcome.PRICE_OUTSIDE), int(Outcome.BAD_SIZE), int(Outcome.BAD_CODE)
 NOTHING_TO_REDUCE, BOOK_FULL = int(Outcome.NOTHING_TO_REDUCE), int(Outcome.BOOK_FULL)
+MARGIN_TOO_LOW = int(Outcome.MARGIN_TOO_LOW)
 BAD_TERMS, NO_INDEX, APPLIED = int(Outcome.BAD_TERMS), int(Outcome.NO_INDEX), int(Outcome.APPLIED)
 TICKS_MOST = int(TICKS_LIMIT)
 
@@ -151,6 +156,35 @@ def resting_level(book: Int, operation: Int, kind: Int) -> Int:
 
 
 @njit(cache=True)
+def end_open(book: Int, operation: Int, lots: Int, at: Int, reason: Int) -> None:
+    """End lots of an incoming order without a fill."""
+    if book.margin != 0 and not operation.reduce_only:
+        uncount(book, np.int64(operation.owner), np.int64(operation.side), lots)
+    note_cancelled(book, operation.order_id, lots, at, reason)
+
+
+@njit(cache=True)
+def margin_refusal(book: Int, operation: Int, kind: Int) -> Int:
+    """Count an order that `refusal` has let pass among its owner's open ones; why it cannot be, or `RESTED`."""
+    owner, mark = np.int64(operation.owner), book.undo_count
+    refused = RESTED
+    remember(book, owner)
+    if not operation.reduce_only:
+        price = operation.price_ticks
+        if kind != PEGGED:
+            price = book.base_ticks + resting_level(book, operation, kind)
+        count(book, owner, np.int64(operation.side), price, operation.lots)
+        if not stands(book, owner, np.int64(INITIAL)):
+            refused = MARGIN_TOO_LOW
+    if refused == RESTED and operation.time_in_force == FILL_OR_KILL:
+        level = level_of(book, operation.price_ticks)
+        refused = RESTED if rehearse(book, operation, level) else NOT_FILLABLE
+    if refused != RESTED:
+        roll_back(book, mark)
+    return refused
+
+
+@njit(cache=True)
 def match(book: Int, operation: Int, at: Int) -> Int:
     """`(lots left to rest, outcome)` of an incoming order after it took what it can; `outcome` is for none left."""
     side, owner, lots = np.int64(operation.side), np.int64(operation.owner), operation.lots
@@ -160,9 +194,9 @@ def match(book: Int, operation: Int, at: Int) -> Int:
         return lots, RESTED
     placed_ms = operation.now_ms - np.int64(operation.age_ms)
     wanted = reducing(book, owner, side, lots) if operation.reduce_only else lots
-    left, lost = take(
+    left, lost, stopped = take(
         book, at, operation.now_ms, placed_ms, np.int64(LAST_TURN), operation.order_id, owner, side,
-        np.int64(operation.self_trade), level, wanted,
+        np.int64(operation.self_trade), operation.reduce_only != 0, level, wanted,
     )  # fmt: skip
     left += lots - wanted
     if left == 0:
@@ -170,13 +204,15 @@ def match(book: Int, operation: Int, at: Int) -> Int:
     reason = np.int64(0)
     if lost != 0 and operation.self_trade == CANCEL_NEWEST:
         reason = np.int64(SELF_TRADE)
-    elif operation.reduce_only and account_at(book.accounts, owner).lots == 0:
+    elif stopped:
+        reason = np.int64(MARGIN)
+    elif operation.reduce_only and account_at(book.accounts, owner).basis_lots == 0:
         reason = np.int64(NOTHING_TO_REDUCE_LOTS)
     elif operation.time_in_force == IMMEDIATE or operation.time_in_force == FILL_OR_KILL:
         reason = np.int64(IMMEDIATE_REST)
     if reason == 0:
         return left, RESTED
-    note_cancelled(book, operation.order_id, left, at, reason)
+    end_open(book, operation, left, at, reason)
     return np.int64(0), CANCELLED
 
 
@@ -195,6 +231,9 @@ def place(book: Int, operation: Int, kind: Int, at: Int) -> Int:
     if operation.order_id == NO_ID or find_row(book, operation.order_id) >= 0:
         return DUPLICATE_ID
     refused = refusal(book, operation, kind, np.int64(0))
+    if refused == RESTED and book.margin != 0:
+        refused = margin_refusal(book, operation, kind)
+        book.undo_count = 0
     if refused != RESTED:
         return refused
     book.submitted_lots += operation.lots
@@ -203,7 +242,7 @@ def place(book: Int, operation: Int, kind: Int, at: Int) -> Int:
         return outcome
     if insert_row(book, operation, kind, resting_level(book, operation, kind), lots):
         return RESTED
-    note_cancelled(book, operation.order_id, lots, at, NO_ROOM)
+    end_open(book, operation, lots, at, np.int64(NO_ROOM))
     return BOOK_FULL
 
 
@@ -232,10 +271,16 @@ def set_lots(book: Int, row: Int, lots: Int) -> None:
     """Change the displayed lots of an order in its place; new ones count as submitted, gone ones as cancelled."""
     order = row_at(book.rows, row)
     change = lots - order.lots
+    counted = book.margin != 0 and not order.reduce_only
+    owner, side = np.int64(order.owner), np.int64(order.side)
     if change < 0:
         book.cancelled_lots -= change
+        if counted:
+            uncount(book, owner, side, -change)
     else:
         book.submitted_lots += change
+        if counted:
+            count(book, owner, side, book.base_ticks + np.int64(order.level), change)
     if order.level >= 0:
         level_at(book.levels, np.int64(order.side) * LEVELS + np.int64(order.level)).lots += change
     order.lots = lots
@@ -259,6 +304,14 @@ def modify(book: Int, operation: Int, at: Int) -> Int:
     kind, hidden = np.int64(order.kind), hidden_lots(book, row)
     parts = part_count(hidden, terms_at(book.terms, row).terms) + 1 if kind == ICEBERG else np.int64(0)
     refused = refusal(book, operation, kind, parts)
+    if refused == RESTED and book.margin != 0:
+        remember(book, np.int64(order.owner))
+        if not order.reduce_only:
+            uncount(book, np.int64(order.owner), np.int64(order.side), order.lots + hidden)
+        refused = margin_refusal(book, operation, kind)
+        if refused != RESTED:
+            roll_back(book, np.int64(0))
+        book.undo_count = 0
     if refused != RESTED:
         return refused
     book.cancelled_lots += order.lots + hidden
@@ -269,6 +322,7 @@ def modify(book: Int, operation: Int, at: Int) -> Int:
     # The row is in no list and of no kind until it is known whether the order rests again.
     order.level = -1
     order.kind = PLAIN
+    order.lots = 0
     lots, outcome = fill(book, operation, at)
     if lots == 0:
         remove_row(book, row)
@@ -300,6 +354,8 @@ def rest(book: Int, operation: Int) -> Int:
     if not insert_row(book, operation, np.int64(PLAIN), level, operation.lots):
         return BOOK_FULL
     book.submitted_lots += operation.lots
+    if book.margin != 0 and not operation.reduce_only:
+        count(book, np.int64(operation.owner), np.int64(operation.side), operation.price_ticks, operation.lots)
     return RESTED
 
 
@@ -324,6 +380,8 @@ def amend(book: Int, operation: Int) -> Int:
         book.turn += 1
         order.turn = book.turn
         append_row(book, row, level)
+        if book.margin != 0 and not order.reduce_only:
+            count(book, np.int64(order.owner), np.int64(order.side), operation.price_ticks, np.int64(0))
     return RESTED
 
 

@@ -7,6 +7,7 @@ from numba import njit
 
 from .book_layout import Kind, Reason
 from .book_levels import append_row, unlink_row
+from .book_margin import uncount
 from .book_memory import account_at, cancellation_at, entry_at, peg_at, row_at, terms_at
 from .wide import Int
 
@@ -75,7 +76,7 @@ def table_remove(book: Int, order_id: Int, row: Int) -> None:
 @njit(cache=True)
 def reducing(book: Int, owner: Int, side: Int, lots: Int) -> Int:
     """The part of `lots` that only reduces the owner's position."""
-    held = account_at(book.accounts, owner).lots
+    held = account_at(book.accounts, owner).basis_lots
     return min(lots, max(held if side == 1 else -held, 0))
 
 
@@ -135,6 +136,8 @@ def release_terms(book: Int, row: Int) -> None:
 def remove_row(book: Int, row: Int) -> None:
     """Take a row out of the book altogether."""
     order = row_at(book.rows, row)
+    if book.margin != 0 and not order.reduce_only:
+        uncount(book, np.int64(order.owner), np.int64(order.side), order.lots + hidden_lots(book, row))
     unlink_row(book, row)
     table_remove(book, order.order_id, row)
     if order.kind != PLAIN:

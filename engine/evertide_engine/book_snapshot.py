@@ -5,7 +5,7 @@ priority) and nothing of where it lies in memory. Two books with equal bytes ans
 hash of the bytes is the hash of the state.
 
     magic 8 | version u32 | header bytes u32 | body bytes u64 | SHA-256 of the body | body
-    body: HEAD record | ACCOUNT records | ORDER_ROW records | TERMS_ROW records, both sorted by turn
+    body: HEAD record | MARKET_ROW | ACCOUNT records | ORDER_ROW records | TERMS_ROW records, both sorted by turn
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from ._generated.layouts import MARKET_ROW
 from .book import CAPACITY_MOST, OWNERS_MOST, Book, address_of
 from .book_layout import ACCOUNT, LEVELS, ORDER_ROW, TERMS_ROW, Kind
 from .book_levels import append_row
@@ -40,6 +41,7 @@ COUNTERS = (
     "submitted_lots",
     "executed_lots",
     "cancelled_lots",
+    "margin",
 )
 HEAD = np.dtype([(name, "<i8") for name in (*LIMITS, *COUNTERS, "order_count")])
 UNSEEN = ("next", "previous", "reserved")
@@ -61,7 +63,7 @@ def body_of(book: Book) -> bytes:
     # An iceberg has no limit of its own, a pegged order nothing hidden, and its place in a list is no state.
     terms["limit_ticks"][rows["kind"] == Kind.ICEBERG] = 0
     terms["peg"] = 0
-    return head.tobytes() + book.accounts.tobytes() + rows.tobytes() + terms.tobytes()
+    return head.tobytes() + book.market.tobytes() + book.accounts.tobytes() + rows.tobytes() + terms.tobytes()
 
 
 def state_hash(book: Book) -> str:
@@ -87,13 +89,19 @@ def restore(data: bytes, name: object = "snapshot") -> Book:
     count, owners = limits["order_count"], limits["owner_count"]
     if not (0 <= count <= limits["capacity"] <= CAPACITY_MOST and 0 < owners <= OWNERS_MOST):
         raise StorageError(name, "orders and owners within their limits", (count, owners), "counts that fit")
-    sizes = (HEAD.itemsize, owners * ACCOUNT.itemsize, count * ORDER_ROW.itemsize, count * TERMS_ROW.itemsize)
+    sizes = (
+        HEAD.itemsize,
+        MARKET_ROW.itemsize,
+        owners * ACCOUNT.itemsize,
+        count * ORDER_ROW.itemsize,
+        count * TERMS_ROW.itemsize,
+    )
     if len(body) != sum(sizes):
         raise StorageError(name, "bytes of the body", len(body), sum(sizes))
     ends = np.cumsum(sizes).tolist()
-    accounts = np.frombuffer(body[ends[0] : ends[1]], ACCOUNT)
-    rows = np.frombuffer(body[ends[1] : ends[2]], ORDER_ROW)
-    terms = np.frombuffer(body[ends[2] :], TERMS_ROW)
+    accounts = np.frombuffer(body[ends[1] : ends[2]], ACCOUNT)
+    rows = np.frombuffer(body[ends[2] : ends[3]], ORDER_ROW)
+    terms = np.frombuffer(body[ends[3] :], TERMS_ROW)
     try:
         book = Book(
             limits["capacity"],
@@ -107,6 +115,7 @@ def restore(data: bytes, name: object = "snapshot") -> Book:
     _check_rows(book, rows, terms, limits["turn"], name)
     for field in COUNTERS:
         book.state[field] = limits[field]
+    book.market[:] = np.frombuffer(body[ends[0] : ends[1]], MARKET_ROW)
     book.accounts[:] = accounts
     refill_rows(address_of(book.state), address_of(rows), address_of(terms), count)
     if book.part_count > book.part_room:

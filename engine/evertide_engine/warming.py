@@ -13,6 +13,7 @@ from numba.core import event
 
 from . import funding, mark
 from ._generated.constants import DEBT_INDEX_ONE
+from ._generated.layouts import MARKET_ROW
 from .book import OPERATION, Book, Code
 from .book_snapshot import restore, snapshot
 from .layouts import RISK_CACHE, USER
@@ -50,6 +51,7 @@ def warm_book() -> int:
     operations["code"] = [int(code) for code in Code]
     operations["order_id"], operations["lots"] = 1, 1
     book = Book(4, 1, 0)
+    book.check_margin(np.zeros(1, MARKET_ROW)[0], 1)
     book.run(operations)
     copy = restore(snapshot(book))
     copy.best_ticks(0)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from book_reference_order import Resting
+from book_reference_recorded import RecordedRules
 
 from evertide_engine.book import LEVELS, Code, Outcome, Reason
 
@@ -15,7 +16,7 @@ TICKS_MOST = LOTS_MOST = 1 << 40
 
 
 @dataclass
-class ReferenceBook:
+class ReferenceBook(RecordedRules):
     """Same operations and outcomes as `evertide_engine.book.Book`."""
 
     capacity: int
@@ -34,6 +35,15 @@ class ReferenceBook:
 
     def __post_init__(self) -> None:
         self.positions = [0] * self.owners
+        self.stopped = False
+
+    def margin_refusal(self, op: dict[str, Any], kind: str, replaced: Resting | None) -> Outcome | None:
+        """Why margin refuses an order: here, and for who does not check it, never."""
+        return None
+
+    def who_fails(self, taker: Resting, maker: Resting, size: int) -> Resting | None:
+        """Which of the two a fill would leave without the margin that it needs."""
+        return None
 
     def side(self, side: int) -> list[Resting]:
         """Orders of a side in priority."""
@@ -68,7 +78,7 @@ class ReferenceBook:
             return Outcome.BAD_CODE
         if found is not None or op["order_id"] == 0:
             return Outcome.DUPLICATE_ID
-        refused = self.refusal(op, kinds[code], None)
+        refused = self.refusal(op, kinds[code], None) or self.margin_refusal(op, kinds[code], None)
         return refused if refused is not None else self.execute(op, kinds[code])
 
     # What is counted.
@@ -188,8 +198,11 @@ class ReferenceBook:
             if lots == 0:
                 return Outcome.CANCELLED if lost else Outcome.FILLED
             reason = None
+            stopped, self.stopped = self.stopped, False
             if lost and op["self_trade"] == NEWEST:
                 reason = Reason.SELF_TRADE
+            elif stopped:
+                reason = Reason.MARGIN
             elif op["reduce_only"] and self.positions[op["owner"]] == 0:
                 reason = Reason.NOTHING_TO_REDUCE
             elif force in (IOC, FOK):
@@ -245,8 +258,16 @@ class ReferenceBook:
                 if size == 0:
                     self.cancel(maker, Reason.NOTHING_TO_REDUCE)
                     continue
+                failing = self.who_fails(taker, maker, size)
+                if failing is taker:
+                    self.stopped = True
+                    break
+                if failing is maker:
+                    passed.add(id(maker))
+                    continue
                 self.trade(taker, maker, size)
                 left -= size
+                self.left = left
                 self.settle(maker)
         return left, lost
 
@@ -300,47 +321,12 @@ class ReferenceBook:
             self.count(found.order_id, cancelled=found.lots - op["lots"])
             found.lots = op["lots"]
             return Outcome.RESTED
-        refused = self.refusal(op, found.kind, found)
+        refused = self.refusal(op, found.kind, found) or self.margin_refusal(op, found.kind, found)
         if refused is not None:
             return refused
         self.resting.remove(found)
         self.count(found.order_id, cancelled=found.open)
         return self.execute(op, found.kind)
-
-    def recorded_refusal(self, op: dict[str, Any]) -> Outcome | None:
-        if op["side"] > 1:
-            return Outcome.BAD_TERMS
-        if not 0 < op["lots"] <= self.lots_max:
-            return Outcome.BAD_SIZE
-        return Outcome.PRICE_OUTSIDE if self.outside(op["price_ticks"]) else None
-
-    def rest(self, op: dict[str, Any], found: Resting | None) -> Outcome:
-        refused = self.recorded_refusal(op)
-        if refused is not None:
-            return refused
-        if found is not None or op["order_id"] == 0:
-            return Outcome.DUPLICATE_ID
-        if len(self.resting) == self.capacity:
-            return Outcome.BOOK_FULL
-        self.resting.append(self.as_order(op, "plain", op["price_ticks"], op["lots"]))
-        self.count(op["order_id"], submitted=op["lots"])
-        return Outcome.RESTED
-
-    def amend(self, op: dict[str, Any], found: Resting | None) -> Outcome:
-        if found is None or (found.side, found.owner) != (op["side"], op["owner"]):
-            return Outcome.UNKNOWN_ID
-        refused = self.recorded_refusal(op)
-        if refused is not None:
-            return refused
-        if found.kind != "plain":
-            return Outcome.BAD_TERMS
-        change = op["lots"] - found.lots
-        self.count(found.order_id, submitted=max(change, 0), cancelled=max(-change, 0))
-        if op["price_ticks"] != found.price or change > 0:
-            self.turn += 1
-            found.turn = self.turn
-        found.price, found.lots = op["price_ticks"], op["lots"]
-        return Outcome.RESTED
 
     def new_index(self, op: dict[str, Any]) -> Outcome:
         low, high, published = op["price_ticks"], op["lots"], op["terms"]
@@ -377,6 +363,7 @@ class ReferenceBook:
                     self.cancel(taker, Reason.NOTHING_TO_REDUCE)
                     continue
             left, lost = self.take(taker, wanted, taker.turn)
+            self.stopped = False
             taker.lots -= wanted - left
             if lost and (taker.self_trade == NEWEST or taker.lots == 0):
                 if taker.open:
