@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._generated.constants import ORDER_FLAG_ASK
+from ._generated.constants import MARKETS_MAX, ORDER_FLAG_ASK
 from .crossing import resting, scan
 from .crossing_index import CrossingIndex
 from .layouts import ORDERS, RISK_CACHE, USER
 from .liquidation import RiskColumns, liquidations, margins
 from .margin import MarginKind, value
 from .markets import MarketColumns
+from .scenarios import stress
 
 NOW_MS, SLOT = 1, 1 << 20
 ONE_LOT_ATOM_Q32 = 1 << 32
@@ -37,6 +38,7 @@ def warm_up() -> int:
     columns = RiskColumns(users, cache[0])
     liquidations(users, cache[0], NOW_MS, columns)
     margins(users, cache[0], NOW_MS, columns)
+    stress(users, cache[0], NOW_MS, columns, np.zeros((1, MARKETS_MAX), np.int64))
     resting(orders, keys, users, markets, NOW_MS, SLOT)
     index = CrossingIndex(orders[:1], capacity=2)
     index.update(orders, np.zeros(1, np.int64))
