@@ -11,6 +11,7 @@ from solders.pubkey import Pubkey
 
 from evertide_engine.crossing import Match, scan
 from evertide_engine.layouts import MARKETS_MAX, ORDERS_MAX
+from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import market_columns
 
 from .actions import FIRST_LANE, Action
@@ -71,8 +72,8 @@ def plan(state: State, memory: Memory, settings: MatcherSettings) -> list[Action
     """Renewals of rows that have become too old for the matches, then the matches, those that bring most for their
     compute first. Pure.
 
-    Several matches of one market share a transaction where that holds them. Dead orders of the parties go before their
-    matches: until they are cancelled they take up margin.
+    Several matches of one market share a transaction where that holds them. Dead orders of a party that is short of
+    margin go before its matches: until they are cancelled they take it up.
     """
     chosen = [[match for match, _ in batch] for batch in _chosen(state, memory, settings)]
     matches = [match for batch in chosen for match in batch]
@@ -123,12 +124,16 @@ def _load(state: State, memory: Memory, match: Match, charged_atoms: int) -> Loa
 
 
 def _dead_rows(state: State, matches: list[Match]) -> set[int]:
-    """Rows of parties with orders that can never do anything again."""
-    rows = sorted({row for match in matches for row in _rows(match)})
-    if not rows:
+    """Rows of parties whose margin does not reach for new risk while they have orders that are dead."""
+    rows = np.array(sorted({row for match in matches for row in _rows(match)}), np.int64)
+    if not rows.size or state.risk_cache is None:
         return set()
-    dead = waiting(state, np.array(rows)).dead.any(axis=1)
-    return {row for row, found in zip(rows, dead, strict=True) if found}
+    rows = rows[waiting(state, rows).dead.any(axis=1)]
+    if not rows.size:
+        return set()
+    # One more transaction delays the match: only where the dead orders may be what stands in its way.
+    short = ~value(state.users[rows], state.risk_cache, MarginKind.INITIAL, state.time.unix_ms).is_met()
+    return {int(row) for row in rows[short]}
 
 
 def _rows(match: Match) -> list[int]:

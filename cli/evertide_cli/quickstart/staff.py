@@ -112,12 +112,17 @@ class Staff:
         return {name: self._take(await self.keepers[name].step()) for name in names}
 
     async def until_quiet(self, name: str, rounds_max: int) -> int:
-        """Steps of one keeper until it finds nothing to do or nothing that works; confirmed actions."""
-        total = 0
+        """Steps of one keeper until it finds nothing to do, or twice in a row nothing that works; confirmed actions.
+
+        What failed together is tried one by one in the next step.
+        """
+        total, idle = 0, 0
         for _ in range(rounds_max):
-            done = self._take(await self.keepers[name].step())
+            report = await self.keepers[name].step()
+            done = self._take(report)
             total += done
-            if done == 0:
+            idle = 0 if done else idle + 1
+            if report.planned == 0 or idle == 2:
                 break
         return total
 

@@ -174,18 +174,25 @@ def test_the_market_that_pays_most_for_its_compute_is_served_first() -> None:
     assert [one.arguments["market_index"] for one in planned(world)] == [0, 1]
 
 
-def test_dead_orders_of_the_parties_are_cancelled_before_their_matches() -> None:
-    """They take up margin until then; those of accounts that match nothing are the janitor's."""
-    world = crossing(0)
-    world.trader(9, kw.user(number=9), {"expiry_ms": kw.NOW_MS})
-    assert [one.name for one in planned(world)] == ["match_orders"]
+def test_dead_orders_that_take_up_a_partys_margin_are_cancelled_before_its_matches() -> None:
+    """Those of others are the janitor's: a match does not wait for them."""
     taker = {"time_in_force": 0, "placed_slot": kw.SLOT - 5, "size_lots": 30}
-    user = world.trader(1, kw.user(number=1), taker, {"expiry_ms": kw.NOW_MS})
-    first, match = planned(world)
-    assert (first.name, first.arguments, first.lane) == ("expire_orders", {"user": str(user)}, match.lane)
-    memory = Memory()
-    memory.note([first.key], succeeded=False, now_ms=kw.NOW_MS)
-    assert [one.name for one in planned(world, memory)] == ["match_orders"]
+    for dead_lots, names in ((100, ["match_orders"]), (100_000, ["expire_orders", "match_orders"])):
+        world = crossing(0)
+        record = kw.position(kw.user(10**6, number=1), 0, 0)
+        position = record["positions"][0, 0]
+        position["open_bid_lots"], position["max_bid_ticks"] = dead_lots + 30, kw.INDEX_TICKS
+        user = world.trader(1, record, taker, {"expiry_ms": kw.NOW_MS, "size_lots": dead_lots})
+        found = planned(world)
+        assert [one.name for one in found] == names
+        if len(found) == 2:
+            assert found[0].arguments == {"user": str(user)} and found[0].lane == found[1].lane
+            memory = Memory()
+            memory.note([found[0].key], succeeded=False, now_ms=kw.NOW_MS)
+            assert [one.name for one in planned(world, memory)] == ["match_orders"]
+    # Without dead orders there is nothing to cancel, whatever the margin.
+    world.trader(1, record, taker)
+    assert [one.name for one in planned(world)] == ["match_orders"]
 
 
 def test_names_are_addresses_of_the_accounts() -> None:
