@@ -16,7 +16,7 @@ from solders.transaction import VersionedTransaction
 
 from evertide import (
     Role,
-    RpcError,
+    TransportError,
     collateral_address,
     insurance_address,
     market_address,
@@ -44,7 +44,8 @@ BUFFER_HEAD = struct.pack("<IB", 1, 1)
 # A nonce account: version u32, state u32, authority, nonce, fee.
 NONCE_BYTES, NONCE_AUTHORITY_AT = 80, 8
 ADVANCE_NONCE = struct.pack("<I", 4)
-SIGNATURES_MAX = 100
+SIGNATURES_MAX = 25
+"""Latest transactions of a key that are looked at in one round."""
 
 
 class Reader:
@@ -57,24 +58,25 @@ class Reader:
         self._slow: dict[str, Any] = {}
         self._read_ms: int | None = None
         self._looked_at: dict[str, str] = {}
-        self._uses: dict[str, list[str]] = {}
+        self._uses: dict[str, dict[str, None]] = {}
 
-    async def read(self, state: State) -> dict[str, Any]:
-        """Everything as plain values. Raises a `TransportError` of the SDK when the node does not answer at all."""
+    async def refresh(self, state: State) -> None:
+        """Read what moves seldom and takes many questions, when that is due. Nobody else should wait for it."""
         if state.exchange is None:
-            return {}
-        roles = {
-            role.name.lower(): str(Pubkey.from_bytes(bytes(state.exchange["roles"][role])))
-            for role in Role
-            if state.exchange["roles"][role].any()
-        }
-        self._first.setdefault("roles", roles)
-        seen = {"roles": self._first["roles"], "vaults": await self._vaults(state)}
+            return
         now_ms = state.time.unix_ms
         if self._read_ms is None or now_ms - self._read_ms >= self._keys_interval_ms:
-            self._slow = await self._read_keys(roles)
+            self._slow = await self._read_keys(_roles(state))
             self._read_ms = now_ms
-        return {**seen, **self._slow}
+
+    async def read(self, state: State) -> dict[str, Any]:
+        """Everything as plain values: the vaults as they are now, the rest as `refresh` found it. Raises a
+        `TransportError` of the SDK.
+        """
+        if state.exchange is None:
+            return {}
+        self._first.setdefault("roles", _roles(state))
+        return {"roles": self._first["roles"], "vaults": await self._vaults(state), **self._slow}
 
     async def _vaults(self, state: State) -> dict[str, list[int]]:
         """What each vault holds and owes, token atoms: all accounts in one answer, so that they are of one slot."""
@@ -107,8 +109,9 @@ class Reader:
         async def told(what: str, ask: Callable[[], Awaitable[Any]], otherwise: Any) -> Any:
             try:
                 return await ask()
-            except RpcError as error:
-                unread.append(f"{what} ({error.code})")
+            except TransportError as error:
+                # Some nodes refuse such questions, others never answer them: the rest of the watch goes on.
+                unread.append(f"{what} ({type(error).__name__})")
                 return otherwise
 
         program = await told("the program's account", self._program, None)
@@ -165,8 +168,14 @@ class Reader:
                 [signature, {"encoding": "base64", "commitment": "confirmed", "maxSupportedTransactionVersion": 0}],
             )
             if transaction is not None and advances_nonce(base64.b64decode(transaction["transaction"][0]), key):
-                self._uses.setdefault(key, []).append(signature)
+                self._uses.setdefault(key, {})[signature] = None
         self._looked_at[key] = str(entries[0]["signature"])
+
+
+def _roles(state: State) -> dict[str, str]:
+    """Holder of each role that has one."""
+    held = state.exchange["roles"]
+    return {role.name.lower(): str(Pubkey.from_bytes(bytes(held[role]))) for role in Role if held[role].any()}
 
 
 def advances_nonce(wire: bytes, signer: str) -> bool:

@@ -301,8 +301,17 @@ class GuardianKeeper(Keeper):
         super().__init__(name, spine, settings)
         self._reader = Reader(spine.client)
 
+    async def refresh(self) -> None:
+        """Read what takes long, when that is due."""
+        await self._reader.refresh(self.spine.state)
+
+    async def step(self) -> StepReport:
+        """As any keeper's; nodes and keys are asked before, while nobody waits for the state."""
+        await self.refresh()
+        return await super().step()
+
     async def observe(self) -> None:
-        """Read, and tell what is to be told."""
+        """Read the vaults, and tell what is to be told."""
         self.spine.note_observed(watch.NAME, await self._reader.read(self.spine.state))
         self.sound()
 

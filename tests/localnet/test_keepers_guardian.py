@@ -31,6 +31,7 @@ async def kinds(keeper: GuardianKeeper) -> list[str]:
     """Kinds of all alarms now, as the log and the metrics tell them."""
     async with keeper.spine.lock:
         await keeper.spine.sync()
+        await keeper.refresh()
         await keeper.observe()
     assert not [one for one in keeper.findings() if one.kind in ("watch_blind", "totals_disagree")]
     return sorted({kind for kind, _ in keeper.spine.alarms.active})

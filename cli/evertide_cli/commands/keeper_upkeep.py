@@ -110,6 +110,7 @@ def watch(context: typer.Context, withdrawable_bps: int = WITHDRAWABLE_BPS, expe
         try:
             async with spine.lock:
                 await spine.sync()
+                await keeper.refresh()
                 await keeper.observe()
                 found = keeper.findings()
         finally:
