@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from evertide import MATCH_DEADLINE_SLOTS, MarketStatus, TimeInForce
+from evertide import BPS_ONE, MATCH_DEADLINE_SLOTS, MarketStatus, TimeInForce
 from evertide.math import liquidation_fees, market_order_limit, notional_ceil, notional_floor
 from evertide_engine.markets import band_ticks, status_now
 
@@ -90,14 +90,17 @@ class Inventory:
         return min((budget << PRICE_BITS) // mark_q32, limit) - held
 
     def _profit(self, account: Account, holding: Holding, terms: Terms, lots: int) -> int:
-        """The fee less what selling again costs: the taker's fee, and mark against index where that is a loss."""
+        """The fee less what selling again costs: the taker's fee, what is expected beside it, and mark against index
+        where that is a loss.
+        """
         notional = notional_floor(lots, terms.mark_q32)
         fees = liquidation_fees(notional, terms.liquidator_fee_bps, terms.insurance_fee_bps, account.equity_atoms)
         taker_tenth_bps = int(self._state.exchange["terms"]["fee_tiers"][0]["taker_fee_tenth_bps"])
         exit_fee = -(-notional_ceil(lots, terms.mark_q32) * taker_tenth_bps // TENTH_BPS_ONE)
         above_q32 = terms.mark_q32 - int(self._state.markets[holding.market_index]["index_price_q32"])
         worse_q32 = max(above_q32 if holding.size_lots > 0 else -above_q32, 0)
-        return fees.liquidator_atoms - exit_fee - -(-lots * worse_q32 >> PRICE_BITS)
+        exit_cost = -(-notional * self._settings.exit_cost_bps // BPS_ONE)
+        return fees.liquidator_atoms - exit_fee - exit_cost - -(-lots * worse_q32 >> PRICE_BITS)
 
     def _after(self, holding: Holding, terms: Terms, lots: int, account: Account) -> NDArray[np.void] | None:
         """The account with lots taken over at mark, its fee received; None without a free slot."""

@@ -163,6 +163,9 @@ def test_own_capital_takes_what_the_book_does_not_and_only_for_profit() -> None:
     dear = dataclasses.replace(RICH, minimum_profit_atoms=1_500_001)
     assert plan(world, dataclasses.replace(RICH, minimum_profit_atoms=1_499_999))[0].name == "liquidate_position"
     assert plan(world, dear) == []
+    # What selling again is expected to cost counts too, rounded up: 14 bps leave ten cents, 15 nothing.
+    assert plan(world, dataclasses.replace(RICH, exit_cost_bps=14))[0].name == "liquidate_position"
+    assert plan(world, dataclasses.replace(RICH, exit_cost_bps=15)) == []
     world.trader(20, kw.user(number=20), lw.bid())
     assert plan(world, RICH)[0].name == "liquidate_with_orders"
 
