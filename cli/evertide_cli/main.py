@@ -54,6 +54,9 @@ def exit_code_of(error: BaseException) -> int:
     """2 for words that cannot be meant, 1 for everything else."""
     if isinstance(error, CliError):
         return error.exit_code
+    # A keeper's configuration, chain or program that is wrong.
+    if isinstance(given := getattr(error, "exit_code", None), int):
+        return given
     sdk = sys.modules.get("evertide")
     usage = getattr(sdk, "UsageError", None) if sdk is not None else None
     if isinstance(usage, type) and isinstance(error, usage):

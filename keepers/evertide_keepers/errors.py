@@ -13,6 +13,9 @@
 
 from __future__ import annotations
 
+NOT_BY_RETRYING = 2
+"""Exit code of what another start cannot mend: a service manager need not try."""
+
 
 class KeeperError(Exception):
     """Base of everything that keepers raise on purpose. `rule` names what was broken."""
@@ -25,6 +28,8 @@ class KeeperError(Exception):
 class ConfigError(KeeperError):
     """A key of the configuration is unknown, missing or wrong."""
 
+    exit_code = NOT_BY_RETRYING
+
 
 class JitDisabled(KeeperError):
     """Numba's compiler is switched off: kernels would take seconds for what must take milliseconds."""
@@ -32,6 +37,8 @@ class JitDisabled(KeeperError):
 
 class WrongChain(KeeperError):
     """Another genesis hash, or no such program, at the configured node."""
+
+    exit_code = NOT_BY_RETRYING
 
 
 class SourceError(KeeperError):
@@ -44,6 +51,8 @@ class JournalError(KeeperError):
 
 class VersionMismatch(KeeperError):
     """The program is another build, or its accounts have layouts that are not known here."""
+
+    exit_code = NOT_BY_RETRYING
 
 
 class PortInUse(KeeperError):
