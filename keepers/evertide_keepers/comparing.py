@@ -135,7 +135,7 @@ class Comparison:
             if not odd:
                 self.alarms.clear("endpoints_disagree", "pool")
                 return
-            differences.update(odd)
+            differences.update(odd.keys())
             reasons |= odd
             for name in odd:
                 if differences[name] >= DIFFERENCES_NEEDED:

@@ -16,6 +16,8 @@ from typing import Any, Protocol, TextIO
 
 import httpx
 
+from evertide._rpc_call import shown_url
+
 from .errors import SourceError
 from .state import Price
 
@@ -135,7 +137,10 @@ class HermesSource:
             parsed = {entry["id"]: entry["price"] for entry in answer.json()["parsed"]}
             return {name: _hermes_price(parsed[feed]) for name, feed in wanted.items() if feed in parsed}
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
-            raise SourceError("Hermes answer", f"{type(error).__name__}: {error}", "parsed prices") from error
+            # Never the error's own text: it repeats the whole address, keys included.
+            status = getattr(getattr(error, "response", None), "status_code", None)
+            found = type(error).__name__ if status is None else f"status {status}"
+            raise SourceError("Hermes answer", f"{found} of {shown_url(self._url)}", "parsed prices") from None
 
     async def close(self) -> None:
         """Close the connection."""

@@ -98,7 +98,8 @@ class RpcCaller:
             raise RpcTimeout(self.shown, method, round(limit_s * 1000)) from None
         except (httpx.HTTPError, OSError) as error:
             # The text of some errors repeats the whole address.
-            detail = str(error).replace(self.url, self.shown) or type(error).__name__
+            text = str(error)
+            detail = type(error).__name__ if "://" in text or not text else text
             raise RpcUnreachable(self.shown, detail) from None
         return self._result(method, response, request_id)
 
