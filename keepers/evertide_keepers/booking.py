@@ -127,10 +127,15 @@ class Books:
     async def _take(self, rpc: RpcClient, program_id: Pubkey, one: Pending) -> None:
         """Cost and gain of one transaction."""
         transaction = await rpc.get_transaction(one.signature) or {}
+        try:
+            paid = int((transaction.get("meta") or {}).get("fee") or 0)
+            earned = sum(self._gain(found.event) for found in transaction_events(transaction, program_id))
+        except (KeyError, TypeError, ValueError) as error:
+            raise rpc.malformed("getTransaction", transaction) from error
         account = self.of(one.keeper)
         account.booked += 1
-        account.paid_lamports += int((transaction.get("meta") or {}).get("fee") or 0)
-        account.earned_atoms += sum(self._gain(found.event) for found in transaction_events(transaction, program_id))
+        account.paid_lamports += paid
+        account.earned_atoms += earned
 
     def _gain(self, event: Any) -> int:
         """Quote atoms that an event of one's own transaction brought."""

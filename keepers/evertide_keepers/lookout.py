@@ -11,7 +11,6 @@ from solders.pubkey import Pubkey
 
 from evertide import RpcPool
 from evertide._time import now_s
-from evertide.errors import TransportError
 
 from . import handshake
 from .comparing import Comparison
@@ -67,8 +66,12 @@ class Lookout:
         for part in (self._look_at_nodes, self._look_at_balance, self._look_at_program, self._book):
             try:
                 await part()
-            except TransportError as error:
-                log(logging.INFO, "lookout waits", part=part.__name__.strip("_"), error=str(error))
+            except VersionMismatch:
+                raise
+            except Exception as error:
+                # Whatever a node answers: a look that fails ends no keeper.
+                text = f"{type(error).__name__}: {error}"
+                log(logging.INFO, "lookout waits", part=part.__name__.strip("_"), error=text)
 
     def _compared(self) -> list[Pubkey]:
         """Accounts to compare between nodes: the two that everything depends on first."""
