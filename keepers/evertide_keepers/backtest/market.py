@@ -251,7 +251,7 @@ class SimulatedMarket:
             price_ticks=price,
             lots=order.size_lots,
             expiry_ms=order.expiry_ms,
-            time_in_force=int(order.time_in_force),
+            time_in_force=int(TimeInForce.IMMEDIATE_OR_CANCEL if order.is_market else order.time_in_force),
             self_trade=int(order.self_trade),
             reduce_only=int(order.reduce_only),
         )
@@ -316,7 +316,7 @@ class SimulatedMarket:
         rule, or with nothing left to reduce.
         """
         for order in self.own_orders():
-            if order.expiry_ms and now_ms > order.expiry_ms:
+            if order.expiry_ms and now_ms >= order.expiry_ms:
                 self.cancel(now_ms, order.order_id)
         if self.book.order_count != len(self._resting):
             own = [order.order_id for order in self.own_orders()]
