@@ -34,8 +34,17 @@ WORDS = {
     "04_many_accounts.py": [r"decoded \d+ users", r"quote: \d+"],
     "05_without_async.py": [r"\w{32,}: 1000\.000000 USDC", r"free collateral 1000\.000000 USDC"],
     "06_through_anchorpy.py": [r"anchorpy reads 2 markets, opened True", r"first mark: \d{10,}"],
+    "09_run_a_maker.py": [
+        r"position 0 lots, quotes: none yet",
+        r"quotes: bid 100 at \d+, ask 100 at \d+",
+        r"[2-9] placed, \d+ changed, 0 fills, left open: 0",
+        r"equity \d+\.\d{6} USDC",
+    ],
 }
-SIGNED = {"02_trade.py", "05_without_async.py"}
+#: These need no network: `tests/unit/strategies/test_strategy_examples.py` runs them.
+OFFLINE = {"07_write_a_strategy.py", "08_three_strategies.py"}
+SIGNED = {"02_trade.py", "05_without_async.py", "09_run_a_maker.py"}
+MORE = {"09_run_a_maker.py": ["--steps", "4"]}
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +58,7 @@ async def trader(world: World, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 def test_every_example_is_run_here() -> None:
-    assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted(WORDS)
+    assert sorted(path.name for path in EXAMPLES.glob("*.py")) == sorted({*WORDS, *OFFLINE})
 
 
 @pytest.mark.parametrize("name", sorted(WORDS))
@@ -57,6 +66,7 @@ async def test_an_example_runs(name: str, world: World, trader: Path) -> None:
     await world.publish()
     words = [sys.executable, str(EXAMPLES / name), "--rpc-url", world.net.rpc_url]
     words += ["--keypair", str(trader)] if name in SIGNED else []
+    words += MORE.get(name, [])
     running = await asyncio.create_subprocess_exec(
         *words, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )
