@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ._generated.constants import MARKETS_MAX, ORDER_FLAG_ASK
+from .candles import Candles
 from .crossing import resting, scan
 from .crossing_index import CrossingIndex
 from .layouts import ORDERS, RISK_CACHE, USER
@@ -39,6 +40,10 @@ def warm_up() -> int:
     liquidations(users, cache[0], NOW_MS, columns)
     margins(users, cache[0], NOW_MS, columns)
     stress(users, cache[0], NOW_MS, columns, np.zeros((1, MARKETS_MAX), np.int64))
+    candles, one = Candles(1, 1, trades_capacity=1), np.ones(1, np.int64)
+    candles.add(one, one, one, one)
+    candles.drop_before(0)
+    candles.rows(0, 2)
     resting(orders, keys, users, markets, NOW_MS, SLOT)
     index = CrossingIndex(orders[:1], capacity=2)
     index.update(orders, np.zeros(1, np.int64))
