@@ -200,7 +200,7 @@ def add_small(size: Int, ratio: Int, upper, lower, equity, needed) -> None:
 
 @njit(cache=True, error_model="numpy")
 def add_large(size: Int, side: Int, table, upper, lower, equity, needed) -> None:
-    """As `add_small`, through all tiers: their quotients are of integers below 2^48 by ones below 2^32, so exact too."""
+    """As `add_small`, through all tiers: quotients of integers below 2^48 by ones below 2^32 are exact too."""
     negative = size >> 63
     held = (size ^ negative) - negative
     b0, b1, b2 = float(table[side, BOUND]), float(table[side, BOUND + 1]), float(table[side, BOUND + 2])

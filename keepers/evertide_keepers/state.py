@@ -169,16 +169,19 @@ class State:
             self._backstops = {row: index for row, index in found.items() if index is not None}
         return self._backstops
 
-    def liquidations(self) -> Liquidations:
-        """Accounts below cancel margin by the risk cache as it is now. There must be one."""
-        users = self.users
-        changed = np.array(sorted(self._changed_rows), np.int64)
+    def risk_columns(self) -> RiskColumns:
+        """Columns of all users, with every change since the last call. There must be a risk cache."""
+        users, changed = self.users, np.array(sorted(self._changed_rows), np.int64)
         if self._columns is None:
             self._columns = RiskColumns(users, self.risk_cache)
         else:
             self._columns.update(users, changed, self.risk_cache)
         self._changed_rows.clear()
-        return liquidations(users, self.risk_cache, self.time.unix_ms, self._columns)
+        return self._columns
+
+    def liquidations(self) -> Liquidations:
+        """Accounts below cancel margin by the risk cache as it is now. There must be one."""
+        return liquidations(self.users, self.risk_cache, self.time.unix_ms, self.risk_columns())
 
     def apply(self, changes: Iterable[Change]) -> list[Change]:
         """Take readings in; returns those that changed something, in the order given."""

@@ -96,6 +96,14 @@ def test_views_before_and_after_the_crash(console: Crash) -> None:
     assert (shown["rung"], shown["in_liquidation"]) == ("healthy", False)
     assert shown["open_to_liquidation"][0]["refused"] == "LiquidationNotStarted"
 
+    told = console.ok("engine stress --shock -50 --shock 0 --market BTC-PERP")
+    crash, still = told["scenarios"]
+    assert (crash["shock_percent"], still["shock_percent"]) == ("-50", "0")
+    assert (crash["below_maintenance"], crash["bankrupt"], crash["worst_account"]) == (1, 1, user)
+    assert (still["below_maintenance"], Decimal(still["deficit_usd"]), still["worst_account"]) == (0, 0, None)
+    assert 0 < Decimal(crash["deficit_usd"]) < Decimal(crash["shortfall_usd"])
+    assert user in console.shown("engine stress --shock -50")
+
     thought = console.ok(f"account health --what-if BTC-PERP={MAINTENANCE_USD} {option}", "trader 2")
     assert (thought["now"]["rung"], thought["what_if"]["rung"]) == ("healthy", "maintenance")
     console.move(MAINTENANCE_USD)
@@ -226,6 +234,9 @@ def test_collateral_backstop_and_bankruptcy(console: Crash) -> None:
         ("account health --what-if BTC-PERP=cheap", "'cheap' is not a decimal number"),
         ("account health --what-if withdraw:USDC=99999999", "withdrawn amount 99999999 is above the greatest value"),
         ("liquidate watch --once --limit 0", "'--limit'"),
+        ("engine stress --shock much", "a number of percent is needed: found 'much'"),
+        ("engine stress --shock 0.001", "at most two decimals of a percent: found 0.001"),
+        ("engine stress --shock -100", "found -100, needed -99.99 to 1000 percent"),
     ],
 )
 def test_words_that_cannot_be_meant(console: Crash, words: str, message: str) -> None:

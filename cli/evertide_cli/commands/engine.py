@@ -9,6 +9,7 @@ import typer
 
 from evertide_cli.app import group, settings_of
 from evertide_cli.output import progress, show
+from evertide_cli.session import Session, run
 
 if TYPE_CHECKING:
     from evertide_keepers.warming import Warmed
@@ -49,3 +50,24 @@ def warm(context: typer.Context) -> None:
         return
     show(steps, as_json=False)
     show({"compiled": compiled, "ms": took_ms, "cache": str(folder)}, as_json=False)
+
+
+@app.command("stress")
+def stress(
+    context: typer.Context,
+    shocks: list[str] = typer.Option(
+        ["-50", "-30", "-20", "-10", "-5", "5", "10", "20", "30", "50"],
+        "--shock",
+        help="Move of the prices in percent, up to two decimals; can be given several times.",
+    ),
+    markets: list[str] = typer.Option([], "--market", help="Market that moves; can be given several times. Else all."),
+    assets: bool = typer.Option(False, "--assets", help="Collateral other than the quote moves along."),
+) -> None:
+    """What price shocks would do to every account: how many are below, what they lack, what insurance would need."""
+
+    async def body(session: Session) -> None:
+        from evertide_cli.stress_view import show_stress
+
+        await show_stress(session, shocks, markets, assets=assets)
+
+    run(context, body)
