@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from evertide_engine.book import OPERATION, Book
 
 from . import native
-from .measure import NS, OURS, Measure, Target, WorkDiffers, timing_of
+from .measure import NS, OURS, Measure, Target, WorkDiffers, processor_ns, timing_of
 from .plain_book import PlainBook
 from .recorded import FILE, recorded
 from .run import Run
@@ -65,9 +64,9 @@ def ours(stream: Stream, batch: int, repeats: int) -> native.Played:
         parts, elapsed = [book.run(array[: stream.prefill])[0]], []
         for first in range(0, len(timed), batch):
             part = timed[first : first + batch]
-            start = time.perf_counter_ns()
+            start = processor_ns()
             fills, _ = book.run(part)
-            elapsed.append(time.perf_counter_ns() - start)
+            elapsed.append(processor_ns() - start)
             parts.append(fills)
         batches.append(elapsed)
     levels = [(side, price, lots) for side in (0, 1) for price, lots in sorted(book.depth(side))]
@@ -82,10 +81,10 @@ def plain(stream: Stream, batch: int) -> native.Played:
     elapsed = []
     for first in range(stream.prefill, len(rows), batch):
         part = rows[first : first + batch]
-        start = time.perf_counter_ns()
+        start = processor_ns()
         for row in part:
             step(book, row)
-        elapsed.append(time.perf_counter_ns() - start)
+        elapsed.append(processor_ns() - start)
     fills = np.array(book.fills, np.uint64).reshape(-1, 4)
     return played(PLAIN, fills, np.array(book.depth(), np.uint64).reshape(-1, 3), [elapsed])
 

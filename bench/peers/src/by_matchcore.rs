@@ -2,6 +2,7 @@
 
 use crate::Outcome;
 use crate::message::{CANCEL, Fill, GTC, IOC, Level, MOVE, Message, POST_ONLY};
+use cpu_time::ProcessTime;
 use matchcore::{
     AmendCmd, AmendPatch, CancelCmd, Command, CommandKind, CommandMeta, CommandOutcome, CommandReport, LimitOrder,
     LimitOrderPatch, NewOrder, OrderBook, OrderFlags, OrderId, OrderKind, Price, Quantity, QuantityPolicy,
@@ -9,7 +10,6 @@ use matchcore::{
 };
 use std::collections::HashMap;
 use std::hint::black_box;
-use std::time::Instant;
 
 fn commands(messages: &[Message]) -> Vec<Command> {
     let mut sequence_of: HashMap<u64, u64> = HashMap::new();
@@ -81,7 +81,7 @@ pub fn time(messages: &[Message], prefill: usize, batch: usize) -> Vec<u64> {
     all[prefill..]
         .chunks(batch)
         .map(|part| {
-            let start = Instant::now();
+            let start = ProcessTime::now();
             for command in part {
                 black_box(book.execute(black_box(command)));
             }

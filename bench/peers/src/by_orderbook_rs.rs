@@ -2,12 +2,12 @@
 
 use crate::Outcome;
 use crate::message::{CANCEL, Fill, GTC, IOC, Level, MOVE, Message, POST_ONLY};
+use cpu_time::ProcessTime;
 use orderbook_rs::{Id, OrderBook, OrderType, Side, TimeInForce, TimestampMs};
 use pricelevel::{Hash32, OrderUpdate, Price, Quantity};
 use std::collections::HashMap;
 use std::hint::black_box;
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 enum Operation {
     Add(OrderType<()>),
@@ -111,7 +111,7 @@ pub fn time(messages: &[Message], prefill: usize, batch: usize) -> Vec<u64> {
     let mut left = timed.into_iter();
     (0..messages[prefill..].len().div_ceil(batch))
         .map(|_| {
-            let start = Instant::now();
+            let start = ProcessTime::now();
             for operation in left.by_ref().take(batch) {
                 black_box(run(&book, operation));
             }

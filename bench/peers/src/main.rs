@@ -2,7 +2,7 @@
 //!
 //! BOOK is `matchcore` or `orderbook-rs`. The stream's messages are turned into the crate's own commands before the
 //! clock starts. One JSON object comes out: what was filled and what rests at the end, from a run of its own, and the
-//! time of each batch of each repeat in nanoseconds.
+//! processor time of each batch of each repeat in nanoseconds.
 
 mod by_matchcore;
 mod by_orderbook_rs;
