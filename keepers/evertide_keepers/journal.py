@@ -96,8 +96,15 @@ class Journal:
     def begin(self, state: State, memories: Mapping[str, Memory]) -> None:
         """Go on in a new file, which begins with everything that is known and remembered."""
         lines = [self._opening(), self._held(state, memories)]
-        self._writer.end()
-        self._writer = Writer(lambda: self._open(lines), self._queue_bytes_max)
+        before = self._writer
+        before.end()
+
+        def follow() -> Sink:
+            # Two files that are begun at once would take each other's name.
+            before.wait()
+            return self._open(lines)
+
+        self._writer = Writer(follow, self._queue_bytes_max)
         self.error, self.bytes_written = None, 0
 
     def inputs(self, time: ChainTime, changes: Sequence[Change]) -> None:

@@ -52,6 +52,10 @@ class Writer:
             self._ended = True
             self._changed.notify()
 
+    def wait(self) -> None:
+        """Until its thread is done; for other threads that write."""
+        self._thread.join()
+
     def close(self, wait_s: float = CLOSE_WAIT_S) -> None:
         """As `end`, and wait for it, for so long at most."""
         self.end()
