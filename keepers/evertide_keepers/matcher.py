@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
+from evertide import MATCH_DEADLINE_SLOTS, OrderKind
 from evertide_engine.crossing import Match, scan
 from evertide_engine.layouts import MARKETS_MAX, ORDERS_MAX
 from evertide_engine.margin import MarginKind, value
@@ -20,7 +21,7 @@ from .memory import Memory
 from .packing import Load, most_paid_first, packed, units_of
 from .settings import MatcherSettings
 from .state import State
-from .waiting import waiting
+from .waiting import IMMEDIATE, waiting
 
 # With these the taker is not to blame: none of its makers could trade.
 MAKERS_AT_FAULT = {
@@ -119,8 +120,15 @@ def _load(state: State, memory: Memory, match: Match, charged_atoms: int) -> Loa
     makers = tuple(fill.maker_row for fill in match.fills)
     rows = list({match.taker_row, *makers})
     units = units_of(state.users["position_count"][rows].tolist(), state.users["collateral_count"][rows].tolist())
-    alone = memory.is_blocked(alone_key(taker, match.taker_order_id), state.time.unix_ms)
+    alone = memory.is_blocked(alone_key(taker, match.taker_order_id), state.time.unix_ms) or _is_ending(state, match)
     return Load(match.taker_row, makers, units, charged_atoms, alone)
+
+
+def _is_ending(state: State, match: Match) -> bool:
+    """Whether the taker may be dead before the match lands: it must not take others with it."""
+    order = state.orders["orders"][match.taker_row, match.taker_slot]
+    immediate = int(order["kind"]) == OrderKind.MARKET or int(order["time_in_force"]) in IMMEDIATE
+    return immediate and state.time.slot - int(order["placed_slot"]) > MATCH_DEADLINE_SLOTS // 2
 
 
 def _dead_rows(state: State, matches: list[Match]) -> set[int]:

@@ -34,7 +34,7 @@ class Load:
     units: int
     charged_atoms: int
     alone: bool = False
-    """It failed with others: it goes by itself for a while."""
+    """It goes by itself: it failed with others, or may be dead before it lands."""
 
     @property
     def rows(self) -> set[int]:

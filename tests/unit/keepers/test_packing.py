@@ -159,6 +159,14 @@ def test_the_matcher_packs_and_takes_apart_what_failed() -> None:
     assert [one.key for one in planned(world, memory)] == [one.key for one in apart[1:]]
 
 
+def test_an_order_that_may_die_on_the_way_goes_by_itself() -> None:
+    for placed, sizes in ((kw.SLOT - 15, [3]), (kw.SLOT - 16, [1, 2])):
+        world = crossing(0, 0, 0)
+        taker = {"time_in_force": 1, "placed_slot": placed, "size_lots": 30, "price_ticks": kw.INDEX_TICKS + 1}
+        world.trader(1, kw.user(number=1), taker)
+        assert [1 + len(one.ahead) for one in planned(world)] == sizes
+
+
 def test_the_market_that_pays_most_for_its_compute_is_served_first() -> None:
     world = crossing(0, 1)
     assert [one.arguments["market_index"] for one in planned(world)] == [0, 1]
