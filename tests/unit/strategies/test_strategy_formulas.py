@@ -51,6 +51,7 @@ def arbitrage(**more: Any) -> FundingArbitrageur:
     return made
 
 
+@settings(deadline=None)
 @given(
     inventory=draw.decimals(-8, 8, places=2),
     volatility=draw.decimals("0.1", 5, places=2),
