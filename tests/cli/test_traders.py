@@ -6,6 +6,7 @@ import pytest
 
 from evertide_cli.quickstart import levered, sights
 from evertide_cli.quickstart import tape as tapes
+from evertide_cli.quickstart.strategists import STRATEGY_KINDS
 from evertide_cli.quickstart.traders import KINDS, Moment, Trader, plan, roster
 from evertide_cli.quickstart.views import CancelIds, CancelMarket, Modify, OpenOrder, OwnSight, Place, Wish
 
@@ -30,16 +31,18 @@ def of_kind(kind: str) -> Trader:
     return next(trader for trader in roster() if trader.kind == kind)
 
 
-def test_forty_of_twelve_kinds() -> None:
+def test_forty_one_of_thirteen_kinds() -> None:
     traders = roster()
-    assert len(traders) == 40
-    # Players of episodes are not of the market's life.
-    assert {trader.kind for trader in traders} == set(KINDS) - {"player"}
+    assert len(traders) == 41
+    # Players of episodes are not of the market's life; three kinds run strategies.
+    assert {trader.kind for trader in traders} == (set(KINDS) - {"player"}) | set(STRATEGY_KINDS)
+    assert not set(KINDS) & set(STRATEGY_KINDS)
     assert len({trader.name for trader in traders}) == len(traders)
     assert sum(1 for trader in traders if trader.sol_atoms and not trader.usdc_atoms) >= 3
 
 
-DRAWING = [trader for trader in roster() if trader.kind not in ("levered", "saver")]
+PLANNED = [trader for trader in roster() if trader.kind in KINDS]
+DRAWING = [trader for trader in PLANNED if trader.kind not in ("levered", "saver")]
 
 
 @pytest.mark.parametrize("trader", DRAWING, ids=lambda trader: trader.name)
@@ -50,30 +53,13 @@ def test_same_seed_same_plan(trader: Trader) -> None:
     assert plans[0] != plans[1]
 
 
-@pytest.mark.parametrize("trader", roster(), ids=lambda trader: trader.name)
+@pytest.mark.parametrize("trader", PLANNED, ids=lambda trader: trader.name)
 def test_wishes_are_legal(trader: Trader) -> None:
     for wish in wishes(trader, range(60), 1):
         assert wish.size_lots >= 1
         assert wish.market or wish.price_ticks >= 1
         assert 0 <= wish.taker_phase_s <= 60
         assert wish.taker_phase_s == 0 or not wish.time_in_force.startswith("POST_ONLY")
-
-
-def test_makers_quote_both_sides_and_never_cross_themselves() -> None:
-    for trader in (item for item in roster() if item.kind == "maker"):
-        quotes = wishes(trader, range(1), 1)
-        bids = [wish.price_ticks for wish in quotes if not wish.ask]
-        asks = [wish.price_ticks for wish in quotes if wish.ask]
-        assert len(bids) == len(asks) == 3
-        assert max(bids) < min(asks)
-
-
-def test_makers_lean_against_their_inventory() -> None:
-    trader = of_kind("maker")
-    long = OwnSight({0: CALM["BTC-PERP"].lots_for(trader.position_max_atoms)})
-    flat_bid = max(wish.price_ticks for wish in wishes(trader, range(1)) if not wish.ask)
-    long_bid = max(wish.price_ticks for wish in wishes(trader, range(1), own=long) if not wish.ask)
-    assert long_bid < flat_bid
 
 
 @pytest.mark.parametrize(("pressure", "mostly_ask"), [(1, False), (-1, True)])
@@ -110,9 +96,6 @@ def test_expired_orders_are_cleaned_and_resting_ones_modified() -> None:
     sizes = {action.wish.size_lots for action in actions if isinstance(action, Modify)}
     assert 49 in sizes
     assert any(size > 50 for size in sizes)
-    maker = of_kind("maker")
-    quote = OpenOrder(4, 0, True, 46_100, 50, 0, 0, False)
-    assert isinstance(plan(maker, 1, moment(1), CALM, OwnSight({}, (quote,)))[0], CancelMarket)
 
 
 @pytest.mark.parametrize("kind", ["post-only", "modifier"])
@@ -139,6 +122,8 @@ def test_quotes_that_the_market_moved_through_are_taken_back(kind: str) -> None:
 def test_pressure_moves_where_traders_see_the_price() -> None:
     up, down = (sights.market_sights(PRICES, PRICES, pressure)["BTC-PERP"] for pressure in (1, -1))
     assert (up.fair_micro - 46_000_000_000) * 10_000 // 46_000_000_000 == 40
+    # Another one for ETH, so that its funding differs.
+    assert sights.market_sights(PRICES, PRICES, 1)["ETH-PERP"].fair_micro * 10_000 == 3_000_000_000 * 10_044
     assert (down.fair_micro - 46_000_000_000) * 10_000 // 46_000_000_000 == -40
     assert up.index_ticks() == 46_000
     assert up.notional_of(up.lots_for(1_000_000_000)) <= 1_000_000_000

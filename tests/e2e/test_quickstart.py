@@ -85,6 +85,13 @@ def test_a_markets_life_on_the_projects_own_tape(tmp_path: Path) -> None:
     assert_whole_life(summary)
     assert_whole_way_down(summary)
     assert summary["tape"]["source"].startswith("generator")
+    # All three strategies traded, each by traders of its own.
+    rows = summary["strategies"]
+    fills = {
+        row["strategy"]: sum(other["fills"] for other in rows if other["strategy"] == row["strategy"]) for row in rows
+    }
+    assert set(fills) == {"maker", "momentum", "arbitrage"} and min(fills.values()) > 0
+    assert len(rows) == 9 and all(row["placed"] > 0 for row in rows)
     assert summary["way_down"]["all_expected"]
     reaction = summary["way_down"]["reaction"]
     assert reaction["slots"] * 100 == reaction["time_ms"] <= reaction["most_ms"] == 1_600

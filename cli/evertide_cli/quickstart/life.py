@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from . import sights
 from .books import INTEREST_PER_HOUR_E9
+from .strategists import STRATEGY_KINDS, MarketNews, Strategists
 from .tape import HOUR_MS
 from .traders import Moment, plan
 from .way_down import go_down
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from .sights import Actor
     from .staff import Staff
     from .tape import Tape
-    from .views import MarketSight, OwnSight
+    from .views import Action, MarketSight, OwnSight
 
 PRESSURE_BY_HOUR = (1, -1, 0)
 CLIENT_IDS_PER_BAR = 100
@@ -36,6 +38,11 @@ SHOW_TRIES_MAX = 2
 SHOW_RETRY_MS = 5_000
 # Fills want prices of four seconds, new risk rows of ten: on a busy machine they are renewed in between.
 RENEW_AFTER_MS = 3_000
+FILL_STALE_MS = 4_000
+MATCH_TRIES_MAX = 4
+# Traders act together in as many as send within this time; slots of 100 ms leave their orders three seconds.
+GROUP_MS = 1_500
+GROUP_LEAST, GROUP_FIRST = 4, 48
 # What a bar leaves for the machine's own pace: chain time runs on while transactions land.
 PACE_MS = 20_000
 INTERVAL_LEAST_MS = TAKER_PHASE_MS + PACE_MS
@@ -75,6 +82,8 @@ class Life:
     refusals: dict[str, int] = field(default_factory=dict)
     began_ms: list[int] = field(default_factory=list)
     funded: set[tuple[int, int]] = field(default_factory=set)
+    strategists: Strategists = field(default_factory=Strategists)
+    group_size: int = GROUP_FIRST
 
     async def align(self) -> None:
         """Choose the shift: the next whole hour's distance at which the tape's first bar lies in the chain's future."""
@@ -104,6 +113,7 @@ class Life:
         """Which markets have had an hour's rate that longs, or shorts, pay: a rate holds for its whole hour."""
         for market in await self.chain.client.markets():
             rate_e9 = market.funding_rate_e9
+            self.strategists.news[market.index] = MarketNews(market.mark_price_q32, rate_e9)
             if rate_e9 > INTEREST_PER_HOUR_E9 or rate_e9 < 0:
                 self.funded.add((market.index, 1 if rate_e9 > 0 else -1))
 
@@ -141,13 +151,14 @@ class Life:
         if down:
             down += await go_down(self.staff, DOWN_ROUNDS_MAX)
         await self._renew(prices)
-        refused += await self._act(others, moment, seen)
+        others_refused, matched = await self._act_in_time(others, moment, seen, prices)
+        refused += others_refused
         await self._renew(prices)
-        matched = await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        matched += await self._match(prices)
         # Orders in their taker phase reach their own limit only when it has passed.
         await self.chain.travel_to(await self.chain.now_ms() + TAKER_PHASE_MS)
         await self.staff.publish(prices)
-        matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+        matched += await self._match(prices)
         down += await self._go_on_down(prices) if down else 0
         actions["mark"] = await self._show_book(prices, self.shows_at(tape_ms))
         actions |= await self.staff.step("cache", "funding", "janitor")
@@ -167,6 +178,18 @@ class Life:
             actions=actions,
             refused=refused,
         )
+
+    async def _match(self, prices: dict[str, int]) -> int:
+        """Match until nothing is left; again with new prices where they got too old for fills meanwhile, as they do on
+        a busy machine.
+        """
+        matched = 0
+        for _ in range(MATCH_TRIES_MAX):
+            matched += await self.staff.until_quiet("matcher", rounds_max=MATCH_ROUNDS_MAX)
+            if await self.chain.now_ms() - self.staff.published_ms < FILL_STALE_MS:
+                break
+            await self.staff.publish(prices)
+        return matched
 
     async def _renew(self, prices: dict[str, int]) -> None:
         """Publish again where that was too long ago."""
@@ -218,14 +241,44 @@ class Life:
     async def _act(self, cast: Sequence[Actor], moment: Moment, seen: dict[str, MarketSight]) -> int:
         """Everybody of this group plans on what they see now and sends; returns how many were refused."""
         prices = {symbol: sight.index_micro for symbol, sight in seen.items()}
-        own = await sights.own_sights(self.chain, cast, prices)
-        results = await asyncio.gather(
-            *(self._send(actor, moment, seen, sight) for actor, sight in zip(cast, own, strict=True))
-        )
-        return sum(results)
+        everybody = await sights.own_sights(self.chain, self.cast, prices)
+        own = dict(zip((actor.trader.name for actor in self.cast), everybody, strict=True))
+        planned = [(actor, self._plan(actor, moment, seen, own[actor.trader.name], everybody)) for actor in cast]
+        return sum(await asyncio.gather(*(self._send(actor, moment, actions) for actor, actions in planned)))
 
-    async def _send(self, actor: Actor, moment: Moment, seen: dict[str, MarketSight], own: OwnSight) -> int:
-        actions = plan(actor.trader, self.seed, moment, seen, own)
+    async def _act_in_time(
+        self, cast: Sequence[Actor], moment: Moment, seen: dict[str, MarketSight], prices: dict[str, int]
+    ) -> tuple[int, int]:
+        """Everybody acts; refused orders and matches.
+
+        What is to be filled at once lives for 30 slots. On a busy machine, where so many transactions take longer, they
+        act in groups as large as the pace of the last one allows, with matching in between.
+        """
+        refused, matched, waiting = 0, 0, list(cast)
+        while waiting:
+            group, waiting = waiting[: self.group_size], waiting[self.group_size :]
+            began_ns = time.monotonic_ns()
+            refused += await self._act(group, moment, seen)
+            elapsed_ms = max((time.monotonic_ns() - began_ns) // 1_000_000, 1)
+            self.group_size = max(min(GROUP_MS * len(group) // elapsed_ms, len(cast)), GROUP_LEAST)
+            if waiting:
+                await self._renew(prices)
+                matched += await self._match(prices)
+        return refused, matched
+
+    def _plan(
+        self,
+        actor: Actor,
+        moment: Moment,
+        seen: dict[str, MarketSight],
+        own: OwnSight,
+        everybody: Sequence[OwnSight],
+    ) -> tuple[Action, ...]:
+        if actor.trader.kind in STRATEGY_KINDS:
+            return self.strategists.plan(actor.trader, moment, seen, own, everybody)
+        return plan(actor.trader, self.seed, moment, seen, own)
+
+    async def _send(self, actor: Actor, moment: Moment, actions: tuple[Action, ...]) -> int:
         if not actions:
             return 0
         first_id = (moment.bar + 1) * CLIENT_IDS_PER_BAR

@@ -83,6 +83,8 @@ class Outcome:
     all_expected: bool
     tape: Mapping[str, Any]
     stages_ms: Mapping[str, int]
+    strategies: Sequence[Mapping[str, Any]] = ()
+    """What the traders that run a strategy did, a row each."""
 
     @property
     def held(self) -> bool:
@@ -147,6 +149,7 @@ def document(outcome: Outcome) -> dict[str, Any]:
             {key: str(value) if isinstance(value, Decimal) else value for key, value in row.items()}
             for row in market_lines(books)
         ],
+        "strategies": [dict(row) for row in outcome.strategies],
         "compute_units": unit_lines(outcome.units),
         "confirmation_ms": {
             "count": len(outcome.confirm_ms),
@@ -192,6 +195,8 @@ def print_summary(outcome: Outcome) -> None:
     body = document(outcome)
     out.print()
     out.print(table(market_lines(outcome.books), "Markets"))
+    if outcome.strategies:
+        out.print(table(outcome.strategies, "Strategies"))
     out.print(table(unit_lines(outcome.units), "Compute units"))
     print_way_down(out, outcome)
     out.print()

@@ -24,6 +24,7 @@ from .life import Life
 from .replay import replay
 from .report import Outcome, Story
 from .staff import Staff
+from .strategists import strategy_rows
 from .tape import Tape, format_time, prices_of
 from .traders import roster
 from .way_down import reaction
@@ -175,6 +176,7 @@ async def run(plan: Plan, story: Story) -> Outcome:
         all_expected=plan.all_expected,
         tape=tape_facts(tape),
         stages_ms=story.stages,
+        strategies=strategy_rows(life.strategists, cast, collector.ordered()),
     )
 
 

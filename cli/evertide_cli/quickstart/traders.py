@@ -1,17 +1,20 @@
-"""Forty traders of twelve kinds. What one does in a bar follows from seed, bar and what it sees: `plan` is pure.
+"""Forty-one traders of thirteen kinds. What one does in a bar follows from seed, bar and what it sees: `plan` is pure.
 
-maker       6  two a market: post-only ladders on both sides, requoted every bar, leaning against their inventory
+maker       6  two a market: the Avellaneda-Stoikov maker, three post-only levels a side, changed in every bar
+momentum    2  the momentum taker: immediate orders after the crossover of two averages
+arbitrageur 1  the funding-and-basis arbitrageur between ETH-PERP and SOL-PERP
 taker       3  market orders with the hour's pressure
 ioc         2  immediate-or-cancel limits through the spread
 fok         2  fill-or-kill, sometimes larger than the book
 gtt         3  limits off the market that expire two bars later, with the full taker phase
-momentum    2  limit orders after the last bars' direction, one of them with the default taker phase
 trend       3  market orders with the trend, SOL as the only collateral at first
 post-only   1  sliding post-only orders inside the spread
 reducer     1  builds by market orders and takes back by reduce-only orders
 modifier    1  rests one order and modifies it, larger and smaller
 levered    14  longs of 9 to 25 times their equity, taken in calm hours: see `levered`
 saver       2  deposits and never trades
+
+The first three run strategies of `evertide.strategies`, which remember what they saw: `strategists` plans for them.
 """
 
 from __future__ import annotations
@@ -68,6 +71,7 @@ def roster() -> tuple[Trader, ...]:
         add("ioc", home, 40_000, 35, 2_500)
         add("fok", home, 40_000, 35, 2_000)
         add("momentum", home, 50_000, 40, 3_000)
+    add("arbitrageur", symbols[1:], 50_000, 100, 4_000)
     add("post-only", ("ETH-PERP",), 40_000, 40, 2_000)
     add("reducer", ("BTC-PERP",), 40_000, 50, 3_000)
     add("modifier", ("SOL-PERP",), 40_000, 50, 2_000)
@@ -109,7 +113,7 @@ def plan(
     """What the trader sends in this bar, in order; empty when it stays out."""
     dice = random.Random(f"{seed}/{trader.name}/{moment.bar}")
     expired = tuple(order.order_id for order in own.orders if 0 < order.expiry_ms <= moment.now_ms)
-    cleaning: tuple[Action, ...] = (CancelIds(expired),) if expired and trader.kind != "maker" else ()
+    cleaning: tuple[Action, ...] = (CancelIds(expired),) if expired else ()
     stays_out = dice.randrange(100) >= trader.chance
     left_behind = _left_behind(sights, own) if trader.kind in QUOTING else ()
     if left_behind and (stays_out or trader.kind == "modifier"):
@@ -149,24 +153,6 @@ def _side(dice: random.Random, lean: int, sight: MarketSight, own: OwnSight, tra
 def _size(dice: random.Random, sight: MarketSight, trader: Trader) -> int:
     """Half to one and a half of the trader's usual size, in lots."""
     return sight.lots_for(trader.size_atoms * dice.randrange(50, 151) // 100)
-
-
-def _maker(
-    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
-) -> tuple[Action, ...]:
-    held = sight.notional_of(own.positions_lots.get(sight.market_index, 0))
-    lean = max(-60, min(60, -held * 60 // max(trader.position_max_atoms, 1)))
-    force = "POST_ONLY" if int(trader.name.rpartition("-")[2]) % 2 else "POST_ONLY_SLIDE"
-    wishes: list[Wish] = []
-    for level in range(3):
-        distance = 20 + level * 25 + dice.randrange(10)
-        for ask in (False, True):
-            offset = lean + (distance if ask else -distance)
-            price = sight.ticks_at(offset, up=ask)
-            size = _size(dice, sight, trader) * (level + 1)
-            wishes.append(Wish(sight.market_index, ask, size, price, time_in_force=force, self_trade="CANCEL_OLDEST"))
-    cancel: tuple[Action, ...] = (CancelMarket(sight.market_index),) if own.orders_in(sight.market_index) else ()
-    return (*cancel, Place(tuple(wishes)))
 
 
 def _taker(
@@ -219,17 +205,6 @@ def _gtt(trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight
         self_trade="DECREMENT",
     )
     return (Place((wish,)),)
-
-
-def _momentum(
-    trader: Trader, dice: random.Random, moment: Moment, sight: MarketSight, own: OwnSight
-) -> tuple[Action, ...]:
-    ask = _side(dice, 1 if sight.trend_bps >= 0 else -1, sight, own, trader)
-    price = sight.ticks_at(-100 if ask else 100, up=not ask)
-    phase = 12 if trader.name.endswith("1") else 1
-    wish = Wish(sight.market_index, ask, _size(dice, sight, trader), price, taker_phase_s=phase)
-    cancel = (CancelMarket(sight.market_index),) if len(own.orders_in(sight.market_index)) >= 4 else ()
-    return (*cancel, Place((wish,)))
 
 
 def _post_only(
@@ -301,13 +276,11 @@ def _leverage(
 
 Behaviour = Callable[[Trader, random.Random, Moment, MarketSight, OwnSight], tuple[Action, ...]]
 KINDS: dict[str, Behaviour] = {
-    "maker": _maker,
     "taker": _taker,
     "trend": _trend,
     "ioc": _ioc,
     "fok": _fok,
     "gtt": _gtt,
-    "momentum": _momentum,
     "post-only": _post_only,
     "reducer": _reducer,
     "modifier": _modifier,

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 
 E9 = 1_000_000_000
 BPS = 10_000
+# When an order rests that never does.
+NEVER_MS = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,10 @@ class OpenOrder:
     expiry_ms: int
     client_order_id: int
     reduce_only: bool
+    time_in_force: int = 0
+    """`TimeInForce`."""
+    rests_from_ms: int = 0
+    """From when on it is in the book; never, for an order that is filled at once or gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,8 @@ class Wish:
     expiry_ms: int = 0
     self_trade: str = "CANCEL_NEWEST"
     max_slippage_bps: int = 0
+    client_order_id: int = 0
+    """0: numbered with the bar's others."""
 
 
 @dataclass(frozen=True, slots=True)
