@@ -24,7 +24,7 @@ from evertide_engine.layouts import DISCRIMINATORS
 from .alarms import Alarms
 from .clock import read_clock
 from .environment import connect as open_socket
-from .listening import Listener
+from .listening import LAG_SLOTS_MAX, Listener
 from .state import READ, Change, State
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
 
 DIRTY_MAX = 4_096
 """Accounts to read again above which everything is read again instead."""
-LAG_SLOTS_MAX = 32
-"""How far behind the latest slot known an answer may be to be acted on: a confirmed slot is at most so far behind."""
 REWIND_WAIT_MS = 15_000
 """When every answer has been further behind for so long, it is the chain that went back."""
 NO_SLOT = 0
@@ -69,7 +67,6 @@ class Feed:
         """Set by every hint: a keeper may wait for it."""
         self.snapshots = 0
         self.rewinds = 0
-        self.rewound_to = NO_SLOT
         self.answered_slot = NO_SLOT
         """The slot of the latest answer: what was decided on."""
         self.tip_slot = NO_SLOT
@@ -82,6 +79,9 @@ class Feed:
         self._dirty_since_s: float | None = None
         self._behind_since_s: float | None = None
         self._rewind_to: int | None = None
+        self._taken: list[Change] = []
+        self.on_rewind: Callable[[list[Change], int], None] = lambda changes, slot: None
+        """Told before the state goes back to a slot, with what was taken in and not returned by a `sync` yet."""
         urls = (ws_url,) if isinstance(ws_url, str) else (ws_url or ())
         self._listener = Listener(self, urls, silence_ms, connect, source or random.Random()) if urls else None
         self._task: asyncio.Task[None] | None = None
@@ -137,11 +137,14 @@ class Feed:
         return max(max(self.tip_slot, self.state.time.slot) - LAG_SLOTS_MAX, NO_SLOT)
 
     async def sync(self) -> list[Change]:
-        """Bring the state up to date with the node; what changed. Raises a `TransportError` of the SDK."""
+        """Bring the state up to date with the node; what changed, also by a sync that failed halfway.
+
+        Raises a `TransportError` of the SDK.
+        """
         self.woken.clear()
         self._take_rewind()
         try:
-            changes = await (self._snapshot() if self.needs_snapshot else self._refresh())
+            await (self._snapshot() if self.needs_snapshot else self._refresh())
             time, slot = await read_clock(self.rpc, self.least_slot)
         except RpcBehind as error:
             self._behind(error)
@@ -152,6 +155,7 @@ class Feed:
         self.alarms.clear("node_behind", "feed")
         short = {str(Pubkey.from_bytes(key)): reason for key, reason in self.state.isolated.items()}
         self.alarms.keep_only("account_isolated", short)
+        changes, self._taken = self._taken, []
         return changes
 
     def _behind(self, error: RpcBehind) -> None:
@@ -173,12 +177,14 @@ class Feed:
         if self._rewind_to is None:
             return
         self.rewinds += 1
-        self.rewound_to, self._rewind_to = self._rewind_to, None
-        self.state.rewind(self.rewound_to)
-        self.tip_slot, self.answered_slot, self._behind_since_s = self.rewound_to, NO_SLOT, None
+        slot, self._rewind_to = self._rewind_to, None
+        before, self._taken = self._taken, []
+        self.on_rewind(before, slot)
+        self.state.rewind(slot)
+        self.tip_slot, self.answered_slot, self._behind_since_s = slot, NO_SLOT, None
         self._dirty.clear()
 
-    async def _snapshot(self) -> list[Change]:
+    async def _snapshot(self) -> None:
         dirty, self._dirty = self._dirty, {}
         since_s, self._dirty_since_s = self._dirty_since_s, None
         # Set before reading: a gap that opens while the snapshot is read asks for another one.
@@ -205,17 +211,17 @@ class Feed:
             changes += self.state.apply(_change(info) for info in accounts)
             slot = max((info.slot for info in accounts), default=self.state.time.slot)
             changes += self.state.forget_missing(name, {bytes(info.address) for info in accounts}, slot)
+        self._taken += changes
         self.state.prune(min((info.slot for accounts in found for info in accounts), default=NO_SLOT))
         if nothing_missed and self._listener is not None:
             told = {bytes(address) for address in dirty}
             self._listener.check_hearing(any(change.address not in told for change in changes))
-        return changes
 
-    async def _refresh(self) -> list[Change]:
+    async def _refresh(self) -> None:
         dirty, self._dirty = self._dirty, {}
         since_s, self._dirty_since_s = self._dirty_since_s, None
         if not dirty:
-            return []
+            return
         needed = max(max(dirty.values()) - LAG_SLOTS_MAX, self.least_slot)
         addresses, changes = list(dirty), []
         try:
@@ -235,7 +241,7 @@ class Feed:
         self.mark_dirty([address for address, slot in early.items() if slot < dirty[address]])
         for address in early.keys() & self._dirty.keys() & dirty.keys():
             self._dirty[address] = max(dirty[address], self._dirty[address])
-        return self.state.apply(changes)
+        self._taken += self.state.apply(changes)
 
 
 def _change(info: AccountInfo) -> Change:

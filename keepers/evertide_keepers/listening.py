@@ -22,6 +22,8 @@ ACCOUNTS_REQUEST, SLOTS_REQUEST = 1, 2
 YIELD_EVERY = 64
 """Messages after which others get their turn: a flood never suspends by itself."""
 CONNECT_TIMEOUT_S = 10.0
+LAG_SLOTS_MAX = 32
+"""How far behind the latest slot known an answer may be to be acted on: a confirmed slot is at most so far behind."""
 
 
 class Listener:
@@ -122,4 +124,6 @@ class Listener:
         if slot < self._last_slot and self._feed.rpc.commitment == "processed":
             self._feed.rewind(slot, f"slot {slot} came after {self._last_slot}")
         self._last_slot = slot
+        if self._feed.answered_slot - slot > LAG_SLOTS_MAX:
+            raise OSError(f"the subscription is at slot {slot}, answers at {self._feed.answered_slot}")
         self._feed.tip_slot = max(self._feed.tip_slot, slot)

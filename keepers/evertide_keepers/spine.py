@@ -24,7 +24,7 @@ from .health import Health
 from .memory import Memory
 from .metrics import Metrics
 from .sending import Fees, PriorityGate
-from .state import State
+from .state import Change, State
 
 if TYPE_CHECKING:
     from evertide import EvertideClient
@@ -80,6 +80,7 @@ class Spine:
             connect=outside.connect,
             source=outside.random,
         )
+        self.feed.on_rewind = self._rewound
         self.journal = journal
         self.health = Health()
         self.books = Books(own_users)
@@ -115,21 +116,24 @@ class Spine:
 
     async def sync(self) -> None:
         """Read what has changed. Call with `lock` held. Raises a `TransportError` of the SDK."""
-        before, rewinds = self.state.time, self.feed.rewinds
+        before = self.state.time
         changes = await self.feed.sync()
-        if self.feed.rewinds != rewinds:
-            for memory in self.memories.values():
-                memory.rewind()
         if self.journal is None:
             return
         if self.journal.wants_file:
             self.state.rebuild()
             self.journal.begin(self.state, self.memories)
-            return
-        if self.feed.rewinds != rewinds:
-            self.journal.rewind(self.feed.rewound_to)
-        if changes or self.state.time != before:
+        elif changes or self.state.time != before:
             self.journal.inputs(self.state.time, changes)
+
+    def _rewound(self, changes: list[Change], slot: int) -> None:
+        """The chain goes back to a slot; `changes` were taken in before it, and are in no journal yet."""
+        for memory in self.memories.values():
+            memory.rewind()
+        if self.journal is not None:
+            if changes:
+                self.journal.inputs(self.state.time, changes)
+            self.journal.rewind(slot)
 
     def note_observed(self, keeper: str, values: dict[str, Any]) -> None:
         """What a keeper read besides the exchange's accounts, as plain values: into the state and the journal."""

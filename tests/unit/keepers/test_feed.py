@@ -325,3 +325,14 @@ async def test_a_subscription_that_hears_slots_but_no_accounts_is_made_anew() ->
         assert len(await feed.sync()) == 1
         line.waiting.put_nowait(slot_message(kw.SLOT + 1))
         await until(lambda: feed.gaps == 1 and len(other.sent) == 2)
+
+
+async def test_a_subscription_that_lags_behind_the_answers_goes_to_the_next_node() -> None:
+    """F-03: hints from slots long past delay all work; another WebSocket may be on time."""
+    line, other = Line(*ACKNOWLEDGED), Line(*ACKNOWLEDGED)
+    async with listening(kw.World.with_market(), line, other) as (_, feed):
+        line.waiting.put_nowait(slot_message(kw.SLOT - feeds.LAG_SLOTS_MAX))
+        await until(line.waiting.empty)
+        assert feed.gaps == 0
+        line.waiting.put_nowait(slot_message(kw.SLOT - feeds.LAG_SLOTS_MAX - 1))
+        await until(lambda: feed.gaps == 1 and len(other.sent) == 2)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_spine import Client, ended_by, matching_world
 
-from evertide.errors import NothingFilled
+from evertide.errors import NothingFilled, RpcUnreachable
 from evertide_keepers import JournalError, Spine, build_keepers, replay
 from evertide_keepers import journal as journals
 from evertide_keepers.clock import ChainTime
@@ -272,3 +272,25 @@ async def test_every_keeper_has_its_settings_and_memory_in_the_journal(tmp_path:
     assert set(held["memories"]) == set(KINDS)
     copies = {name: Memory(**values) for name, values in held["memories"].items()}
     assert any(memory.done_ms or memory.failures for memory in copies.values())
+
+
+async def test_what_a_sync_read_before_it_failed_is_in_the_journal_all_the_same(tmp_path: Path) -> None:
+    """F-01: the accounts were read, the clock was not; the next decision rests on both."""
+    world, path = matching_world(), tmp_path / "journal.jsonl"
+    client = Client(world)
+    spine = Spine(client, journal=Journal(path, {}))  # type: ignore[arg-type]
+    matcher = build_keepers(spine, ["matcher"])["matcher"]
+    read_clock, failure = client.rpc.get_account, RpcUnreachable("http://x", "down")
+
+    async def failing(*_: Any, **__: Any) -> Any:
+        raise failure
+
+    client.rpc.get_account = failing  # type: ignore[method-assign]
+    with pytest.raises(RpcUnreachable):
+        await matcher.step()
+    assert spine.state.exchange is not None
+    client.rpc.get_account = read_clock  # type: ignore[method-assign]
+    assert (await matcher.step()).planned == 1
+    await spine.close()
+    report = replay(path)
+    assert (report.decisions, report.differences) == (1, ())
