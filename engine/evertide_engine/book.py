@@ -34,6 +34,7 @@ from .book_layout import (
     Outcome,
     Reason,
 )
+from .book_margin import initial_with
 from .errors import CapacityError, LayoutError
 
 NONE = -1
@@ -135,6 +136,14 @@ class Book:
         # An epoch beyond the row's says that there is nothing to fold.
         self.accounts["epoch"] = int(row["epoch"].max()) + 1
         self.state["margin"] = 1
+
+    def initial_margin(self, owner: int, side: int, price_ticks: int, lots: int) -> tuple[int, int]:
+        """`(equity less what all else demands, demand here)` of an owner with one more order, quote atoms.
+
+        Meaningless without `check_margin`, and beyond the guards of the program.
+        """
+        elsewhere, part, demanded = initial_with(self._address, owner, side, price_ticks, lots)
+        return int(elsewhere) + int(part), int(demanded)
 
     def run(self, operations: NDArray[np.void]) -> tuple[NDArray[np.void], NDArray[np.uint8]]:
         """Run `OPERATION` records in order; `(FILL records, one Outcome per operation)`.

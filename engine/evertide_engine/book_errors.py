@@ -41,6 +41,10 @@ def _compared(book: Book, operation: Any, what: Outcome) -> tuple[object, object
         return f"now {int(operation['now_ms'])} ms", f"before {int(operation['expiry_ms'])} ms"
     if what == Outcome.WOULD_TAKE:
         return int(operation["price_ticks"]), f"a price that does not cross {book.best_ticks(1 - side)}"
+    if what == Outcome.MARGIN_TOO_LOW:
+        names = ("owner", "side", "price_ticks", "lots")
+        has, demanded = book.initial_margin(*(int(operation[name]) for name in names))
+        return f"equity {has} atoms", f"initial margin {demanded} atoms"
     if what == Outcome.NOTHING_TO_REDUCE:
         return f"position {int(book.positions[operation['owner']])}", "a position of the other side"
     if what == Outcome.DUPLICATE_ID:

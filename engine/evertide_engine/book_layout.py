@@ -44,12 +44,13 @@ TERMS_ROW = np.dtype([("limit_ticks", "<i8"), ("hidden_lots", "<i8"), ("terms", 
 
 ACCOUNT = np.dtype(
     [
-        *((name, POSITION[name]) for name in POSITION.names or ()),
+        # Before the position: numba would take a record that begins with one for a position, and warn of it.
         ("own_ratio_bps", "<i8"),
         ("rest_initial_atoms", "<i8"),
         ("rest_fill_atoms", "<i8"),
         ("rest_equity_atoms", "<i8"),
         ("rest_maintenance_atoms", "<i8"),
+        *((name, POSITION[name]) for name in POSITION.names or ()),
     ]
 )
 """What the book keeps of each owner: a position as the program has it, and sums over all else that the owner has.

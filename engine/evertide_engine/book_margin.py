@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from .book_memory import account_at, market_at, row_at, undo_at
+from .book_memory import account_at, book_at, market_at, row_at, undo_at
 from .margin_kernels import FILL, INITIAL, MAINTENANCE, PRICE_LIMIT, VALUED, in_atoms, notional_ceil, position_part
 from .prices import exceeds_slippage, price_of_ticks
 from .wide import ZERO, Int
@@ -157,3 +157,17 @@ def take_funds(book: Int, operation: Int) -> bool:
     account.rest_initial_atoms, account.rest_fill_atoms = initial, fill
     account.rest_equity_atoms, account.rest_maintenance_atoms = equity, demanded
     return True
+
+
+@njit(cache=True)
+def initial_with(state: Int, owner: Int, side: Int, price_ticks: Int, lots: Int) -> Int:
+    """`(excess of all else, part of this market, demand)` for initial margin of an owner with one more order, atoms."""
+    book = book_at(state, np.int64(0))
+    mark = book.undo_count
+    remember(book, owner)
+    count(book, owner, side, price_ticks, lots)
+    account = account_at(book.accounts, owner)
+    row = market_at(book.market, np.int64(0))
+    _, _, part, _, demanded = position_part(INITIAL, account, account.own_ratio_bps, row)
+    roll_back(book, mark)
+    return account.rest_initial_atoms, part, demanded

@@ -55,6 +55,7 @@ def warm_book() -> int:
     book.run(operations)
     copy = restore(snapshot(book))
     copy.best_ticks(0)
+    copy.initial_margin(0, 0, 1, 1)
     return copy.order_count
 
 

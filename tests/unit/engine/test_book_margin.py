@@ -11,6 +11,7 @@ from book_margin_reference import TICK_VALUE, MarginBook, cache_record
 from book_streams import BASE, OWNERS, check_conservation, check_storage, records, rows_of, seeded
 
 from evertide_engine.book import CANCELLATION, FILL, Book, Code, Outcome, Reason
+from evertide_engine.book_errors import error_of
 from evertide_engine.book_layout import ACCOUNT
 from evertide_engine.book_snapshot import restore, snapshot, state_hash
 
@@ -108,6 +109,11 @@ def test_an_order_is_refused_by_the_atom_that_is_missing() -> None:
         book.check_margin(cache_record(1)["markets"][0, 0], TICK_VALUE)
         _, codes = book.run(records([mark(1000), funds(0, atoms), order]))
         assert codes.tolist() == [Outcome.APPLIED, Outcome.APPLIED, outcome]
+        text = str(error_of(book, records([order])[0], int(codes[2])))
+        refused = (
+            "operation of order 1 refused, MARGIN_TOO_LOW: found equity 6999 atoms, needed initial margin 7000 atoms"
+        )
+        assert text == (refused if outcome == Outcome.MARGIN_TOO_LOW else "None")
         assert book.accounts["open_bid_lots"][0] == (10 if outcome == Outcome.RESTED else 0)
     assert book.run(records([mark(0)]))[1][0] == Outcome.BAD_TERMS
     assert np.array_equal(Book(4, 1, BASE).run(records([mark(1000)]))[1], [Outcome.BAD_TERMS]), "no margin is checked"
