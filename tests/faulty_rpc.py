@@ -50,6 +50,7 @@ CLOCK_ADDRESS = "SysvarC1ock11111111111111111111111111111111"
 CLOCK_TIME_AT = 32
 STALE_S = 2.0
 HISTORY = 24
+HISTORIES_MAX = 4_096
 SLOW_S = (0.5, 12.0)
 LATE_S = (1.0, 6.0)
 FORK_S = (0.5, 3.0)
@@ -216,12 +217,7 @@ class FaultyRpc:
         self._slot = max(self._slot, slot)
         if params[0] == CLOCK_ADDRESS:
             return self._clock(answer)
-        key = json.dumps(params[0]) + json.dumps(_options(params).get("filters"))
-        past = self._history.setdefault(key, deque(maxlen=HISTORY))
-        past.append((now_s, answer))
-        while len(self._history) > 256:
-            del self._history[next(iter(self._history))]
-        old = next((found for at, found in reversed(past) if now_s - at >= STALE_S), None)
+        old = self._older(str(request["method"]), params, answer, now_s)
         if old is not None and self._fires("stale"):
             return _behind(old, _options(params).get("minContextSlot"))
         if old is not None and self._fires("lying"):
@@ -231,6 +227,31 @@ class FaultyRpc:
                 answer = json.loads(json.dumps(answer))
                 _spoil(answer["result"], name, self.faults)
         return answer
+
+    def _older(self, method: str, params: list[Any], answer: dict[str, Any], now_s: float) -> dict[str, Any] | None:
+        """The same request as it would have been answered seconds ago, as far as that is known; None: it is not."""
+        result = answer["result"]
+        if method == "getProgramAccounts":
+            kept = {"": result["value"]}
+            name = json.dumps(_options(params).get("filters"))
+        else:
+            values = result["value"] if isinstance(result["value"], list) else [result["value"]]
+            kept = dict(zip([params[0]] if isinstance(params[0], str) else params[0], values, strict=False))
+            name = json.dumps(_options(params).get("dataSlice"))
+        slots, before = [], {}
+        for key, value in kept.items():
+            past = self._history.setdefault(name + key, deque(maxlen=HISTORY))
+            past.append((now_s, {"slot": int(result["context"]["slot"]), "value": value}))
+            found = next((one for at, one in reversed(past) if now_s - at >= STALE_S), None)
+            before[key] = value if found is None else found["value"]
+            slots += [] if found is None else [found["slot"]]
+        while len(self._history) > HISTORIES_MAX:
+            del self._history[next(iter(self._history))]
+        if not slots:
+            return None
+        listed = list(before.values())
+        whole = listed if isinstance(result["value"], list) and method != "getProgramAccounts" else listed[0]
+        return {**answer, "result": {"context": {**result["context"], "slot": min(slots)}, "value": whole}}
 
     def _clock(self, answer: dict[str, Any]) -> dict[str, Any]:
         if answer["result"]["value"] is None or not self._fires("skewed"):

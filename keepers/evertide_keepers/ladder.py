@@ -120,8 +120,9 @@ def accounts(state: State, rows: Iterable[int]) -> list[Account]:
     found: list[Account] = []
     for at, row in enumerate(chosen):
         if valuations[0].status[at] == Status.VALUED:
-            # What lies outside a guard the program refuses too; it must not keep the others from being served.
-            with contextlib.suppress(MathError):
+            # What lies outside a guard, or in no market that can be, the program refuses too; it must not keep the
+            # others from being served.
+            with contextlib.suppress(MathError, IndexError):
                 found.append(_account(state, int(row), at, valuations))
     return found
 

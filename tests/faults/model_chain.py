@@ -15,12 +15,15 @@ from solders.hash import Hash
 from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
+from evertide.errors import TakerMarginTooLow
+
 SLOT_S = 0.4
 FIRST_SLOT = 1_000
 FIRST_UNIX_S = 1_700_000_000
 BLOCKHASH_SLOTS = 150
 DEPTH = {"processed": 0, "confirmed": 2, "finalized": 32}
 FEE_LAMPORTS = 5_000
+HISTORY = 256
 PURSE_LAMPORTS = 10**10
 
 
@@ -48,6 +51,8 @@ class Chain:
     """What a fork took back."""
     halted_s: float = 0.0
     """Seconds without slots so far."""
+    refuses: set[Pubkey] = field(default_factory=set)
+    """Whoever writes one of these is refused by the program."""
     lands: Callable[[VersionedTransaction], bool] = lambda transaction: True
     """Whether a transaction that arrived is put into a block: a test may lose some."""
     _halted_at: float | None = None
@@ -92,7 +97,14 @@ class Chain:
         self.accounts.pop(key, None)
         self._keep()
 
+    def _trim(self) -> None:
+        """Nobody asks for what is older than every commitment."""
+        if len(self._history) > HISTORY:
+            old = sum(since < self.slot - 2 * DEPTH["finalized"] for since, _ in self._history)
+            del self._history[: max(old - 1, 0)]
+
     def _keep(self) -> None:
+        self._trim()
         if self._history and self._history[-1][0] == self.slot:
             self._history[-1] = (self.slot, dict(self.accounts))
         else:
@@ -136,21 +148,27 @@ class Chain:
         self.lamports[payer] = purse - FEE_LAMPORTS
         changed, error, code, done = dict(self.accounts), None, None, []
         try:
-            done = execute(changed, transaction, self.unix_s * 1000, slot)
+            done = self._execute(changed, transaction, slot)
         except Refused as refused:
             error, code, changed = refused.error.__name__, int(refused.error.CODE), self.accounts
         self.accounts = changed
         self._history.append((slot, dict(changed)))
+        self._trim()
         self.landed.append(Landed(signature, slot, payer, tuple(done), error, code))
 
     def simulate(self, transaction: VersionedTransaction) -> Refused | None:
         """What it would do now."""
         self.advance()
         try:
-            execute(dict(self.accounts), transaction, self.unix_s * 1000, self.slot)
+            self._execute(dict(self.accounts), transaction, self.slot)
         except Refused as refused:
             return refused
         return None
+
+    def _execute(self, accounts: Accounts, transaction: VersionedTransaction, slot: int) -> list[Work]:
+        if self.refuses & set(transaction.message.account_keys):
+            raise Refused(TakerMarginTooLow)
+        return execute(accounts, transaction, self.unix_s * 1000, slot)
 
     def fork(self, slots: int, *, again: bool = False) -> list[Landed]:
         """The last slots were never there; what landed in them is told, and lands anew only where `again`."""

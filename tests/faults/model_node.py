@@ -14,6 +14,7 @@ from solders.pubkey import Pubkey
 from solders.transaction import VersionedTransaction
 
 from evertide import PROGRAM_ID
+from evertide._pda import program_data_address
 from faulty_rpc import Dropped, Faults, FaultyRpc, FaultySocket
 
 CLOCK = "SysvarC1ock11111111111111111111111111111111"
@@ -32,6 +33,12 @@ class Node:
         self.behind_slots = 0
         self.calls: list[str] = []
         self.programs: dict[str, dict[str, Any]] = {str(PROGRAM_ID): program_account(b"")}
+
+    def deploy(self, slot: int) -> None:
+        """The program was deployed at a slot, by the upgradeable loader."""
+        where = program_data_address(PROGRAM_ID)
+        head = (3).to_bytes(4, "little") + slot.to_bytes(8, "little") + bytes(33)
+        self.programs[str(where)] = account_json(head + bytes(64), LOADER, {})
 
     async def forward(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer to one request, after the way there and back."""
@@ -209,7 +216,7 @@ class Socket:
         else:
             self._kinds[method] = (number, options)
             self._seen = dict(self.node._read(options)[1])
-            self._slot = self.node.chain.slot
+            self._slot = self.node._seen("processed")
         self._queue.append(json.dumps({"jsonrpc": "2.0", "id": number, "result": number}))
 
     async def recv(self) -> str:
@@ -232,8 +239,8 @@ class Socket:
 
     def _fresh(self) -> list[str]:
         found: list[str] = []
-        if "slotSubscribe" in self._kinds and self.node.chain.slot > self._slot:
-            self._slot = self.node.chain.slot
+        if "slotSubscribe" in self._kinds and self.node._seen("processed") > self._slot:
+            self._slot = self.node._seen("processed")
             found.append(self._told("slot", self._kinds["slotSubscribe"][0], {"slot": self._slot}))
         if "programSubscribe" in self._kinds:
             number, options = self._kinds["programSubscribe"]

@@ -112,6 +112,7 @@ def test_nothing_fails() -> None:
 
 
 def test_f01_a_node_that_refuses_is_replaced_by_the_next_within_a_second() -> None:
+    """F-01: the next node is asked."""
     errand = Errand([Faults(1, {"refused": 1.0}), ordered()]).run()
     assert isinstance(errand.end, Confirmed) and errand.took_s < 4
     assert errand.nodes[0].calls == [] and "sendTransaction" in errand.nodes[1].calls
@@ -125,6 +126,7 @@ def test_f01_where_every_node_refuses_nothing_is_sent() -> None:
 
 
 def test_f02_a_slow_node_costs_its_deadline_and_no_more() -> None:
+    """F-02: each of its answers is late."""
     errand = Errand([Faults(3, {"slow": 1.0}), ordered()]).run()
     assert errand.took_s < 60
     errand.judge()
@@ -132,12 +134,14 @@ def test_f02_a_slow_node_costs_its_deadline_and_no_more() -> None:
 
 @pytest.mark.parametrize("kind", ["lost", "unanswered", "doubled", "late"])
 def test_f08_f09_f12_f14_one_fault_of_sending_and_it_lands_once(kind: str) -> None:
+    """F-08, F-09, F-12 and F-14, each once."""
     errand = Errand([ordered(kind)]).run()
     assert isinstance(errand.end, Confirmed) and len(errand.landed) == 1 and errand.faults[0].counts[kind] == 1
     errand.judge()
 
 
 def test_f07_what_never_arrives_is_called_expired_after_its_last_block() -> None:
+    """F-07: not before, and truly."""
     errand = Errand([Faults(1, {"lost": 1.0})]).run()
     assert isinstance(errand.end, Failed) and isinstance(errand.end.error, TransactionExpired)
     assert errand.end.landed is False and 55 < errand.took_s < 90
@@ -145,6 +149,8 @@ def test_f07_what_never_arrives_is_called_expired_after_its_last_block() -> None
 
 
 def test_f09_a_node_lost_after_sending_leaves_it_unknown() -> None:
+    """F-09: it landed, and nobody can say so."""
+
     class Gone(Faults):
         def fires(self, name: str, now_s: float) -> bool:
             return (name == "refused" and self.counts["unanswered"] > 0) or super().fires(name, now_s)
@@ -158,7 +164,7 @@ def test_f09_a_node_lost_after_sending_leaves_it_unknown() -> None:
 
 
 def test_f11_a_fork_that_takes_it_back_before_it_is_confirmed_is_waited_out() -> None:
-    """Processed on a branch that loses: the same bytes land on the other."""
+    """F-11: processed on a branch that loses; the same bytes land on the other."""
 
     async def fork(chain: Chain) -> None:
         while not chain.landed:
@@ -173,6 +179,7 @@ def test_f11_a_fork_that_takes_it_back_before_it_is_confirmed_is_waited_out() ->
 
 @pytest.mark.parametrize("seed", range(40))
 def test_all_faults_at_once_and_what_is_said_is_true(seed: int) -> None:
+    """F-07, F-08, F-09, F-11, F-12 and F-14 among nodes that fail: said and done agree, and a seed repeats itself."""
     rates = dict.fromkeys(SENDING, 0.25) | dict.fromkeys(READING, 0.08)
     # Half of the seeds without forks: then `confirmed` must be so.
     if seed % 2:

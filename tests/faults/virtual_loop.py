@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import heapq
 import selectors
+import warnings
 from collections.abc import Callable, Coroutine
 from contextvars import Context
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+AWAITS_IN_FINALLY_MAX = 32
 
 
 class Deadlock(AssertionError):
@@ -96,24 +98,37 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return future
 
 
-def run(main: Coroutine[Any, Any, Result], loop: VirtualLoop) -> Result:
-    """Run to the end on a loop. Raises `Killed` where it died: then nothing of it may ever run again."""
+def run(main: Coroutine[Any, Any, Result], loop: VirtualLoop, died: Callable[[], None] = lambda: None) -> Result:
+    """Run to the end on a loop. Raises `Killed` where it died, after `died`, which lets nothing out any more."""
     asyncio.set_event_loop(loop)
     task = loop.create_task(main)
     try:
         return loop.run_until_complete(task)
-    except Killed:
+    except BaseException:
+        died()
+        raise
+    finally:
         bury(loop)
         # Where it never began, nobody else would close it.
         main.close()
-        raise
-    finally:
         asyncio.set_event_loop(None)
 
 
 def bury(loop: VirtualLoop) -> None:
-    """Forget the tasks of a loop that died without a word; a killed process warns nobody."""
-    for task in asyncio.all_tasks(loop):
-        task._log_destroy_pending = False  # type: ignore[attr-defined]
+    """Be done with the tasks of a loop that died: now, and not whenever their memory is wanted.
+
+    Their `finally` blocks run, which those of a killed process would not: whoever died must reach nothing by then.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for task in asyncio.all_tasks(loop):
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            coroutine = task.get_coro()
+            for _ in range(AWAITS_IN_FINALLY_MAX):
+                try:
+                    coroutine.close()  # type: ignore[union-attr]
+                    break
+                except BaseException:
+                    continue
     loop._ready.clear()  # type: ignore[attr-defined]
     loop._scheduled.clear()  # type: ignore[attr-defined]
