@@ -172,15 +172,11 @@ async def steal(floor: Floor, thief: Actor) -> None:
     floor.tally.note("stolen")
     sight = floor.sights()[floor.dice.choice(SYMBOLS)]
     orders = [sights.order_args(Wish(sight.market_index, True, 1, sight.index_ticks()), floor.next_id())]
-    tries = {
-        "withdrew from another": withdraw(floor, thief, 1_000, victim),
-        "placed for another": floor.attempt(
-            thief, [instructions.place_orders(signer=thief.key.pubkey(), user=victim.user, orders=orders)]
-        ),
-    }
-    for what, tried in tries.items():
-        if await tried is not None:
-            floor.broken.append(f"V-01: {thief.trader.name} {what} ({victim.trader.name})")
+    place = instructions.place_orders(signer=thief.key.pubkey(), user=victim.user, orders=orders)
+    if await withdraw(floor, thief, 1_000, victim) is not None:
+        floor.broken.append(f"V-01: {thief.trader.name} withdrew from {victim.trader.name}")
+    if await floor.attempt(thief, [place]) is not None:
+        floor.broken.append(f"V-01: {thief.trader.name} placed for {victim.trader.name}")
 
 
 async def forge_price(floor: Floor, thief: Actor) -> None:

@@ -112,7 +112,7 @@ def keepers(sets: Sequence[KeeperSet], secrets: Sequence[bytes]) -> list[Verdict
             Verdict(f"{each.name}: no key in a log", not leaks and size > 0, f"{size} bytes, {leaks or 'none'}")
         )
         ends = [*each.deaths, *each.problems]
-        told = f"{each.starts} starts, {each.kills} kills, {ends or 'no other end'}"
+        told = f"{each.starts} starts, {each.kills} kills, {each.given_up} given up, {ends or 'no other end'}"
         made.append(Verdict(f"{each.name}: no silent stop", not ends, told))
         decisions, different, unread = 0, 0, []
         for path in each.journals():

@@ -46,7 +46,12 @@ class KeeperSet:
     process: asyncio.subprocess.Process | None = None
     port: int = 0
     reading: asyncio.Event = field(default_factory=asyncio.Event)
+    served: bool = False
+    """This process has answered at its health port."""
+    given_up: int = 0
+    """Starts that ended in one line, because no node answered."""
     _drain: asyncio.Task[None] | None = None
+    _restart: asyncio.Task[None] | None = None
     _wanted: bool = False
 
     def write(self) -> None:
@@ -78,8 +83,8 @@ class KeeperSet:
         (self.folder / "keepers.toml").write_text("\n".join(lines) + "\n")
 
     def _endpoint_lines(self) -> list[str]:
-        first = self.endpoints[0]
-        return [f"rpc_url = {json.dumps(first.url)}", f"ws_url = {json.dumps(first.ws_url)}"]
+        urls, sockets = [one.url for one in self.endpoints], [one.ws_url for one in self.endpoints]
+        return [f"rpc_urls = {json.dumps(urls)}", f"ws_urls = {json.dumps(sockets)}"]
 
     @property
     def is_up(self) -> bool:
@@ -89,6 +94,7 @@ class KeeperSet:
     async def start(self) -> None:
         """Start the process; its journal is a new file each time."""
         self.starts += 1
+        self.served = False
         self._configure()
         environment = {**os.environ, "EVERTIDE_KEYPAIR": str(self.folder / "keeper.json"), "PYTHONUNBUFFERED": "1"}
         words = ["-m", "evertide_cli.main", "keeper", "run", "--file", str(self.folder / "keepers.toml")]
@@ -122,7 +128,20 @@ class KeeperSet:
                 log.flush()
         code = await process.wait()
         if self._wanted:
-            self.deaths.append(f"{self.name} ended by itself with code {code}: {self.last_words()}")
+            self._note_end(code)
+            await asyncio.sleep(RESTART_AFTER_S)
+            self._restart = asyncio.create_task(self.start())
+
+    def _note_end(self, code: int) -> None:
+        """An end that nobody asked for: a service is started again, as a machine's supervisor would.
+
+        Before it has begun it may give up where no node answers, in one line; afterwards nothing may end it.
+        """
+        words = self.last_words()
+        if self.served or "Traceback" in words or not words.startswith("error:"):
+            self.deaths.append(f"{self.name} ended by itself with code {code}: {words}")
+        else:
+            self.given_up += 1
 
     def last_words(self) -> str:
         """The last line of its newest log."""
@@ -131,6 +150,7 @@ class KeeperSet:
 
     async def kill(self) -> None:
         """SIGKILL: nothing of it runs after this."""
+        await self._settled()
         assert self.process is not None
         self._wanted = False
         self.kills += 1
@@ -140,6 +160,7 @@ class KeeperSet:
 
     async def stop(self) -> int:
         """SIGTERM, and its exit code; a process that does not stop in time is killed and counts as a problem."""
+        await self._settled()
         assert self.process is not None
         self._wanted = False
         self.reading.set()
@@ -152,6 +173,11 @@ class KeeperSet:
             self.process.kill()
             await self.process.wait()
         return int(self.process.returncode or 0)
+
+    async def _settled(self) -> None:
+        """A start that is under way comes first."""
+        if self._restart is not None:
+            await asyncio.wait([self._restart])
 
     async def _ended(self) -> None:
         assert self.process is not None
@@ -191,6 +217,7 @@ class KeeperSet:
             found: dict[str, Any] = json.loads(answer.split(b"\r\n\r\n", 1)[1])
         except ValueError:
             return None
+        self.served = True
         return found
 
     async def answers(self, within_s: float) -> bool:

@@ -25,6 +25,8 @@ class Outcome:
     sent: Mapping[str, int]
     refusals: Mapping[str, int]
     actions: Mapping[str, int]
+    refused: Mapping[str, int]
+    alarms: Mapping[str, int]
     restarts: Mapping[str, int]
     verdicts: Sequence[Verdict]
 
@@ -53,6 +55,8 @@ def as_document(outcome: Outcome) -> dict[str, Any]:
         "traders_sent": dict(outcome.sent),
         "refusals": dict(outcome.refusals),
         "keeper_actions": dict(outcome.actions),
+        "keeper_refusals": dict(outcome.refused),
+        "keeper_alarms": dict(outcome.alarms),
         "keeper_starts": dict(outcome.restarts),
         "verdicts": [asdict(verdict) for verdict in outcome.verdicts],
     }
@@ -72,7 +76,9 @@ def tell(outcome: Outcome) -> None:
     for kind, count in rows:
         print(f"  {KINDS[kind]}  {kind:<16} {count:>8}{'' if count else '   never fired'}")
     for title, found in (
-        ("keepers confirmed or failed", outcome.actions),
+        ("keepers confirmed", outcome.actions),
+        ("refused to keepers", outcome.refused),
+        ("alarms", outcome.alarms),
         ("starts of keeper sets", outcome.restarts),
         ("traders sent", outcome.sent),
         ("refused to traders", outcome.refusals),

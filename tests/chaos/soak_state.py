@@ -28,11 +28,14 @@ class Soak:
     tally: Tally = field(default_factory=Tally)
     problems: list[str] = field(default_factory=list)
     actions: Counter[str] = field(default_factory=Counter)
+    """What keepers confirmed, by name."""
+    refused: Counter[str] = field(default_factory=Counter)
+    alarms: Counter[str] = field(default_factory=Counter)
     verdicts: list[Verdict] = field(default_factory=list)
     endpoints: list[FaultyEndpoint] = field(default_factory=list)
     sets: list[KeeperSet] = field(default_factory=list)
     secret: str = field(default_factory=lambda: secrets.token_hex(16))
-    _last: dict[tuple[str, ...], float] = field(default_factory=dict)
+    last: dict[tuple[str, ...], float] = field(default_factory=dict)
 
     def judge(self, *verdicts: Verdict) -> None:
         """Take verdicts in, and tell those that do not hold at once."""
