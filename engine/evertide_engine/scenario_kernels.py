@@ -96,9 +96,11 @@ def scenario_prices(caches, exact_prices, upper, lower, prices, highest) -> None
         for at in range(caches.shape[0]):
             row = caches[at].markets[market]
             price = sober_mark(row)
-            exact_prices[market, at], prices[market, at] = price, np.float64(price) / PRICE_ONE
+            prices[market, at] = np.float64(price) / PRICE_ONE
             upper[market, at], lower[market, at] = np.int64(price >> SHIFT), np.int64(price & FRACTION)
             usable = row.mark_price_q32 != ZERO and max(price, row.mark_price_q32) < PRICE_LIMIT
+            # Beyond the limit the account's own record says why: a market may lose its price in one scenario alone.
+            exact_prices[market, at] = price if usable else PRICE_LIMIT
             highest[market] = max(highest[market], prices[market, at] if usable else np.inf)
 
 
