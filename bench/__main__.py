@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import end_to_end, margins, matching, planning, scans
+from . import end_to_end, margins, matching, planning, scans, stressing
 from .chart import SUFFIXES, draw
 from .measure import COPY_BYTES, Measure, WorkDiffers, bandwidth_bytes_per_second
 from .native import PeersUnavailable
@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[Run], list[Measure]]] = {
     "matching": matching.measures,
     "margin": margins.measures,
     "scans": scans.measures,
+    "scenarios": stressing.measures,
     "planning": planning.measures,
     "end-to-end": end_to_end.measures,
 }

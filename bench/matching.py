@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from evertide_engine.book import OPERATION, Book
 
 from . import native
+from .accounts import MARK_BITS, risk_cache
 from .measure import NS, OURS, Measure, Target, WorkDiffers, processor_ns, timing_of
 from .plain_book import PlainBook
 from .recorded import FILE, recorded
@@ -19,10 +20,11 @@ from .run import Run
 from .streams import EXCHANGE_CORE, MAKER_HEAVY, Kind, Stream, drawn, operations
 
 TABLE = "matching"
-PLAIN = "plain Python"
+PLAIN, MARGINED = "plain Python", f"{OURS}, exact margin"
+ENOUGH_ATOMS = 1 << 52
 CACHE_LINE_BYTES, FILL_BYTES = 64, 40
 CAPACITY = 1 << 14
-TARGET = Target(least_per_second=10e6)
+TARGET, MARGIN_TARGET = Target(least_per_second=10e6), Target(least_per_second=5e6)
 
 
 def digest(words: NDArray[np.unsignedinteger]) -> str:
@@ -51,16 +53,30 @@ def played(
     )
 
 
-def ours(stream: Stream, batch: int, repeats: int) -> native.Played:
+def new_book(stream: Stream, owners: int, margin: bool) -> Book:
+    """Our book for a stream; with `margin` every order and every fill is tested, by owners who have enough."""
+    book = Book(CAPACITY, owners, stream.base_ticks)
+    if margin:
+        prices = stream.messages["price_ticks"][: stream.prefill]
+        row = risk_cache()["markets"][0, 0]
+        for name in ("index_price_q32", "mark_price_q32", "twap_price_q32"):
+            row[name] = int(np.median(prices)) << MARK_BITS
+        book.check_margin(row, 1)
+        for name in ("rest_initial_atoms", "rest_fill_atoms", "rest_equity_atoms"):
+            book.accounts[name] = ENOUGH_ATOMS
+    return book
+
+
+def ours(stream: Stream, batch: int, repeats: int, margin: bool = False) -> native.Played:
     """Our book: one call from Python for each batch, fills and outcomes included."""
     array = operations(stream.messages)
     timed, owners = array[stream.prefill :], int(array["owner"].max()) + 1
     parts: list[NDArray[np.void]] = []
     batches: list[list[int]] = []
-    book = Book(CAPACITY, owners, stream.base_ticks)
+    book = new_book(stream, owners, margin)
     book.run(np.zeros(0, OPERATION))
     for _ in range(repeats):
-        book = Book(CAPACITY, owners, stream.base_ticks)
+        book = new_book(stream, owners, margin)
         parts, elapsed = [book.run(array[: stream.prefill])[0]], []
         for first in range(0, len(timed), batch):
             part = timed[first : first + batch]
@@ -70,7 +86,12 @@ def ours(stream: Stream, batch: int, repeats: int) -> native.Played:
             parts.append(fills)
         batches.append(elapsed)
     levels = [(side, price, lots) for side in (0, 1) for price, lots in sorted(book.depth(side))]
-    return played(OURS, fill_words(np.concatenate(parts)), np.array(levels, np.uint64).reshape(-1, 3), batches)
+    return played(
+        MARGINED if margin else OURS,
+        fill_words(np.concatenate(parts)),
+        np.array(levels, np.uint64).reshape(-1, 3),
+        batches,
+    )
 
 
 def plain(stream: Stream, batch: int) -> native.Played:
@@ -133,20 +154,17 @@ def measure(run: Run, stream: Stream, found: native.Played, by: str, target: Tar
     )
 
 
-def compare(run: Run, make: Callable[[int], Stream], target: Target | None) -> list[Measure]:
+def compare(run: Run, make: Callable[[int], Stream], targets: dict[str, Target]) -> list[Measure]:
     """All books on one stream; plain Python on a shorter one of the same kind, whose fills are compared likewise."""
     sizes, stream = run.sizes, make(run.sizes.messages)
     file, program = run.work / "stream.bin", native.build()
     stream.messages.tofile(file)
-    found = [ours(stream, sizes.batch, sizes.repeats)]
+    found = [ours(stream, sizes.batch, sizes.repeats, margin) for margin in (False, True)]
     found += [native.play(program, book, file, stream.prefill, sizes.batch, sizes.repeats) for book in native.BOOKS]
     file.unlink()
     require_equal(stream, found)
-    names = [OURS, *(f"{book} {native.version_of(book)}" for book in native.BOOKS)]
-    lines = [
-        measure(run, stream, each, name, target if name == OURS else None)
-        for each, name in zip(found, names, strict=True)
-    ]
+    names = [OURS, MARGINED, *(f"{book} {native.version_of(book)}" for book in native.BOOKS)]
+    lines = [measure(run, stream, each, name, targets.get(name)) for each, name in zip(found, names, strict=True)]
     short = make(sizes.plain_messages)
     slow = plain(short, sizes.batch)
     require_equal(short, [slow])
@@ -155,12 +173,12 @@ def compare(run: Run, make: Callable[[int], Stream], target: Target | None) -> l
 
 def measures(run: Run) -> list[Measure]:
     """The drawn mixes, and the recorded day where its file was given."""
-    lines = compare(run, lambda count: drawn(EXCHANGE_CORE, count), TARGET)
-    lines += compare(run, lambda count: drawn(MAKER_HEAVY, count), None)
+    lines = compare(run, lambda count: drawn(EXCHANGE_CORE, count), {OURS: TARGET, MARGINED: MARGIN_TARGET})
+    lines += compare(run, lambda count: drawn(MAKER_HEAVY, count), {})
     file = feed(run)
     if file is not None:
         day = recorded(file)
-        lines += compare(run, lambda _: day, None)
+        lines += compare(run, lambda _: day, {})
     return lines
 
 
