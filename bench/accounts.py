@@ -79,7 +79,9 @@ def moved(cache: Records) -> Records:
     return after
 
 
-def order_book(accounts: int, each: int) -> tuple[Records, NDArray[np.uint64], Records, MarketColumns]:
+def order_book(
+    accounts: int, each: int, most_crossing: int = CROSSING
+) -> tuple[Records, NDArray[np.uint64], Records, MarketColumns]:
     """Orders, the words of their addresses, their users and the market: the hundred youngest, all bids, cross."""
     generator = np.random.default_rng(3)
     orders, users = discriminated(accounts, "Orders", ORDERS), discriminated(accounts, "User", USER)
@@ -94,7 +96,7 @@ def order_book(accounts: int, each: int) -> tuple[Records, NDArray[np.uint64], R
     rows["size_lots"] = generator.integers(1, 1_000, shape)
     # No two of one slot: the rank of orders is clear without their hashes.
     rows["placed_slot"] = generator.permutation(rows["order_id"].size).reshape(shape) + SLOT // 2
-    crossing = min(CROSSING, accounts // 2)
+    crossing = min(most_crossing, accounts // 2)
     young = rows[:crossing, 0]
     young["price_ticks"], young["flags"], young["placed_slot"] = MID_TICKS + 50, 0, SLOT - 200 + np.arange(crossing)
     markets = MarketColumns.empty()

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from evertide import User
 from evertide_engine.crossing import scan
+from evertide_engine.crossing_index import CrossingIndex
 from evertide_engine.decode import decode_users
 from evertide_engine.layouts import USER
 
-from .accounts import NOW_MS, SLOT, Records, leveraged, order_book, risk_cache
-from .measure import OURS, Measure, Target, WorkDiffers, timed
+from .accounts import MID_TICKS, NOW_MS, SLOT, Records, leveraged, order_book, risk_cache
+from .measure import OURS, Measure, Target, WorkDiffers, processor_ns, timed, timing_of
 from .run import Run
 
 TABLE = "scans"
@@ -23,7 +24,7 @@ Fill = tuple[int, int, int, int]
 """Places of taker and maker among all orders, lots, price in ticks."""
 SAMPLE = 50
 ORDER_BYTES, CACHE_LINE_BYTES = 96, 64
-DECODE_TARGET, CROSSING_TARGET = Target(most_s=0.030), Target(most_s=0.005)
+DECODE_TARGET, CROSSING_TARGET, CHANGE_TARGET = Target(most_s=0.030), Target(most_s=0.005), Target(most_s=50e-6)
 
 
 def line(run: Run, name: str, by: str, count: int, unit: str, work: Callable[[], object], **more: Any) -> Measure:
@@ -135,6 +136,36 @@ def crossing(run: Run) -> list[Measure]:
     ]
 
 
+def changing(run: Run) -> list[Measure]:
+    """What crosses after one account has changed, from an index that is kept: the change taken in, and the scan."""
+    accounts = run.sizes.order_accounts
+    orders, keys, users, markets = order_book(accounts, ORDERS_EACH, 0)
+    index, count = CrossingIndex(orders), accounts * ORDERS_EACH
+    generator, rows = np.random.default_rng(10), orders["orders"]
+    elapsed: list[int] = []
+    for changed in generator.integers(0, accounts, run.sizes.changes + 1).tolist():
+        ask, away = int(rows["flags"][changed, 0]) & 1, int(generator.integers(1, 5_000))
+        rows["price_ticks"][changed, 0] = MID_TICKS + away if ask else MID_TICKS - away
+        chosen = np.array([changed])
+        start = processor_ns()
+        index.update(orders, chosen)
+        index.scan(orders, keys, users, markets, NOW_MS, SLOT)
+        elapsed.append(processor_ns() - start)
+    bid = int(np.flatnonzero(rows["flags"][:, 0] == 0)[0])
+    rows["price_ticks"][bid, 0], rows["placed_slot"][bid, 0] = MID_TICKS + 500, SLOT - 200
+    index.update(orders, np.array([bid]))
+    found = index.scan(orders, keys, users, markets, NOW_MS, SLOT)
+    if not found or found != scan(orders, keys, users, markets, NOW_MS, SLOT):
+        raise WorkDiffers("crossing: the index finds other matches than the scan from scratch")
+    # The first call compiles.
+    timing = timing_of(elapsed[1:])
+    name = f"crossing, a change among {count:,} orders"
+    target = CHANGE_TARGET if count == 100_000 else None
+    return [
+        Measure(table=TABLE, name=name, count=1, unit="changes", seconds=timing.best_s, timing=timing, target=target)
+    ]
+
+
 def measures(run: Run) -> list[Measure]:
     """Decode and crossing."""
-    return [*decoding(run), *crossing(run)]
+    return [*decoding(run), *crossing(run), *changing(run)]
