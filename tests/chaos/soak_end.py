@@ -22,6 +22,7 @@ HEALTHY_WITHIN_S = 120.0
 FILLED_WITHIN_S = 90.0
 FULL_LAMPORTS = 10**13
 READ_TRIES = 5
+CALM_ROUNDS_MAX = 4
 
 
 async def recover(soak: Soak, floor: Floor) -> None:
@@ -84,11 +85,22 @@ async def read_all(collector: Collector) -> None:
             await asyncio.sleep(2)
 
 
+async def calm(floor: Floor, way_out: Exit) -> None:
+    """Wait out the cool-down of a market whose price jumped, with a price that stands: till then none may take."""
+    await way_out.refresh()
+    for _ in range(CALM_ROUNDS_MAX):
+        until_ms = max(market.cooldown_until_ms for market in await floor.chain.client.markets())
+        now_ms = await floor.chain.now_ms()
+        if until_ms <= now_ms:
+            return
+        await way_out.refresh(until_ms - now_ms + 1_000)
+
+
 async def leave(floor: Floor, prices: dict[str, int]) -> None:
     """Everybody out, by keepers of this process on the node itself."""
     async with Staff.hired(floor.chain, floor.roles) as staff:
         way_out = Exit(floor.chain, staff, floor.roles, floor.cast, prices)
-        await way_out.refresh()
+        await calm(floor, way_out)
         await way_out.cancel_all()
         await way_out.close_all()
         await way_out.settle_all()
