@@ -125,6 +125,7 @@ class EvertideClient:
     audit_matching = _blocking(_client.EvertideClient.audit_matching)
     best_orders = _blocking(_client.EvertideClient.best_orders)
     book = _blocking(_client.EvertideClient.book)
+    books = _blocking(_client.EvertideClient.books)
     builders = _blocking(_client.EvertideClient.builders)
     cancel_all_after = _blocking(_client.EvertideClient.cancel_all_after)
     cancel_change = _blocking(_client.EvertideClient.cancel_change)
