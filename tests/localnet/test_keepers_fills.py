@@ -21,6 +21,7 @@ from evertide_keepers.matcher import expected
 pytestmark = pytest.mark.localnet
 
 SEED, TRADERS, ROUNDS, ORDERS = 20_240_607, 6, 3, 6
+HISTORY_TRIES = 40
 BTC_USD = PRICES["BTC-PERP"] // USD
 
 
@@ -104,6 +105,18 @@ async def matched_so_far(world: World, users: set[Pubkey]) -> list[OrdersMatched
     ]
 
 
+async def matched_by(world: World, signatures: tuple[str, ...]) -> list[OrdersMatched]:
+    """What these transactions matched; the history of a busy node is some time behind."""
+    for _ in range(HISTORY_TRIES):
+        history = await world.client.event_history()
+        if set(signatures) <= {one.signature for one in history}:
+            break
+        await asyncio.sleep(0.25)
+    else:
+        raise AssertionError(f"the history never showed {signatures}")
+    return [one.event for one in history if one.signature in signatures and isinstance(one.event, OrdersMatched)]
+
+
 async def test_simulated_fills_equal_the_fills_on_chain(world: World) -> None:
     """Random orders of every kind that a match meets: each confirmed match filled what was expected, to the unit."""
     await asyncio.to_thread(warm_up)
@@ -120,9 +133,8 @@ async def test_simulated_fills_equal_the_fills_on_chain(world: World) -> None:
         await rest(world, 2)
         for _ in range(12):
             await tick(world, keepers)
-            before = len(await matched_so_far(world, users))
             report = await keepers["matcher"].step()
-            landed = [told(event) for event in (await matched_so_far(world, users))[before:]]
+            landed = [told(event) for event in await matched_by(world, report.signatures)]
             wanted = [simulated(match) for match in witness.expected]
             assert all(match in wanted for match in landed), (landed, wanted)
             if not report.failed:
