@@ -136,11 +136,11 @@ async def test_simulated_fills_equal_the_fills_on_chain(world: World) -> None:
             report = await keepers["matcher"].step()
             landed = [told(event) for event in await matched_by(world, report.signatures)]
             wanted = [simulated(match) for match in witness.expected]
-            assert all(match in wanted for match in landed), (landed, wanted)
+            failed += report.failed
+            # A plan's later matches assume that its earlier ones filled: behind a refused one they fill otherwise.
             if not report.failed:
                 assert landed == wanted
-            compared += sum(len(match[3]) for match in landed)
-            failed += report.failed
+                compared += sum(len(match[3]) for match in landed)
             if not report.planned:
                 break
     print(f"{compared} fills compared, {failed} transactions refused")
