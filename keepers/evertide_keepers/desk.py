@@ -36,7 +36,8 @@ class Place:
 
     def ticks(self, bps: int, *, up: bool) -> int:
         """A part of the index in ticks, rounded up or down."""
-        above, below = self.index_q32 * bps, BPS_ONE * self.tick_atoms << PRICE_BITS
+        above = self.index_q32 * bps
+        below: int = BPS_ONE * self.tick_atoms << PRICE_BITS
         return -(-above // below) if up else above // below
 
     def lots(self, notional_atoms: int, price_ticks: int) -> int:

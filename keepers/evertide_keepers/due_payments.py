@@ -81,9 +81,10 @@ def withdrawable_atoms(asset: Any, floor_bps: int, now_ms: int) -> int:
     """What may leave an asset's deposits now, token atoms: above its share of the 24 h average, which is rounded up."""
     total, average = int(asset["total_atoms"]), int(asset["average_atoms"])
     elapsed_ms = min(max(now_ms - int(asset["average_ms"]), 0), DAY_MS)
-    step = abs(total - average) * elapsed_ms // DAY_MS
+    step: int = abs(total - average) * elapsed_ms // DAY_MS
     average += step if total >= average else -step
-    return max(total - -(-average * floor_bps // BPS_ONE), 0)
+    kept: int = -(-average * floor_bps // BPS_ONE)
+    return max(total - kept, 0)
 
 
 def _claims(state: State, memory: Memory, settings: JanitorSettings) -> Iterator[Action]:

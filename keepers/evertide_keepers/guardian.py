@@ -27,9 +27,9 @@ def plan(state: State, memory: Memory, settings: GuardianSettings) -> list[Actio
     wanted = [*_checks(state, found, settings), *_routine(state, memory, settings)]
     if _is_guardian(state, settings):
         wanted = [*_pause(state, found, settings), *_vetoes(state, settings), *wanted]
-    now_ms, chosen = state.time.unix_ms, {}
+    chosen: dict[str, Action] = {}
     for action in wanted:
-        if memory.is_free(action.key, now_ms):
+        if memory.is_free(action.key, state.time.unix_ms):
             chosen.setdefault(action.key, action)
     return list(chosen.values())
 

@@ -99,7 +99,7 @@ class Inventory:
         exit_fee = -(-notional_ceil(lots, terms.mark_q32) * taker_tenth_bps // TENTH_BPS_ONE)
         above_q32 = terms.mark_q32 - int(self._state.markets[holding.market_index]["index_price_q32"])
         worse_q32 = max(above_q32 if holding.size_lots > 0 else -above_q32, 0)
-        exit_cost = -(-notional * self._settings.exit_cost_bps // BPS_ONE)
+        exit_cost: int = -(-notional * self._settings.exit_cost_bps // BPS_ONE)
         return fees.liquidator_atoms - exit_fee - exit_cost - -(-lots * worse_q32 >> PRICE_BITS)
 
     def _after(self, holding: Holding, terms: Terms, lots: int, account: Account) -> NDArray[np.void] | None:

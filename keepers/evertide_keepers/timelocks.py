@@ -107,7 +107,7 @@ def ramped_value(change: Any, parameter: Parameter, now_ms: int) -> int:
         return new
     # From "none" a ramp starts at the greatest value that there is.
     start = parameter.maximum if old == 0 and parameter.zero_is_none else old
-    step = abs(new - start) * elapsed_ms // CHANGE_RAMP_MS
+    step: int = abs(new - start) * elapsed_ms // CHANGE_RAMP_MS
     return start + step if new >= start else start - step
 
 

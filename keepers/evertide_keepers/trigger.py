@@ -13,10 +13,18 @@ import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
-from evertide import BPS_ONE, ORDER_FLAG_ASK, ORDER_FLAG_REDUCE_ONLY, PRICE_BITS, OrderKind, TriggerSource
+from evertide import (
+    BPS_ONE,
+    ORDER_FLAG_ASK,
+    ORDER_FLAG_REDUCE_ONLY,
+    PRICE_BITS,
+    OracleAction,
+    OrderKind,
+    TriggerSource,
+)
 from evertide.math import clamp_to_radius
 from evertide_engine.layouts import CONDITIONAL_TERMS, MARKETS_MAX, TWAP_TERMS
-from evertide_engine.markets import OracleAction, is_refused
+from evertide_engine.markets import is_refused
 
 from .actions import Action
 from .matcher import renewals

@@ -91,7 +91,8 @@ def deposits_atoms(state: State) -> int:
 
 def dangerous_atoms(state: State, settings: GuardianSettings) -> int:
     """From how much more withdrawable a change is more than a notice, quote atoms, rounded up, at least one."""
-    return max(-(-deposits_atoms(state) * settings.withdrawable_bps // BPS_ONE), 1)
+    least: int = -(-deposits_atoms(state) * settings.withdrawable_bps // BPS_ONE)
+    return max(least, 1)
 
 
 def open_changes(state: State) -> Iterator[tuple[int, Any]]:
