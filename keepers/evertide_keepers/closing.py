@@ -6,7 +6,7 @@ The program decides again about every one of them; what is chosen here is what s
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,7 +25,7 @@ from evertide.math import (
 from evertide_engine.crossing import resting
 from evertide_engine.layouts import MARKETS_MAX
 from evertide_engine.margin import MarginKind, value
-from evertide_engine.markets import MarketColumns, band_ticks
+from evertide_engine.markets import MarketColumns, band_ticks, increases_closed
 from evertide_engine.resting_book import RestingOrder
 
 from .ladder import Account, Holding, address_of, folded, maintenance_atoms
@@ -106,8 +106,13 @@ def repaired_atoms(state: State, account: Account, holding: Holding, terms: Term
 class Books:
     """Orders that positions in liquidation can close against, best first. What is chosen once is not offered again."""
 
-    def __init__(self, state: State, memory: Memory, markets: set[int], victims: set[int]) -> None:
-        """The books of some markets. Orders of `victims`, rows below maintenance, are about to be void."""
+    def __init__(
+        self, state: State, memory: Memory, markets: set[int], victims: set[int], exit_slippage_bps: int | None = None
+    ) -> None:
+        """The books of some markets. Orders of `victims`, rows below maintenance, are about to be void.
+
+        `exit_slippage_bps`: how far from the index own capital sells again; None: it does not.
+        """
         self._state, self._victims = state, victims
         self._columns = liquidation_columns(state, markets)
         now_ms, slot = state.time.unix_ms, state.time.slot
@@ -119,7 +124,7 @@ class Books:
             now_ms,
             slot,
             blocked=blocked_orders(state, memory),
-            worst_ticks=_worst_ticks(state, markets),
+            worst_ticks=_worst_ticks(state, markets, exit_slippage_bps),
         )
         self._taken: dict[tuple[int, int], int] = {}
         rows = sorted({row for book in self._books.values() for row in book.rows.tolist()})
@@ -165,9 +170,10 @@ class Books:
             beyond = order.price_ticks < limit if ask else order.price_ticks > limit
             if left == 0 or len(chosen) == MAKERS_MAX or beyond:
                 break
-            if not self._may_make(account, holding.market_index, order, of_all):
+            if not self._may_make(account.row, holding.market_index, order, of_all):
                 continue
-            lots = min(left, self._room(holding.market_index, order, ask))
+            reduces = bool(self._columns.reduce_only[holding.market_index])
+            lots = min(left, self._room(holding.market_index, order, ask, reduces))
             worse_q32 = terms.mark_q32 - (order.price_ticks * tick << PRICE_BITS)
             lost = -(-lots * (worse_q32 if ask else -worse_q32) >> PRICE_BITS)
             if lots == 0 or lost > equity:
@@ -180,25 +186,41 @@ class Books:
             equity -= fees.liquidator_atoms + fees.insurance_atoms
         return chosen
 
+    def depth(self, row: int, market_index: int, *, ask: bool, limit_ticks: int) -> Iterator[tuple[int, int]]:
+        """What an immediate order of a row's account would meet now, best first: prices in ticks and lots.
+
+        Pegged orders, which come and go with the index, are not counted on.
+        """
+        low, high = band_ticks(self._state.markets[market_index])
+        closed = increases_closed(self._state.exchange, self._state.time.unix_ms)
+        reduces = closed or bool(self._columns.reduce_only[market_index])
+        for order in self._books.get((market_index, BID if ask else ASK), []):
+            if order.price_ticks < limit_ticks if ask else order.price_ticks > limit_ticks:
+                return
+            if low <= order.price_ticks <= high and self._may_make(row, market_index, order, of_all=False):
+                lots = self._room(market_index, order, ask, reduces)
+                if lots > 0:
+                    yield order.price_ticks, lots
+
     def _book(self, holding: Holding) -> Sequence[RestingOrder]:
         return self._books.get((holding.market_index, BID if holding.size_lots > 0 else ASK), [])
 
     def _left(self, order: RestingOrder) -> int:
         return order.size_lots - self._taken.get((order.row, order.slot), 0)
 
-    def _may_make(self, account: Account, market_index: int, order: RestingOrder, of_all: bool) -> bool:
-        """Whether an order can trade with the account: another authority's, of an earlier slot, inside the band."""
+    def _may_make(self, row: int, market_index: int, order: RestingOrder, of_all: bool) -> bool:
+        """Whether an order can trade with a row's account: another authority's, of an earlier slot, inside the band."""
         users, columns = self._state.users, self._columns
         inside = columns.band_low_ticks[market_index] <= order.price_ticks <= columns.band_high_ticks[market_index]
-        own = bytes(users["authority"][order.row]) == bytes(users["authority"][account.row])
+        own = bytes(users["authority"][order.row]) == bytes(users["authority"][row])
         fit = order.row in self._solvent or of_all
         earlier = order.placed_slot <= self._state.time.slot
         return bool(inside) and not own and fit and earlier and order.row not in self._victims
 
-    def _room(self, market_index: int, order: RestingOrder, maker_bids: bool) -> int:
+    def _room(self, market_index: int, order: RestingOrder, maker_bids: bool, reduces: bool) -> int:
         """Lots that an order can still take: a reduce-only one, or any in a market that only reduces, its position."""
         lots = self._left(order)
-        if not order.reduce_only and not self._columns.reduce_only[market_index]:
+        if not order.reduce_only and not reduces:
             return lots
         for position in self._state.users["positions"][order.row]:
             if int(position["market_plus_one"]) == market_index + 1:
@@ -221,12 +243,13 @@ def liquidation_columns(state: State, markets: set[int]) -> MarketColumns:
     return columns
 
 
-def _worst_ticks(state: State, markets: set[int]) -> NDArray[np.int64]:
-    """Prices beyond which no liquidation closes: the index less its fee at its highest, and inside the band."""
+def _worst_ticks(state: State, markets: set[int], exit_slippage_bps: int | None) -> NDArray[np.int64]:
+    """Prices beyond which no liquidation closes and own capital does not sell again: the index less the fee at its
+    highest or the slippage, and inside the band."""
     worst = np.tile(np.array([1 << 62, 0], np.int64), (MARKETS_MAX, 1))
     for at in markets:
         market = state.markets[at]
-        fee_bps = min(2 * int(market["terms"]["liquidation_fee_bps"]), BPS_ONE)
+        fee_bps = min(max(2 * int(market["terms"]["liquidation_fee_bps"]), exit_slippage_bps or 0), BPS_ONE)
         index_q32, tick = int(market["index_price_q32"]), int(market["atoms_per_lot_tick"])
         low, high = band_ticks(market, liquidation=True)
         worst[at, BID] = max(low, market_order_limit(ASK, index_q32, fee_bps, tick))

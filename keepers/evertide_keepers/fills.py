@@ -56,6 +56,10 @@ class FillSimulator:
         self._terms: Any = state.exchange["terms"]
         self._volumes: dict[int, int] = {}
 
+    def taker_fee_tenth_bps(self, row: int) -> int:
+        """Rate of the fee that an account would pay now as a taker, in tenths of a basis point."""
+        return int(self._tier(row)["taker_fee_tenth_bps"])
+
     def run(self, match: Match) -> Expected:
         """What a match of the crossing scan will fill, and count on it."""
         state, tick = self._state, int(self._state.markets[match.market_index]["atoms_per_lot_tick"])

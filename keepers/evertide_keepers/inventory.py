@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from evertide import BPS_ONE, MATCH_DEADLINE_SLOTS, MarketStatus, TimeInForce
+from evertide import MATCH_DEADLINE_SLOTS, MarketStatus, TimeInForce
 from evertide.math import liquidation_fees, market_order_limit, notional_ceil, notional_floor
 from evertide_engine.markets import band_ticks, status_now
 
 from .actions import Action
-from .closing import ASK, BID, PRICE_BITS, Terms
+from .closing import ASK, BID, PRICE_BITS, Books, Terms
+from .exits import Exit
+from .fills import FillSimulator
 from .ladder import Account, Holding, folded
 from .memory import Memory
 from .own import is_own, limit_order, own_row, stands
 from .settings import LiquidatorSettings
 from .state import State
 
-TENTH_BPS_ONE = 100_000
 # A breaker's cool-down makes a market post-only: a sale waits until it is over.
 SELLING = (MarketStatus.ACTIVE, MarketStatus.REDUCE_ONLY)
 
@@ -46,8 +48,8 @@ class Inventory:
         held = self._record["positions"]["market_plus_one"][0].astype(np.int64)
         return {int(index) for index in held[held != 0] - 1}
 
-    def takeover(self, account: Account, holding: Holding, terms: Terms) -> Takeover | None:
-        """The most lots that limits and margin allow, where they bring the least profit; None: not worth it."""
+    def takeover(self, account: Account, holding: Holding, terms: Terms, books: Books) -> Takeover | None:
+        """The lots of the greatest profit, as far as limits and margin allow; None: the least profit is not reached."""
         state, index = self._state, holding.market_index
         if is_own(state, self.row, account):
             return None
@@ -64,8 +66,8 @@ class Inventory:
                     lots = middle
                 else:
                     most = middle
-        profit = self._profit(account, holding, terms, lots)
-        return Takeover(lots, profit) if profit >= self._settings.minimum_profit_atoms else None
+        best = max(self._takeovers(account, holding, terms, lots, books), key=lambda one: (one.profit_atoms, one.lots))
+        return best if best.profit_atoms >= self._settings.minimum_profit_atoms else None
 
     def take(self, account: Account, holding: Holding, terms: Terms, lots: int) -> None:
         """Count on a takeover."""
@@ -89,18 +91,40 @@ class Inventory:
         limit = int(self._state.markets[market_index]["terms"]["position_max_lots"])
         return min((budget << PRICE_BITS) // mark_q32, limit) - held
 
-    def _profit(self, account: Account, holding: Holding, terms: Terms, lots: int) -> int:
-        """The fee less what selling again costs: the taker's fee, what is expected beside it, and mark against index
-        where that is a loss.
+    def _takeovers(
+        self, account: Account, holding: Holding, terms: Terms, most: int, books: Books
+    ) -> Iterator[Takeover]:
+        """Takeovers of up to `most` lots, one for every end of an order that they would be sold to: the fee, less what
+        selling again costs at what rests within the slippage of a sale, and by the setting where that is not enough.
         """
-        notional = notional_floor(lots, terms.mark_q32)
-        fees = liquidation_fees(notional, terms.liquidator_fee_bps, terms.insurance_fee_bps, account.equity_atoms)
-        taker_tenth_bps = int(self._state.exchange["terms"]["fee_tiers"][0]["taker_fee_tenth_bps"])
-        exit_fee = -(-notional_ceil(lots, terms.mark_q32) * taker_tenth_bps // TENTH_BPS_ONE)
-        above_q32 = terms.mark_q32 - int(self._state.markets[holding.market_index]["index_price_q32"])
-        worse_q32 = max(above_q32 if holding.size_lots > 0 else -above_q32, 0)
-        exit_cost: int = -(-notional * self._settings.exit_cost_bps // BPS_ONE)
-        return fees.liquidator_atoms - exit_fee - exit_cost - -(-lots * worse_q32 >> PRICE_BITS)
+        index, ask, market = holding.market_index, holding.size_lots > 0, self._state.markets[holding.market_index]
+        way_out = Exit(
+            ask=ask,
+            mark_q32=terms.mark_q32,
+            index_q32=int(market["index_price_q32"]),
+            tick_atoms=int(market["atoms_per_lot_tick"]),
+            taker_tenth_bps=FillSimulator(self._state).taker_fee_tenth_bps(self.row),
+            cost_bps=self._settings.exit_cost_bps,
+        )
+        levels = books.depth(self.row, index, ask=ask, limit_ticks=self._limit_ticks(market, ask))
+        held = self._held_lots(index) * (1 if ask else -1)
+        for lots, cost in way_out.costs(levels, most, held):
+            notional = notional_floor(lots, terms.mark_q32)
+            fees = liquidation_fees(notional, terms.liquidator_fee_bps, terms.insurance_fee_bps, account.equity_atoms)
+            yield Takeover(lots, fees.liquidator_atoms - cost)
+
+    def _held_lots(self, market_index: int) -> int:
+        """Signed lots of a market that the account will hold once what is planned has happened."""
+        for position in self._record["positions"][0]:
+            if int(position["market_plus_one"]) == market_index + 1:
+                return folded(self._state, position)[0]
+        return 0
+
+    def _limit_ticks(self, market: Any, ask: bool) -> int:
+        """Worst price of a sale."""
+        (low, high), tick = band_ticks(market), int(market["atoms_per_lot_tick"])
+        index_q32, slippage_bps = int(market["index_price_q32"]), self._settings.exit_slippage_bps
+        return min(max(market_order_limit(ASK if ask else BID, index_q32, slippage_bps, tick), low), high)
 
     def _after(self, holding: Holding, terms: Terms, lots: int, account: Account) -> NDArray[np.void] | None:
         """The account with lots taken over at mark, its fee received; None without a free slot."""
@@ -149,8 +173,7 @@ class Inventory:
     def _sale(self, index: int, position: Any, key: str) -> Action | None:
         market, size = self._state.markets[index], folded(self._state, position)[0]
         mark_q32 = int(self._state.risk_cache["markets"][index]["mark_price_q32"])
-        index_q32 = int(market["index_price_q32"])
-        if not size or not mark_q32 or not index_q32:
+        if not size or not mark_q32 or not int(market["index_price_q32"]):
             return None
         if status_now(market, self._state.time.unix_ms) not in SELLING:
             return None
@@ -158,11 +181,8 @@ class Inventory:
         left_over, at_work = self._orders(index)
         if lots < int(market["terms"]["order_size_min_lots"]) or at_work:
             return None
-        ask, (low, high) = size > 0, band_ticks(market)
-        tick, slippage_bps = int(market["atoms_per_lot_tick"]), self._settings.exit_slippage_bps
-        limit = market_order_limit(ASK if ask else BID, index_q32, slippage_bps, tick)
-        price_ticks = min(max(limit, low), high)
-        immediate = TimeInForce.IMMEDIATE_OR_CANCEL
+        ask, immediate = size > 0, TimeInForce.IMMEDIATE_OR_CANCEL
+        price_ticks = self._limit_ticks(market, ask)
         order = limit_order(index, ask=ask, price_ticks=price_ticks, lots=lots, time_in_force=immediate)
         order["reduce_only"] = True
         ahead: list[list[Any]] = [["cancel_orders", {"user": self.user, "market_index": index}]] if left_over else []

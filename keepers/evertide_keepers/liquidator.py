@@ -100,7 +100,9 @@ class _Planner:
         self.markets = {
             at for at in markets if state.market_known[at] and is_liquidatable(state.markets[at], self.now_ms)
         }
-        self.books = Books(state, memory, self.markets, {account.row for account in victims}) if self.markets else None
+        slippage_bps = settings.exit_slippage_bps if self.inventory is not None else None
+        rows = {account.row for account in victims}
+        self.books = Books(state, memory, self.markets, rows, slippage_bps) if self.markets else None
 
     def step(self, account: Account) -> Action | None:
         """What to do about an account now."""
@@ -144,7 +146,7 @@ class _Planner:
         )
         # What rests in the book needs nobody's capital.
         if taking and self.inventory is not None and (closing is None or closing.lots < terms.lots):
-            takeover = self.inventory.takeover(account, holding, terms)
+            takeover = self.inventory.takeover(account, holding, terms, self.books)
             if takeover is not None:
                 ways.append(self._with_capital(account, holding, terms, takeover))
         better = [way for way in ways if way.repaired_atoms > 0 or way.lots == abs(holding.size_lots)]

@@ -98,7 +98,8 @@ class LiquidatorSettings:
     exit_slippage_bps: int = 50
     """Worst price of such a sale, from the index."""
     exit_cost_bps: int = 0
-    """What selling again is expected to cost beside the taker's fee, of the notional: it lowers the profit."""
+    """What selling again is expected to cost beside the taker's fee where too little rests within the slippage, of the
+    notional of those lots: it lowers the profit."""
     exit_interval_ms: int = 10_000
     """Least time between two such sales in one market."""
     minimum_close_atoms: int = 100_000_000
