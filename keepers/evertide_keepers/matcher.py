@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
 from evertide import MATCH_DEADLINE_SLOTS, OrderKind
-from evertide_engine.crossing import Match, scan
+from evertide_engine.crossing import Match
 from evertide_engine.layouts import MARKETS_MAX, ORDERS_MAX
 from evertide_engine.margin import MarginKind, value
 from evertide_engine.markets import market_columns
@@ -100,7 +100,8 @@ def _chosen(state: State, memory: Memory, settings: MatcherSettings) -> list[lis
     blocked = blocked_orders(state, memory)
     simulator = FillSimulator(state)
     by_market: dict[int, list[tuple[Match, Expected]]] = {}
-    for match in scan(state.orders, state.keys, state.users, columns, now_ms, state.time.slot, blocked):
+    arrays = (state.orders, state.keys, state.users)
+    for match in state.crossing_index().scan(*arrays, columns, now_ms, state.time.slot, blocked):
         found = by_market.setdefault(match.market_index, [])
         if len(found) < settings.matches_max:
             found.append((match, simulator.run(match)))

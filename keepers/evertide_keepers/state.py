@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from evertide import LAYOUT_VERSION
+from evertide_engine.crossing_index import CrossingIndex
 from evertide_engine.decode import decode
 from evertide_engine.layouts import (
     ACCOUNTS,
@@ -125,6 +126,8 @@ class State:
         self._backstops: dict[int, int] | None = None
         self._columns: RiskColumns | None = None
         self._changed_rows: set[int] = set()
+        self._crossing: CrossingIndex | None = None
+        self._changed_orders: set[int] = set()
 
     @property
     def users(self) -> NDArray[np.void]:
@@ -178,6 +181,16 @@ class State:
             self._columns.update(users, changed, self.risk_cache)
         self._changed_rows.clear()
         return self._columns
+
+    def crossing_index(self) -> CrossingIndex:
+        """Index of whose orders could meet, with every change since the last call; made anew when rows outgrow it."""
+        orders = self.orders
+        if self._crossing is None or len(orders) > self._crossing.capacity:
+            self._crossing = CrossingIndex(orders, capacity=len(self._orders))
+        else:
+            self._crossing.update(orders, np.array(sorted(self._changed_orders), np.int64))
+        self._changed_orders.clear()
+        return self._crossing
 
     def liquidations(self) -> Liquidations:
         """Accounts below cancel margin by the risk cache as it is now. There must be one."""
@@ -295,6 +308,7 @@ class State:
             owners = [bytes(owner) for owner in records["user"]]
             rows = [self._row(owner) for owner in owners]
             self._orders[rows] = records
+            self._changed_orders.update(rows)
             for change, owner, row in zip(batch, owners, rows, strict=True):
                 self._owner_of[change.address] = owner
                 self.orders_keys[row] = change.address
@@ -322,6 +336,7 @@ class State:
         self._orders[row] = np.zeros((), ORDERS)
         self._row_of[user_key] = row
         self._changed_rows.add(row)
+        self._changed_orders.add(row)
         return row
 
     def _forget(self, address: bytes) -> None:
@@ -342,6 +357,7 @@ class State:
             self._backstops = None
         else:
             self._orders[row] = np.zeros((), ORDERS)
+            self._changed_orders.add(row)
             self.orders_keys[row] = b""
         if owner not in self._names and not self.orders_keys[row]:
             del self._row_of[owner]
