@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ._generated.constants import MARKETS_MAX, ORDER_FLAG_ASK
+from ._generated.constants import MARKETS_MAX, ORDER_FLAG_ASK, TriggerSource
 from .candles import Candles
 from .crossing import resting, scan
 from .crossing_index import CrossingIndex
@@ -13,6 +13,7 @@ from .liquidation import RiskColumns, liquidations, margins
 from .margin import MarginKind, value
 from .markets import MarketColumns
 from .scenarios import stress
+from .waiting import due_orders, waiting_orders
 
 NOW_MS, SLOT = 1, 1 << 20
 ONE_LOT_ATOM_Q32 = 1 << 32
@@ -45,6 +46,8 @@ def warm_up() -> int:
     candles.drop_before(0)
     candles.rows(0, 2)
     resting(orders, keys, users, markets, NOW_MS, SLOT)
+    waits = waiting_orders(orders, users, NOW_MS, SLOT)
+    due_orders(orders, waits.dormant, np.zeros((MARKETS_MAX, len(TriggerSource), 2), np.int64), NOW_MS, 0)
     index = CrossingIndex(orders[:1], capacity=2)
     index.update(orders, np.zeros(1, np.int64))
     index.scan(orders, keys, users, markets, NOW_MS, SLOT)

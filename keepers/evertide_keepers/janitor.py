@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 from solders.pubkey import Pubkey
 
+from evertide_engine.layouts import ORDERS_MAX
+
 from . import due_payments, timelocks
 from .actions import Action
 from .memory import Memory
 from .settings import JanitorSettings
 from .state import State
-from .waiting import waiting
 
 
 def plan(state: State, memory: Memory, settings: JanitorSettings) -> list[Action]:
@@ -28,7 +29,7 @@ def plan(state: State, memory: Memory, settings: JanitorSettings) -> list[Action
 def _expiries(state: State, settings: JanitorSettings) -> list[Action]:
     """One `expire_orders` for each account with dead orders."""
     made = []
-    for row in np.flatnonzero(waiting(state).dead.any(axis=1))[: settings.accounts_max]:
+    for row in np.unique(state.waiting().dead // ORDERS_MAX)[: settings.accounts_max]:
         user = str(Pubkey.from_bytes(state.user_keys[row]))
         sequence = int(state.users["sequence"][row])
         made.append(Action("expire_orders", f"expire_orders:{user}:{sequence}", f"user:{user}", {"user": user}))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
-from evertide import MATCH_DEADLINE_SLOTS, OrderKind
+from evertide import MATCH_DEADLINE_SLOTS, OrderKind, TimeInForce
 from evertide_engine.crossing import Match
 from evertide_engine.layouts import MARKETS_MAX, ORDERS_MAX
 from evertide_engine.margin import MarginKind, value
@@ -21,8 +21,8 @@ from .memory import Memory
 from .packing import Load, most_paid_first, packed, units_of
 from .settings import MatcherSettings
 from .state import State
-from .waiting import IMMEDIATE, waiting
 
+IMMEDIATE = (TimeInForce.IMMEDIATE_OR_CANCEL, TimeInForce.FILL_OR_KILL)
 # With these the taker is not to blame: none of its makers could trade.
 MAKERS_AT_FAULT = {
     "NothingFilled",
@@ -137,7 +137,7 @@ def _dead_rows(state: State, matches: list[Match]) -> set[int]:
     rows = np.array(sorted({row for match in matches for row in _rows(match)}), np.int64)
     if not rows.size or state.risk_cache is None:
         return set()
-    rows = rows[waiting(state, rows).dead.any(axis=1)]
+    rows = np.unique(state.waiting(rows).dead // ORDERS_MAX)
     if not rows.size:
         return set()
     # One more transaction delays the match: only where the dead orders may be what stands in its way.

@@ -34,12 +34,12 @@ from evertide_engine.layouts import (
 )
 from evertide_engine.liquidation import Liquidations, liquidations
 from evertide_engine.risk_columns import RiskColumns
+from evertide_engine.waiting import NO_USER_EPOCH, Waiting, waiting_orders
 
 from .clock import ChainTime
 
 NAME_BY_DISCRIMINATOR = {value: name for name, value in DISCRIMINATORS.items()}
 READ = ("Exchange", "RiskCache", "Insurance", "Market", "Collateral", "User", "Orders", "ParamChange")
-NO_USER_EPOCH = np.uint64((1 << 64) - 1)
 FIRST_CAPACITY = 64
 SLOTS = {"Market": MARKETS_MAX, "Collateral": COLLATERALS_MAX}
 SINGLE = {"Exchange": "exchange", "RiskCache": "risk_cache", "Insurance": "insurance"}
@@ -191,6 +191,10 @@ class State:
             self._crossing.update(orders, np.array(sorted(self._changed_orders), np.int64))
         self._changed_orders.clear()
         return self._crossing
+
+    def waiting(self, rows: NDArray[np.int64] | None = None) -> Waiting:
+        """Orders that wait for somebody to act on them now, of some rows (rising) or of all."""
+        return waiting_orders(self.orders, self.users, self.time.unix_ms, self.time.slot, rows)
 
     def liquidations(self) -> Liquidations:
         """Accounts below cancel margin by the risk cache as it is now. There must be one."""

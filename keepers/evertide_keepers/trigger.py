@@ -14,27 +14,23 @@ from numpy.typing import NDArray
 from solders.pubkey import Pubkey
 
 from evertide import (
-    BPS_ONE,
     ORDER_FLAG_ASK,
     ORDER_FLAG_REDUCE_ONLY,
     PRICE_BITS,
     OracleAction,
-    OrderKind,
     TriggerSource,
 )
 from evertide.math import clamp_to_radius
-from evertide_engine.layouts import CONDITIONAL_TERMS, MARKETS_MAX, TWAP_TERMS
+from evertide_engine.layouts import MARKETS_MAX, ORDERS_MAX, TWAP_TERMS
 from evertide_engine.markets import is_refused
+from evertide_engine.waiting import due_orders
 
 from .actions import Action
 from .matcher import renewals
 from .memory import Memory
 from .settings import TriggerSettings
 from .state import State
-from .waiting import CONDITIONAL, Mask, waiting
 
-# These fire when the price moves in the order's favour; the other conditional kinds when it moves against it.
-FAVOURABLE = (OrderKind.TAKE_PROFIT_MARKET, OrderKind.TAKE_PROFIT_LIMIT)
 MS_PER_SECOND = 1_000
 
 
@@ -76,18 +72,16 @@ def plan(state: State, memory: Memory, settings: TriggerSettings) -> list[Action
     """Triggers first, then trailing stops, then slices. Pure."""
     if state.exchange is None or not int(state.exchange["opened"]):
         return []
-    found = waiting(state)
-    fires, trails = _reached(state, found.dormant, settings)
-    firing = _waiters(state, found.dormant, fires)
+    found, now_ms = state.waiting(), state.time.unix_ms
+    fires, trails = due_orders(state.orders, found.dormant, _prices(state), now_ms, settings.trailing_step_bps)
+    firing = _waiters(state, fires)
     wanted = [one.action("trigger_order", str(one.order_id)) for one in firing]
     wanted += [
-        one.action("update_trailing", f"{one.order_id}:{int(one.order['terms'][0])}")
-        for one in _waiters(state, found.dormant, trails)
+        one.action("update_trailing", f"{one.order_id}:{int(one.order['terms'][0])}") for one in _waiters(state, trails)
     ]
     parents = _waiters(state, found.parents)
     due = [(one, number) for one in parents if (number := _due_slice(state, one)) is not None]
     wanted += [one.action("execute_slice", f"{one.order_id}:{number}") for one, number in due]
-    now_ms = state.time.unix_ms
     chosen = [action for action in wanted if memory.is_free(action.key, now_ms)][: settings.actions_max]
     users = {action.arguments["user"] for action in chosen}
     risky = [one for one in [*firing, *(one for one, _ in due)] if one.user in users and not one.reduces]
@@ -103,11 +97,9 @@ def _renewals(state: State, memory: Memory, risky: list[Waiter], settings: Trigg
     return renewals(state, memory, read.tolist(), settings.row_age_ms)
 
 
-def _waiters(state: State, mask: Mask, chosen: Mask | None = None) -> list[Waiter]:
-    """The orders of a mask, of them the chosen ones; the oldest first: who has waited longest is served first."""
-    rows, slots = np.nonzero(mask)
-    if chosen is not None:
-        rows, slots = rows[chosen], slots[chosen]
+def _waiters(state: State, refs: NDArray[np.int64]) -> list[Waiter]:
+    """The orders of some references; the oldest first: who has waited longest is served first."""
+    rows, slots = np.divmod(refs, ORDERS_MAX)
     orders = state.orders["orders"][rows, slots]
     order_of = np.lexsort((orders["order_id"], rows, orders["placed_slot"]))
     return [
@@ -138,28 +130,6 @@ def _mark_q32(market: Any) -> int:
     """The mark as triggers see it: within its radius around the index; the index where there is none."""
     mark, index = int(market["mark_price_q32"]), int(market["index_price_q32"])
     return clamp_to_radius(mark, index, int(market["terms"]["mark_radius_bps"])) if mark else index
-
-
-def _reached(state: State, dormant: Mask, settings: TriggerSettings) -> tuple[Mask, Mask]:
-    """Of the dormant orders, in the order of their slots: those that fire now, and the trailing stops whose trigger can
-    follow the price by a step that is worth a transaction."""
-    orders = state.orders["orders"][dormant]
-    kinds, asks = orders["kind"], orders["flags"] & np.uint8(ORDER_FLAG_ASK) != 0
-    terms = np.ascontiguousarray(orders["terms"]).view(CONDITIONAL_TERMS)[:, 0]
-    trigger, trail = terms["trigger_ticks"].astype(np.int64), terms["trail_bps"].astype(np.int64)
-    conditional = (kinds >= CONDITIONAL[0]) & (kinds <= CONDITIONAL[-1])
-    source = np.where(conditional, terms["source"], 0)
-    price = _prices(state)[orders["market_index"], source]
-    below, above = price[:, 0], price[:, 1]
-    come = orders["placed_ms"] <= state.time.unix_ms
-    rises = asks == np.isin(kinds, FAVOURABLE)
-    reached = (above != 0) & np.where(rises, below >= trigger, above <= trigger)
-    fires = come & (~conditional | reached)
-    sells = below * (BPS_ONE - trail) // BPS_ONE - trigger
-    buys = trigger + -above * (BPS_ONE + trail) // BPS_ONE
-    gained = np.where(asks, sells, buys)
-    worth = (gained > 0) & (gained * BPS_ONE >= trigger * settings.trailing_step_bps)
-    return fires, come & (kinds == OrderKind.TRAILING_STOP) & (above != 0) & ~fires & worth
 
 
 def _due_slice(state: State, waiter: Waiter) -> int | None:

@@ -12,9 +12,9 @@ import sys
 from numba.core.dispatcher import Dispatcher
 import keeper_world as kw
 from evertide_engine.warm_up import warm_up
-from evertide_keepers import mark, matcher, settler
+from evertide_keepers import janitor, mark, matcher, settler, trigger
 from evertide_keepers.memory import Memory
-from evertide_keepers.settings import MarkSettings, MatcherSettings, SettlerSettings
+from evertide_keepers.settings import JanitorSettings, MarkSettings, MatcherSettings, SettlerSettings, TriggerSettings
 
 def compiled():
     modules = [module for name, module in sys.modules.items() if name.startswith("evertide_engine")]
@@ -33,6 +33,8 @@ matcher.plan(state, blocked, MatcherSettings())
 assert matcher.plan(state, Memory(), MatcherSettings())
 mark.plan(state, Memory(), MarkSettings())
 settler.plan(state, Memory(), SettlerSettings())
+trigger.plan(state, Memory(), TriggerSettings())
+janitor.plan(state, Memory(), JanitorSettings())
 after = compiled()
 assert after == before, {name: count for name, count in after.items() if before.get(name) != count}
 assert sum(after.values()) > 6
