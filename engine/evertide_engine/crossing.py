@@ -25,6 +25,7 @@ from .crossing_kernels import (
     ASK,
     IN_PHASE,
     MAKER,
+    PEGS,
     TAKER,
     candidate_hashes,
     candidate_positions,
@@ -112,30 +113,26 @@ def resting(
 ) -> dict[tuple[int, int], RestingBook]:
     """Orders that rest now by `(market index, side)`, side 0 bid and 1 ask, in priority. Arrays as for `scan`.
 
+    A book looks into `orders` and `keys` when it is read: use it before they change.
     Without pegged ones: neither a liquidation nor the mark can use them, and whom else one meets is up to its time.
     `worst_ticks`, shape `(MARKETS_MAX, 2)`: lowest bid and highest ask that are wanted; None: all.
     """
     if len(orders) == 0:
         return {}
     live = _classify(orders, users, markets, now_ms, slot, blocked)
-    refs, roles = live.refs, live.roles
-    pegged = orders["orders"]["kind"][refs // ORDERS_MAX, refs % ORDERS_MAX] == OrderKind.PEGGED
-    refs = refs[(roles & MAKER != 0) & ~pegged]
+    rests = (live.roles & (MAKER | PEGS)) == MAKER
     if worst_ticks is not None:
-        market, side, price, _ = _sort_columns(orders["orders"][refs // ORDERS_MAX, refs % ORDERS_MAX])
-        worst = worst_ticks[market, side]
-        refs = refs[np.where(side == ASK, price <= worst, price >= worst)]
-    account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
-    picked = orders["orders"][account, at]
-    market, side, price, placed = _sort_columns(picked)
-    hashes = candidate_hashes(keys, account, picked["placed_slot"], picked["order_id"])
-    ranked = _ranked(np.arange(len(refs)), market, side, price, placed, hashes)
-    account, at, picked = account[ranked], at[ranked], picked[ranked]
+        worst = worst_ticks.reshape(-1)[live.sides]
+        rests &= np.where(live.sides & ASK, live.limits <= worst, live.limits >= worst)
+    # A maker's price is its own: only takers and pegged orders have another one.
+    refs, sides, limits = live.refs[rests], live.sides[rests], live.limits[rests]
+    grouped = np.argsort(sides, kind="stable")
+    refs, sides, limits = refs[grouped], sides[grouped], limits[grouped]
     books: dict[tuple[int, int], RestingBook] = {}
-    both = 2 * market[ranked] + (side[ranked] == ASK)
-    for which, first in zip(*np.unique(both, return_index=True), strict=True):
-        whole = slice(int(first), int(np.searchsorted(both, which, "right")))
-        books[int(which) // 2, int(which) % 2] = RestingBook(account[whole], at[whole], picked[whole])
+    for which, first in zip(*np.unique(sides, return_index=True), strict=True):
+        whole, ask = slice(int(first), int(np.searchsorted(sides, which, "right"))), bool(which & ASK)
+        better = limits[whole] if ask else -limits[whole]
+        books[int(which) // 2, int(ask)] = RestingBook(orders["orders"], keys, refs[whole], better)
     return books
 
 

@@ -24,7 +24,7 @@ from .hashing import order_hash
 from .prices import effective_maker_ticks, exceeds_slippage, price_of_ticks, taker_limit
 from .wide import Int
 
-MAKER, TAKER, IN_PHASE = 1, 2, 4
+MAKER, TAKER, IN_PHASE, PEGS = 1, 2, 4, 8
 BID, ASK = 0, 1
 KIND_MARKET, KIND_PEGGED, KIND_ICEBERG = int(OrderKind.MARKET), int(OrderKind.PEGGED), int(OrderKind.ICEBERG)
 IMMEDIATE, FILL_OR_KILL = int(TimeInForce.IMMEDIATE_OR_CANCEL), int(TimeInForce.FILL_OR_KILL)
@@ -108,7 +108,8 @@ def classify(orders, users, rows, index_price, tick_value, now_ms, slot, blocked
                     is_ask = flags & FLAG_ASK != 0
                     limit = price_now(order, role, is_ask, age_ms, price, tick_value[where])
                     if role != 0 and limit > 0:
-                        refs[used], roles[used], limits[used] = row * LAST_SLOT + at, role, limit
+                        refs[used], limits[used] = row * LAST_SLOT + at, limit
+                        roles[used] = role | PEGS if what == KIND_PEGGED else role
                         sides[used] = 2 * np.int64(where) + is_ask
                         used += 1
                         raise_best(best, where, role, is_ask, limit)

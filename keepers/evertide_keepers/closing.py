@@ -127,9 +127,7 @@ class Books:
             worst_ticks=_worst_ticks(state, markets, exit_slippage_bps),
         )
         self._taken: dict[tuple[int, int], int] = {}
-        rows = sorted({row for book in self._books.values() for row in book.rows.tolist()})
-        solvent = value(state.users[rows], state.risk_cache, MarginKind.FILL, now_ms).is_met() if rows else ()
-        self._solvent = {row for row, is_met in zip(rows, solvent, strict=True) if is_met}
+        self._solvent = value(state.users, state.risk_cache, MarginKind.FILL, now_ms).is_met() if self._books else None
 
     def closing(self, account: Account, holding: Holding, terms: Terms) -> Closing | None:
         """Up to 8 makers that should take lots of a position over so that its account stands better; None: nobody.
@@ -213,7 +211,7 @@ class Books:
         users, columns = self._state.users, self._columns
         inside = columns.band_low_ticks[market_index] <= order.price_ticks <= columns.band_high_ticks[market_index]
         own = bytes(users["authority"][order.row]) == bytes(users["authority"][row])
-        fit = order.row in self._solvent or of_all
+        fit = of_all or (self._solvent is not None and bool(self._solvent[order.row]))
         earlier = order.placed_slot <= self._state.time.slot
         return bool(inside) and not own and fit and earlier and order.row not in self._victims
 
