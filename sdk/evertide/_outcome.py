@@ -13,8 +13,10 @@ class SendOptions:
     """How a transaction is sent.
 
     `compute_limit` fixes the limit in compute units and skips the simulation; otherwise it is what the simulation
-    consumed plus `compute_margin_percent`. The priority fee is the 75th percentile of what was paid lately for the
-    same accounts, never above `priority_fee_cap_micro_lamports` a unit; `priority_fee_micro_lamports` fixes it.
+    consumed plus `compute_margin_percent`. `keep_default_limit` sets none where nothing is bid and the runtime's own
+    (200,000 units for each instruction of the program) covers it: smaller, for where blockspace is free.
+    The priority fee is the 75th percentile of what was paid lately for the same accounts, never above
+    `priority_fee_cap_micro_lamports` a unit; `priority_fee_micro_lamports` fixes it.
     `priority_fee_rung` doubles it so often, from `priority_fee_foot_micro_lamports` on: for what expired before.
     `min_context_slot`: simulated on, and with a blockhash of, a state of that slot or a later one.
     `details` fetches the landed transaction for its logs, fee, compute units and events.
@@ -23,6 +25,7 @@ class SendOptions:
     commitment: str | None = None
     compute_limit: int | None = None
     compute_margin_percent: int = 20
+    keep_default_limit: bool = False
     priority_fee_micro_lamports: int | None = None
     priority_fee_cap_micro_lamports: int = 100_000
     priority_fee_rung: int = 0

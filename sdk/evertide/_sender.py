@@ -31,6 +31,7 @@ from ._transaction import (
     BUDGET_INSTRUCTION_UNITS,
     COMPUTE_UNITS_MAX,
     budget,
+    default_limit,
     message,
     signed_wire,
     unsigned_wire,
@@ -185,16 +186,22 @@ class Sender(Confirming):
         blockhash = await self._caught_up(
             lambda: self.rpc.get_latest_blockhash(commitment=commitment, min_context_slot=options.min_context_slot)
         )
+        default = default_limit(instructions, self.program_id)
+        free = options.keep_default_limit and options.compute_limit is None and price == 0
+        keeps_default = free and limit <= default
         while True:
-            steps = with_budget(instructions, budget(limit, price))
+            steps = with_budget(instructions, budget(None if keeps_default else limit, price))
             compiled = message(keys[0].pubkey(), steps, blockhash.blockhash, lookup_tables)
             wire, signature = signed_wire(compiled, keys)
             if signature not in self._used:
                 break
-            limit = limit + 1 if limit < COMPUTE_UNITS_MAX else limit - _SIGNATURES_KEPT
+            if not keeps_default:
+                limit = limit + 1 if limit < COMPUTE_UNITS_MAX else limit - _SIGNATURES_KEPT
+            keeps_default = False
         self._used[signature] = None
         while len(self._used) > _SIGNATURES_KEPT:
             del self._used[next(iter(self._used))]
+        limit = default if keeps_default else limit
         return Flight(wire, signature, blockhash, options, commitment, limit, now_s(), price)
 
     async def _priority_fee(self, instructions: Sequence[Instruction], options: SendOptions) -> int:

@@ -21,6 +21,14 @@ ED25519_PROGRAM_ID = Pubkey.from_string("Ed25519SigVerify11111111111111111111111
 COMPUTE_UNITS_MAX = 1_400_000
 # What one compute-budget instruction itself consumes.
 BUDGET_INSTRUCTION_UNITS = 150
+# SIMD-0170: the limit of a transaction that sets none, for each instruction of a program that is not builtin.
+DEFAULT_INSTRUCTION_UNITS = 200_000
+
+
+def default_limit(instructions: Sequence[Instruction], program_id: Pubkey) -> int:
+    """Compute units that a transaction without a limit of its own has at least: other programs may be builtin ones."""
+    own = sum(1 for step in instructions if step.program_id == program_id)
+    return min(own * DEFAULT_INSTRUCTION_UNITS, COMPUTE_UNITS_MAX)
 
 
 def budget(compute_limit: int | None, priority_fee_micro_lamports: int) -> list[Instruction]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from solders.keypair import Keypair
     from solders.pubkey import Pubkey
 
-    from evertide import Confirmed, EvertideClient, Outcome
+    from evertide import Confirmed, EvertideClient, Outcome, SendOptions
     from evertide._localnet import Cheatcodes, Localnet
 
 IN_FLIGHT_MAX = 8
@@ -66,14 +66,25 @@ class Chain:
         return int.from_bytes(info.data[64:72], "little")
 
 
+def local_options() -> SendOptions:
+    """How everybody of the run sends: events and cost of all transactions are read once, by the collector, and prices
+    of blockspace mean nothing here. The local validator takes a transaction's instructions one by one again for its
+    profile, on a copy of its state each: one that sets a limit costs half as much again.
+    """
+    from evertide import SendOptions
+
+    return SendOptions(
+        details=False, priority_fee_micro_lamports=0, keep_default_limit=True, poll_first_ms=10, poll_most_ms=50
+    )
+
+
 @asynccontextmanager
 async def connect(net: Localnet, payer: Keypair) -> AsyncIterator[Chain]:
     """A chain on a running network."""
-    from evertide import EvertideClient, SendOptions
+    from evertide import EvertideClient
     from evertide._localnet import Cheatcodes, RpcClient
 
-    # Every transaction's events and cost are read once, by the collector; prices of blockspace mean nothing here.
-    options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
+    options = local_options()
     with RpcClient(net.rpc_url) as rpc:
         async with EvertideClient(net.rpc_url, payer=payer, ws_url=net.ws_url, options=options) as client:
             yield Chain(net, client, Cheatcodes(rpc, slot_ms=net.slot_ms))

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from .chain import local_options
 from .prices import CONFIDENCE_BPS, SOL_COLLATERAL_INDEX, SOL_SYMBOL
 
 if TYPE_CHECKING:
@@ -80,10 +81,10 @@ class Staff:
     @asynccontextmanager
     async def hired(cls, chain: Chain, roles: Cast) -> AsyncIterator[Staff]:
         """Two operators: one whose key pays and the oracle's signs prices, and a liquidator with capital of its own."""
-        from evertide import EvertideClient, SendOptions
+        from evertide import EvertideClient
         from evertide_keepers import HeldSource, Spine, build_keepers
 
-        options = SendOptions(details=False, priority_fee_micro_lamports=0, poll_first_ms=10, poll_most_ms=50)
+        options = local_options()
         source = HeldSource({f"collateral:{SOL_COLLATERAL_INDEX}": SOL_SYMBOL})
         url = chain.net.rpc_url
         async with (

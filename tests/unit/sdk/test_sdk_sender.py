@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -277,6 +278,30 @@ async def test_the_priority_fee_is_the_upper_quartile_under_its_cap(node: FakeNo
     price = VersionedTransaction.from_bytes(node.sent[1]).message.instructions[1].data
     assert int.from_bytes(price[1:], "little") == SendOptions().priority_fee_cap_micro_lamports
     assert node.count("getRecentPrioritizationFees") == 1
+
+
+async def test_the_default_limit_may_stay_where_it_covers_and_nothing_is_bid(node: FakeNode, sender: Sender) -> None:
+    free = SendOptions(poll_first_ms=1, priority_fee_micro_lamports=0, keep_default_limit=True)
+
+    def sent() -> list[bytes]:
+        return [bytes(step.data) for step in VersionedTransaction.from_bytes(node.sent[-1]).message.instructions]
+
+    await sender.send([work()], options=free)
+    assert sent() == [work().data]
+    # Equal work within the slot: other bytes by a limit of its own.
+    await sender.send([work()], options=free)
+    assert sent() == [set_compute_unit_limit(1_500).data, work().data]
+    await sender.send([work(b"y")], options=replace(free, priority_fee_micro_lamports=1))
+    assert len(sent()) == 3
+    await sender.send([work(b"y")], options=replace(free, compute_limit=1_500))
+    assert sent() == [set_compute_unit_limit(1_500).data, work(b"y").data]
+    # 20 % more than 166,500 and 300 are 200,100: above the default of one instruction, within that of two.
+    value = {"err": None, "logs": [], "unitsConsumed": 166_500}
+    node.on["simulateTransaction"] = lambda _: {"context": {"slot": 1}, "value": value}
+    await sender.send([work(b"z")], options=free)
+    assert sent() == [set_compute_unit_limit(200_100).data, work(b"z").data]
+    await sender.send([work(b"z"), work(b"w")], options=free)
+    assert sent() == [work(b"z").data, work(b"w").data]
 
 
 async def test_what_cannot_be_built_is_refused_before_anything_is_sent(node: FakeNode, sender: Sender) -> None:
