@@ -37,7 +37,8 @@ from .exact_rows_kernels import (
     TABLE_WORDS,
     side_table,
 )
-from .liquidation_kernels import ladder_rows, margin_rows, uncertain_rows
+from .liquidation_kernels import ladder_rows, uncertain_rows
+from .margin_blocks_kernels import margin_rows
 from .margin_status import Status
 from .risk_columns import RiskColumns
 from .risk_columns_kernels import ASSET_ROWS, ASSET_WIDTH, BLOCK, WIDTH, asset_coefficients, side_coefficients
@@ -149,12 +150,12 @@ def margins(
     if kind not in FRACTIONS:
         raise ShapeError("kind of margin, of the ladder's", int(kind), int(MarginKind.CANCEL))
     _follow(columns, users, cache)
-    out, statuses = np.empty((len(users), 2), np.int64), np.empty(len(users), np.uint8)
-    place, fraction = FRACTIONS[kind]
-    table = _table(columns, cache)
-    exact = columns.columns.exact
-    margin_rows(users, len(users), exact, table, cache, now_ms, np.uint64(fraction), place, out, statuses)
-    return Margins(statuses, out[:, 0], out[:, 1])
+    count, (place, fraction) = len(users), FRACTIONS[kind]
+    room = -(-count // BLOCK) * BLOCK
+    equity, needed, statuses = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(count, np.uint8)
+    table, held = _table(columns, cache), columns.columns
+    margin_rows(users, count, held, table, cache, now_ms, np.uint64(fraction), place, equity, needed, statuses)
+    return Margins(statuses, equity[:count], needed[:count])
 
 
 def _follow(columns: RiskColumns, users: Records, cache: Any) -> None:

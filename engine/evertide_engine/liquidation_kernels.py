@@ -12,15 +12,12 @@ from .exact_rows_kernels import (
     CREDIT_MOST,
     DELEVERAGE_AT,
     EQUITY,
-    LADDER,
     MAINTENANCE_AT,
     QUOTE,
     RECORD,
     SAYS,
     STARTED,
-    at_fraction,
     exact_ladder,
-    exact_margin,
 )
 from .margin_kernels import (
     AUTO_DELEVERAGE,
@@ -166,27 +163,6 @@ def ladder_rows(
             statuses[at] = VALUED
         else:
             statuses[at] = ladder_user(users[row], cache, now_ms, out[at])
-
-
-@njit(cache=True)
-def margin_rows(
-    users: Int, count: Int, exact: Int, table: Int, cache: Int, now_ms: Int, fraction: Int, at: Int, out: Int,
-    statuses: Int,
-) -> None:  # fmt: skip
-    """Equity, and the requirement at a fraction of initial, of every row into `out`, shape `(count, 2)`, in atoms.
-
-    `at` is the place in the ladder that the fraction belongs to.
-    """
-    ladder = np.empty(LADDER, np.int64)
-    at_fraction(table, fraction)
-    for row in range(np.uint64(count)):
-        fine, credit = credit_of(exact, row, users, cache, now_ms)
-        ok, worth, needed = exact_margin(exact, row, table, users, fraction)
-        if fine and ok:
-            out[row, 0], out[row, 1], statuses[row] = credit + worth, needed, VALUED
-        else:
-            statuses[row] = ladder_user(users[row], cache, now_ms, ladder)
-            out[row, 0], out[row, 1] = ladder[EQUITY], ladder[at]
 
 
 __all__ = ["RECORD", "STARTED"]

@@ -44,12 +44,20 @@ class Columns(NamedTuple):
     """Why a user is valued whatever the columns tell: bits `RECORD` and `STARTED` of its exact row; else 0."""
     exact: NDArray[np.int64]
     """The exact row of each user, shape `(users, WORDS)`."""
+    size: NDArray[np.int32]
+    """Signed size of each position in lots, where `plain`."""
+    rest: NDArray[np.int64]
+    """What the division of its folded cash left, below 2^48, where `plain`."""
+    total: NDArray[np.int64]
+    """Cash of all positions in atoms, with the quote of a `PLAIN` user."""
+    plain: NDArray[np.uint8]
+    """`PLAIN` or `CREDITED` for a user whose positions are told by side, size and rest; else 0."""
 
 
 def _empty(capacity: int) -> Columns:
     blocks = capacity // BLOCK
     slots, assets = (blocks, POSITIONS_MAX, BLOCK), (blocks, USER_COLLATERALS_MAX, BLOCK)
-    flags = np.zeros((3, capacity), np.uint8)
+    flags = np.zeros((4, capacity), np.uint8)
     return Columns(
         np.zeros(slots, np.float32),
         np.zeros(slots, np.uint8),
@@ -61,6 +69,10 @@ def _empty(capacity: int) -> Columns:
         flags[1],
         flags[2],
         np.zeros((capacity, WORDS), np.int64),
+        np.zeros(slots, np.int32),
+        np.zeros(slots, np.int64),
+        np.zeros(capacity, np.int64),
+        flags[3],
     )
 
 

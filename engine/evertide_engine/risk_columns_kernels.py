@@ -26,10 +26,12 @@ from .exact_rows_kernels import (
     CLOSED,
     COUNT_SHIFT,
     CREDIT,
+    DROPPED_MASK,
     FIRST,
     LOTS_SHIFT,
     QUOTE,
     RECORD,
+    REST_MASK,
     SAYS,
     SIDE_SHIFT,
     SLOT_SHIFT,
@@ -56,6 +58,10 @@ from .wide import ZERO, Int, magnitude, magnitude_wide, multiply_divide_floor, s
 BLOCK = 64
 """Users in a block of the columns."""
 ASSET_ROWS = int(COLLATERALS_MAX)
+SIZE_MOST = 1 << 30
+"""Lots below which a size goes into the vectors of the exact scan."""
+PLAIN, CREDITED = 1, 2
+"""Who is in these: with a quote that is not owed alone, or with a credit that only the record tells."""
 
 SLOPE, BEND, SLACK, WIDTH = 0, 1, 2, 4
 """Coefficients of a side."""
@@ -146,7 +152,7 @@ def compact_rows(users: Int, rows: Int, cache: Int, j_high: Int, j_low: Int, col
         total, debt, told = compact_quote(user, index)
         assets, fine = compact_assets(user, block, place, columns)
         told = bool(told and fine)
-        used, left = 0, np.int64(user.position_count)
+        used, left, plain, cash_of_all = 0, np.int64(user.position_count), True, np.int64(0)
         for slot in range(POSITIONS):
             if user.positions[slot].market_plus_one == 0 or left == 0:
                 continue
@@ -158,9 +164,13 @@ def compact_rows(users: Int, rows: Int, cache: Int, j_high: Int, j_low: Int, col
             columns.side[block, used, place], columns.lots[block, used, place] = side, np.float32(held)
             most[side] = max(most[side], np.float64(held))
             told, total = bool(told and ok), total + cash
+            size, rest, cash_of_all = packed >> LOTS_SHIFT, more & REST_MASK, cash_of_all + cash
+            plain = plain and -SIZE_MOST < size < SIZE_MOST and packed & DROPPED_MASK == 0 and more & STALE == 0
+            columns.size[block, used, place], columns.rest[block, used, place] = np.int32(size), rest
             used += 1
         for slot in range(used, np.int64(columns.positions[row])):
             columns.side[block, slot, place], columns.lots[block, slot, place] = 0, 0.0
+            columns.size[block, slot, place], columns.rest[block, slot, place] = 0, 0
         columns.positions[row], columns.assets[row] = used, assets
         columns.debt[row] = debt
         # Rounded down by more than the sum of the bound can lose of it.
@@ -168,6 +178,9 @@ def compact_rows(users: Int, rows: Int, cache: Int, j_high: Int, j_low: Int, col
         says = (0 if told else RECORD) | (CREDIT if assets or user.quote_atoms < 0 else 0)
         says = says | (STARTED if user.liquidation_start_ms != 0 else 0)
         columns.care[row] = says & (RECORD | STARTED)
+        kind = CREDITED if says & CREDIT else PLAIN
+        columns.total[row] = cash_of_all + (0 if says & CREDIT else user.quote_atoms)
+        columns.plain[row] = kind if plain and says & RECORD == 0 else 0
         exact[row, QUOTE], exact[row, SAYS] = user.quote_atoms, says | (used << COUNT_SHIFT)
 
 
