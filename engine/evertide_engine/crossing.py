@@ -27,7 +27,6 @@ from .crossing_kernels import (
     MAKER,
     PEGS,
     TAKER,
-    candidate_hashes,
     candidate_positions,
     classify,
     pair,
@@ -36,7 +35,7 @@ from .crossing_kernels import (
 from .decode import Records
 from .errors import ShapeError
 from .markets import MarketColumns
-from .resting_book import RestingBook
+from .resting_book import RestingBook, hashes_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +220,7 @@ def _pair(
     account, at = refs // ORDERS_MAX, refs % ORDERS_MAX
     picked = rows[account, at]
     market, side, _, placed = _sort_columns(picked)
-    hashes = candidate_hashes(keys, account, picked["placed_slot"], picked["order_id"])
+    hashes = hashes_of(keys, account, picked)
     holders, position_at = np.unique(account * MARKETS_MAX + market, return_inverse=True)
     positions = candidate_positions(
         holders,

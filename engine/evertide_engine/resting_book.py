@@ -34,6 +34,14 @@ class RestingOrder:
     revealed: bool
 
 
+def hashes_of(keys: NDArray[np.uint64], account: NDArray[np.int64], picked: NDArray[np.void]) -> NDArray[np.uint64]:
+    """Priority hash of each of the orders `picked` from the accounts."""
+    # One order alone counts as contiguous, several do not: without the copy the kernel would be compiled for both.
+    placed, ids = np.ascontiguousarray(picked["placed_slot"]), np.ascontiguousarray(picked["order_id"])
+    hashes: NDArray[np.uint64] = candidate_hashes(keys, account, placed, ids)
+    return hashes
+
+
 class RestingBook(Sequence[RestingOrder]):
     """Orders of one side in priority; ranked as far as somebody looks, since few look further than the best."""
 
@@ -91,6 +99,6 @@ class RestingBook(Sequence[RestingOrder]):
         refs, better = self._left[chosen], self._better[chosen]
         picked = self._orders[refs // ORDERS_MAX, refs % ORDERS_MAX]
         placed = picked["placed_slot"].astype(np.int64)
-        hashes = candidate_hashes(self._keys, refs // ORDERS_MAX, picked["placed_slot"], picked["order_id"])
+        hashes = hashes_of(self._keys, refs // ORDERS_MAX, picked)
         self._ranked += refs[np.lexsort((hashes, placed, better))].tolist()
         self._left, self._better = self._left[~chosen], self._better[~chosen]

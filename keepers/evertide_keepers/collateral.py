@@ -29,7 +29,8 @@ def plan(state: State, memory: Memory, settings: CollateralSettings) -> list[Act
     most = settings.accounts_max
     rows = dict.fromkeys([*bankrupt(state, most), *going_down(state, most), *_old_debts(state)[:most]])
     actions: list[Action] = []
-    for account in accounts(state, rows):
+    counts = state.users["collateral_count"]
+    for account in accounts(state, (row for row in rows if counts[row])):
         if is_own(state, purse.row, account) or not _is_for_sale(account):
             continue
         with contextlib.suppress(MathError):

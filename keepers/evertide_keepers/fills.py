@@ -6,7 +6,7 @@ The program decides on its own; a test lets it, and compares to the unit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
@@ -48,60 +48,79 @@ class Expected:
     """What the keeper's account would earn of it now: the share grows with the order's age."""
 
 
+class Tier(NamedTuple):
+    """One row of the fees by 30-day volume, rates in tenths of a basis point; the maker's below zero is a rebate."""
+
+    volume_atoms: int
+    taker_tenth_bps: int
+    maker_tenth_bps: int
+
+
 class FillSimulator:
     """Matches one after the other: volumes, and with them the fee tiers, move on with each fill."""
 
     def __init__(self, state: State) -> None:
+        terms: Any = state.exchange["terms"]
         self._state = state
-        self._terms: Any = state.exchange["terms"]
+        self._tiers = [
+            Tier(int(tier["volume_atoms"]), int(tier["taker_fee_tenth_bps"]), int(tier["maker_fee_tenth_bps"]))
+            for tier in terms["fee_tiers"][: max(int(terms["fee_tier_count"]), 1)]
+        ]
+        self._bounds = KeeperBounds(int(terms["keeper_reward_min_atoms"]), int(terms["keeper_reward_max_atoms"]))
+        self._share_bps = int(terms["keeper_share_bps"])
+        self._ticks_atoms: list[int] = state.markets["atoms_per_lot_tick"].tolist()
         self._volumes: dict[int, int] = {}
+        self._addresses: dict[int, str] = {}
 
     def taker_fee_tenth_bps(self, row: int) -> int:
         """Rate of the fee that an account would pay now as a taker, in tenths of a basis point."""
-        return int(self._tier(row)["taker_fee_tenth_bps"])
+        return self._tier(row).taker_tenth_bps
 
     def run(self, match: Match) -> Expected:
         """What a match of the crossing scan will fill, and count on it."""
-        state, tick = self._state, int(self._state.markets[match.market_index]["atoms_per_lot_tick"])
-        order = state.orders["orders"][match.taker_row, match.taker_slot]
-        taker_tier, builder_tenth_bps = self._tier(match.taker_row), self._builder_tenth_bps(order)
+        order = self._state.orders["orders"][match.taker_row, match.taker_slot]
+        tick, taker_tier = self._ticks_atoms[match.market_index], self._tier(match.taker_row)
+        builder_tenth_bps = self._builder_tenth_bps(order)
+        age_ms = max(self._state.time.unix_ms - int(order["placed_ms"]), 0)
         fills, charged, kept, whole = [], 0, 0, 0
         for fill in match.fills:
             notional = fill.price_ticks * tick * fill.size_lots
             whole += notional
-            found = self._charge(match, taker_tier, self._tier(fill.maker_row), notional, builder_tenth_bps)
+            found = self._charge(age_ms, taker_tier, self._tier(fill.maker_row), notional, builder_tenth_bps)
             self._add_volume(fill.maker_row, notional)
-            maker = str(Pubkey.from_bytes(state.user_keys[fill.maker_row]))
             taker_atoms, maker_atoms, keeper_atoms = found
+            maker = self._address(fill.maker_row)
             fills.append(
                 ExpectedFill(maker, fill.maker_order_id, fill.price_ticks, fill.size_lots, taker_atoms, maker_atoms)
             )
             charged, kept = charged + taker_atoms + maker_atoms, kept + keeper_atoms
         self._add_volume(match.taker_row, whole)
-        taker = str(Pubkey.from_bytes(state.user_keys[match.taker_row]))
+        taker = self._address(match.taker_row)
         return Expected(match.market_index, taker, match.taker_order_id, tuple(fills), charged, kept)
 
     def _charge(
-        self, match: Match, taker_tier: Any, maker_tier: Any, notional: int, builder_tenth_bps: int
+        self, age_ms: int, taker_tier: Tier, maker_tier: Tier, notional: int, builder_tenth_bps: int
     ) -> tuple[int, int, int]:
-        """What taker and maker of one fill are charged, and the keeper's share, atoms."""
-        terms, order = self._terms, self._state.orders["orders"][match.taker_row, match.taker_slot]
-        taker_fee = fee(notional, int(taker_tier["taker_fee_tenth_bps"]) * PPM_PER_TENTH_BPS)
-        maker_fee = fee(notional, int(maker_tier["maker_fee_tenth_bps"]) * PPM_PER_TENTH_BPS)
+        """What taker and maker of one fill are charged, and the keeper's share, atoms; `age_ms`: the taker order's."""
+        taker_fee = fee(notional, taker_tier.taker_tenth_bps * PPM_PER_TENTH_BPS)
+        maker_fee = fee(notional, maker_tier.maker_tenth_bps * PPM_PER_TENTH_BPS)
         builder_fee = fee(notional, builder_tenth_bps * PPM_PER_TENTH_BPS)
-        bounds = KeeperBounds(int(terms["keeper_reward_min_atoms"]), int(terms["keeper_reward_max_atoms"]))
-        age_ms = max(self._state.time.unix_ms - int(order["placed_ms"]), 0)
         claims = FeeClaims(
             taker_fee_atoms=taker_fee,
             maker_fee_atoms=max(maker_fee, 0),
             builder_fee_atoms=builder_fee,
             rebate_atoms=max(-maker_fee, 0),
-            keeper_atoms=keeper_share(taker_fee, bounds, age_ms, int(terms["keeper_share_bps"])),
+            keeper_atoms=keeper_share(taker_fee, self._bounds, age_ms, self._share_bps),
         )
         # The rebate and the builder come first: what a referrer is promised cuts neither them nor the keeper.
         split = split_fee(claims)
         maker_atoms = -split.rebate_atoms if maker_fee < 0 else maker_fee
         return taker_fee + builder_fee, maker_atoms, split.keeper_atoms
+
+    def _address(self, row: int) -> str:
+        if row not in self._addresses:
+            self._addresses[row] = str(Pubkey.from_bytes(self._state.user_keys[row]))
+        return self._addresses[row]
 
     def _builder_tenth_bps(self, order: Any) -> int:
         """The builder's fee that an order agrees to; 0 without a registered builder of its code."""
@@ -125,12 +144,11 @@ class FillSimulator:
     def _add_volume(self, row: int, notional: int) -> None:
         self._volumes[row] = self._volume(row) + notional
 
-    def _tier(self, row: int) -> Any:
-        """The last fee tier whose volume an account has reached."""
-        tiers, volume = self._terms["fee_tiers"], self._volume(row)
-        chosen = tiers[0]
-        for tier in tiers[1 : int(self._terms["fee_tier_count"])]:
-            if volume < int(tier["volume_atoms"]):
+    def _tier(self, row: int) -> Tier:
+        """The last fee tier whose volume an account has reached; the first always is."""
+        volume, chosen = self._volume(row), self._tiers[0]
+        for tier in self._tiers[1:]:
+            if volume < tier.volume_atoms:
                 break
             chosen = tier
         return chosen

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -23,6 +24,7 @@ from evertide.math import (
     requirement,
     shortage,
 )
+from evertide_engine.layouts import MARKETS_MAX
 from evertide_engine.liquidation import Rung
 from evertide_engine.margin import MarginKind, Status, Valuation, value
 from evertide_engine.markets import is_refused
@@ -202,8 +204,11 @@ def wide(record: Any) -> int:
 
 def tiers(row: Any) -> MarginTiers:
     """The size tiers of a market's row."""
-    first, second, third, last = (int(bound) for bound in row["tier_bound_usd"])
-    low, middle, high, most = (int(ratio) for ratio in row["tier_ratio_bps"])
+    return _tiers(*row["tier_bound_usd"].tolist(), *row["tier_ratio_bps"].tolist())
+
+
+@functools.lru_cache(maxsize=2 * MARKETS_MAX)
+def _tiers(first: int, second: int, third: int, last: int, low: int, middle: int, high: int, most: int) -> MarginTiers:
     return MarginTiers((first, second, third, last), (low, middle, high, most))
 
 

@@ -7,8 +7,12 @@ import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from evertide import BPS_ONE
 from evertide.math import MathError, notional_ceil, notional_floor
+from evertide_engine.liquidation import Rung
 
 from .actions import Action
 from .closing import Books, Closing, Terms, backstop_terms, repaired_atoms, terms_of
@@ -66,7 +70,7 @@ def plan(state: State, memory: Memory, settings: LiquidatorSettings) -> list[Act
     """
     if state.exchange is None or state.risk_cache is None:
         return []
-    rows = dict.fromkeys([*going_down(state, settings.accounts_max), *_backstops_at_work(state)])
+    rows = dict.fromkeys([*_with_work(state, going_down(state, settings.accounts_max)), *_backstops_at_work(state)])
     found = [account for account in accounts(state, rows) if account.equity_atoms >= 0]
     planner = _Planner(state, memory, settings, found)
     actions: list[Action] = []
@@ -114,7 +118,9 @@ class _Planner:
                 if way is not None:
                     self._count_on(account, way)
                     return way.action
-            below = account.equity_atoms < account.cancel_atoms and could_increase(self.state, account)
+            below = (
+                account.equity_atoms < account.cancel_atoms and could_increase(self.state, np.array([account.row]))[0]
+            )
             return self._orders_only(account, "cancel") if below else None
         begins = may_begin(self.state, account)
         ways = [way for holding in account.holdings for way in self._ways(account, holding)] if begins else []
@@ -236,14 +242,28 @@ def _backstops_at_work(state: State) -> list[int]:
     return [row for row in state.backstops() if basis[row].any()]
 
 
-def could_increase(state: State, account: Account) -> bool:
-    """Whether counted orders of a side could make one of the positions larger, as stored: what rung 1 takes out."""
-    for position in state.users["positions"][account.row]:
-        basis = int(position["basis_lots"])
-        bids, asks = int(position["open_bid_lots"]), int(position["open_ask_lots"])
-        if (bids and (basis >= 0 or bids > -basis)) or (asks and (basis <= 0 or asks > basis)):
-            return True
-    return False
+def _with_work(state: State, rows: list[int]) -> list[int]:
+    """Rows of `going_down` without those that are only below cancel margin and have no order to be taken out: on a
+    volatile day they are most."""
+    if not rows:
+        return rows
+    found = state.liquidations()
+    idle = set(found.rows[found.rung == Rung.CANCEL].tolist())
+    chosen = np.array(sorted(idle.intersection(rows)), np.int64)
+    busy = could_increase(state, chosen) | (state.users["liquidation_start_ms"][chosen] != 0)
+    idle.difference_update(chosen[busy].tolist())
+    return [row for row in rows if row not in idle]
+
+
+def could_increase(state: State, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Whether counted orders of a side could make one of a row's positions larger, as stored: what rung 1 takes out."""
+    positions = state.users["positions"]
+    basis = positions["basis_lots"][rows]
+    bids, asks = (positions[name][rows] for name in ("open_bid_lots", "open_ask_lots"))
+    held = np.abs(basis).astype(np.uint64)
+    larger = (bids != 0) & ((basis >= 0) | (bids > held)) | (asks != 0) & ((basis <= 0) | (asks > held))
+    found: NDArray[np.bool_] = larger.any(axis=1)
+    return found
 
 
 def _place(account: Account, holding: Holding) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 from solders.pubkey import Pubkey
@@ -52,9 +50,8 @@ def _candidates(state: State, valuation: Valuation, minimum_atoms: int) -> list[
     """`(row, slot, atoms)` of positions whose settlement moves at least so much: losses first, the largest first."""
     positions = state.users["positions"]
     row, place = np.nonzero((positions["market_plus_one"] != 0) & (valuation.status == Status.VALUED)[:, None])
-    held = positions[row, place]
-    market = held["market_plus_one"].astype(np.int64) - 1
-    amounts = _amounts(state, valuation, row, place, held, market)
+    market = positions["market_plus_one"][row, place].astype(np.int64) - 1
+    amounts = _amounts(state, valuation, row, place, market)
     # While a deficit is recorded, only the owner can ask for a profit.
     owners_choice = (amounts > 0) & (state.markets["deficit_atoms"][market] != 0)
     wanted = state.market_known[market] & (np.abs(amounts) >= minimum_atoms) & ~owners_choice
@@ -68,12 +65,12 @@ def _amounts(
     valuation: Valuation,
     row: NDArray[np.intp],
     place: NDArray[np.intp],
-    held: NDArray[Any],
     market: NDArray[np.int64],
 ) -> NDArray[np.int64]:
     """What `settle_amount` answers without new debt, for every position; a test compares the two."""
     worth = np.clip(valuation.worth_atoms[row, place], -BEYOND, BEYOND)
-    realised = np.clip(held["cash_atoms"], -BEYOND, BEYOND) + np.clip(held["entry_atoms"], -BEYOND, BEYOND)
+    cash, entry = (state.users["positions"][name][row, place] for name in ("cash_atoms", "entry_atoms"))
+    realised = np.clip(cash, -BEYOND, BEYOND) + np.clip(entry, -BEYOND, BEYOND)
     pool = np.minimum(state.markets["pool_atoms"][market], np.uint64(BEYOND)).astype(np.int64)
     profit = np.minimum(np.maximum(np.minimum(worth, realised), 0), pool)
     loss = np.minimum(-worth, np.clip(valuation.quote_atoms[row], 0, BEYOND))
