@@ -11,9 +11,9 @@ import numba
 import numpy as np
 from numba.core import event
 
-from . import funding, mark
+from . import funding, funding_catch_up, impact, mark
 from ._generated.constants import DEBT_INDEX_ONE
-from ._generated.layouts import MARKET_ROW
+from ._generated.layouts import MARKET, MARKET_ROW
 from .book import OPERATION, Book, Code
 from .book_snapshot import restore, snapshot
 from .layouts import RISK_CACHE, USER
@@ -32,7 +32,7 @@ def warm_columns() -> int:
 
 
 def warm_markets() -> None:
-    """Mark, TWAP, premium and funding of one market without a price."""
+    """Mark, TWAP, premium, impact price and funding of one market without a price."""
     price, rate, moved = np.zeros(1, np.uint64), np.zeros(1, np.int64), np.zeros(1, np.int64)
     mark.update_bases(rate, price, price, moved)
     mark.mark_prices(price, rate, price, price, price, moved)
@@ -43,6 +43,8 @@ def warm_markets() -> None:
     funding.accumulate(np.int64(0), np.int64(0), np.int64(0), np.int64(1))
     sides = np.zeros((1, 2), np.uint64)
     funding.accrue(sides, np.zeros((1, 2), np.int64), sides.copy(), rate, price, moved, rate.copy())
+    funding_catch_up.catch_up(np.zeros(1, MARKET), np.ones(1, np.int64))
+    impact.impact_prices(price, price, np.array([0, 1]), np.zeros(1, np.uint8), price, price)
 
 
 def warm_book() -> int:
