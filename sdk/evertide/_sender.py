@@ -40,8 +40,8 @@ from ._transaction import (
 
 _FEES_FRESH_S = 10.0
 _SIGNATURES_KEPT = 4096
-# A node that is behind is asked again so often, this far apart.
-_BEHIND_TRIES, _BEHIND_WAIT_S = 5, 0.2
+# A node that is behind is asked again after these pauses: some are so by a slot for one method and not for another.
+_BEHIND_PAUSES_S = (0.01, 0.02, 0.04, 0.08, 0.15, 0.2, 0.3)
 
 Answer = TypeVar("Answer")
 
@@ -110,11 +110,11 @@ class Sender(Confirming):
 
     async def _caught_up(self, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         """What a node answers once it has reached the slot asked for. Raises `RpcBehind` when it does not."""
-        for _ in range(_BEHIND_TRIES - 1):
+        for pause_s in _BEHIND_PAUSES_S:
             try:
                 return await ask()
             except RpcBehind:
-                await asyncio.sleep(_BEHIND_WAIT_S)
+                await asyncio.sleep(pause_s)
         return await ask()
 
     async def execute(self, instructions: Sequence[Instruction], **more: Any) -> Confirmed:
