@@ -39,7 +39,8 @@ ACCOUNTS_PER_READ = 100
 
 
 class Feed:
-    """Keeps a `State` young. Without `ws_urls` every `sync` is a snapshot.
+    """Keeps a `State` young. Without `ws_url` every `sync` is a snapshot, unless `told`: its owner makes all writes
+    there are, and tells of each by `mark_dirty`.
 
     `snapshot_interval_ms` bounds the time between snapshots, `silence_ms` the time without any message (slots are
     subscribed to as a heartbeat) before the connection counts as lost. Both are of the event loop's clock.
@@ -52,6 +53,7 @@ class Feed:
         state: State,
         *,
         ws_url: str | tuple[str, ...] | None = None,
+        told: bool = False,
         snapshot_interval_ms: int = 60_000,
         silence_ms: int = 15_000,
         alarms: Alarms | None = None,
@@ -61,6 +63,7 @@ class Feed:
         self.rpc = rpc
         self.program_id = program_id
         self.state = state
+        self.told = told
         self.snapshot_interval_ms = snapshot_interval_ms
         self.alarms = alarms or Alarms()
         self.woken = asyncio.Event()
@@ -127,9 +130,9 @@ class Feed:
 
     @property
     def needs_snapshot(self) -> bool:
-        """Nothing listens, something was missed, or the last snapshot is too old."""
+        """Nobody tells, something was missed, or the last snapshot is too old."""
         overdue = (now_s() - self._snapshot_s) * 1000 > self.snapshot_interval_ms
-        return self._listener is None or not self._whole or overdue
+        return (self._listener is None and not self.told) or not self._whole or overdue
 
     @property
     def least_slot(self) -> int:
@@ -189,7 +192,7 @@ class Feed:
         since_s, self._dirty_since_s = self._dirty_since_s, None
         # Set before reading: a gap that opens while the snapshot is read asks for another one.
         nothing_missed = self._whole
-        self._whole, self._snapshot_s = self._task is not None, now_s()
+        self._whole, self._snapshot_s = self.told or self._task is not None, now_s()
         least = max(self.least_slot, max(dirty.values(), default=NO_SLOT) - LAG_SLOTS_MAX)
         try:
             filters = [_discriminator_filter(name) for name in READ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +51,8 @@ class Spine:
     """One connection to one exchange for any number of keepers.
 
     `client` pays and signs; it must hold the keys of the local feeds that the oracle keeper serves. Without `ws_url`
-    every sync reads a whole snapshot. With `dry_run` actions are simulated and never sent.
+    every sync reads a whole snapshot, unless `told`: its owner tells of every write of others by `note_written`.
+    With `dry_run` actions are simulated and never sent.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Spine:
         client: EvertideClient,
         *,
         ws_url: str | tuple[str, ...] | None = None,
+        told: bool = False,
         journal: Journal | None = None,
         options: SendOptions | None = None,
         environment: Environment | None = None,
@@ -76,6 +78,7 @@ class Spine:
             client.program_id,
             self.state,
             ws_url=ws_url,
+            told=told,
             alarms=self.alarms,
             connect=outside.connect,
             source=outside.random,
@@ -142,6 +145,15 @@ class Spine:
         self.state.observed[keeper] = values
         if self.journal is not None:
             self.journal.observed(keeper, values)
+
+    def note_written(self, addresses: Collection[Pubkey], slot: int = 0) -> None:
+        """Somebody else's transaction may have written these accounts in `slot`: they are read again, and everything is
+        where one is not known, which may be new.
+        """
+        known = [one for one in addresses if self._is_read(one)]
+        self.feed.mark_dirty(known, slot)
+        if len(known) < len(addresses):
+            self.feed.lost()
 
     async def execute(self, keeper: str, actions: Sequence[Action], memory: Memory, blame: Blame) -> list[Result]:
         """Send actions: those of the first lane one by one, then the other lanes side by side, each in its order."""

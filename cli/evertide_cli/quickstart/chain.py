@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -30,12 +30,18 @@ class Chain:
         self.confirm_ms: list[int] = []
         self.sent = 0
         self.refused: dict[str, int] = {}
+        self.told: list[Callable[[Collection[Pubkey], int], None]] = []
+        """Called with the accounts that a transaction may have written, and its slot."""
         self._room = asyncio.Semaphore(IN_FLIGHT_MAX)
 
     async def attempt(self, payer: Keypair, instructions: Sequence[Instruction]) -> Outcome:
         """Send one transaction; a refusal is a value, counted by its name."""
         async with self._room:
             outcome = await self.client.try_send(instructions, payer=payer, signers=[payer])
+        metas = [meta for step in instructions for meta in step.accounts]
+        written = {meta.pubkey for meta in metas if meta.is_writable and not meta.is_signer}
+        for tell in self.told:
+            tell(written, outcome.slot or 0)
         if outcome.landed and not hasattr(outcome, "error"):
             self.sent += 1
             self.confirm_ms.append(outcome.confirm_ms)

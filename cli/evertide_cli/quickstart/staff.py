@@ -68,7 +68,8 @@ def _of_the_way_down(roles: Cast) -> dict[str, Any]:
 
 
 class Staff:
-    """Keepers by name, and the prices that the oracle keeper publishes. They see the chain afresh at every step."""
+    """Keepers by name, and the prices that the oracle keeper publishes. Whatever is written is theirs to see
+    at the next step: all of it comes from this process."""
 
     def __init__(self, keepers: dict[str, Keeper], source: HeldSource) -> None:
         self.keepers = keepers
@@ -91,13 +92,15 @@ class Staff:
             EvertideClient(url, payer=roles.keeper, signers=[roles.oracle], options=options) as first,
             EvertideClient(url, payer=roles.liquidator, options=options) as second,
         ):
-            spines = [Spine(client, options=options) for client in (first, second)]
+            spines = [Spine(client, told=True, options=options) for client in (first, second)]
+            chain.told = [spine.note_written for spine in spines]
             try:
                 keepers: dict[str, Keeper] = {}
                 for spine, settings in zip(spines, (_of_life(roles), _of_the_way_down(roles)), strict=True):
                     keepers |= build_keepers(spine, tuple(settings), source=source, settings=settings)
                 yield cls(keepers, source)
             finally:
+                chain.told = []
                 for spine in spines:
                     await spine.close()
 
@@ -110,7 +113,7 @@ class Staff:
 
     async def step(self, *names: str) -> dict[str, int]:
         """One step of each keeper in turn; confirmed actions by keeper."""
-        return {name: self._take(await self.keepers[name].step()) for name in names}
+        return {name: (await self._step(name)).confirmed for name in names}
 
     async def until_quiet(self, name: str, rounds_max: int) -> int:
         """Steps of one keeper until it finds nothing to do, or twice in a row nothing that works; confirmed actions.
@@ -119,15 +122,25 @@ class Staff:
         """
         total, idle = 0, 0
         for _ in range(rounds_max):
-            report = await self.keepers[name].step()
-            done = self._take(report)
+            report = await self._step(name)
+            done = report.confirmed
             total += done
             idle = 0 if done else idle + 1
             if report.planned == 0 or idle == 2:
                 break
         return total
 
-    def _take(self, report: StepReport) -> int:
+    async def _step(self, name: str) -> StepReport:
+        """One step of a keeper, counted; who keeps for another operator is told to look at everything anew."""
+        spine = self.keepers[name].spine
+        report = await self.keepers[name].step()
+        if report.planned:
+            for other in {keeper.spine for keeper in self.keepers.values()} - {spine}:
+                other.feed.lost()
+        self._take(report)
+        return report
+
+    def _take(self, report: StepReport) -> None:
         """Count a step. Refusals by the program, and by a compute limit when others' transactions came first, are part
         of life; anything else ends the run."""
         from evertide import ComputeExceeded, ProgramError
@@ -138,4 +151,3 @@ class Staff:
             name = f"{report.keeper}: {type(error).__name__}"
             self.failures[name] = self.failures.get(name, 0) + 1
         self.confirmed += report.confirmed
-        return report.confirmed

@@ -45,6 +45,22 @@ async def test_without_a_socket_every_sync_is_a_snapshot() -> None:
     }
 
 
+async def test_who_is_told_of_every_write_reads_no_more_than_that() -> None:
+    world = kw.World.with_market()
+    owner = world.trader(1, kw.user(), {})
+    node, feed = made(world, told=True)
+    await feed.sync()
+    assert feed.snapshots == 1
+    world.time = ChainTime(kw.SLOT + 1, kw.NOW_MS + 1000)
+    del world.accounts[owner]
+    feed.mark_dirty([owner], kw.SLOT + 1)
+    assert {(change.address, change.data) for change in await feed.sync()} == {(bytes(owner), None)}
+    assert await feed.sync() == [] and feed.snapshots == 1 and node.calls.count("snapshot") == len(READ)
+    feed.lost()
+    await feed.sync()
+    assert feed.snapshots == 2
+
+
 async def test_a_failed_snapshot_is_read_again_and_keeps_what_is_dirty() -> None:
     """F-01: what was to be read is not forgotten."""
     world = kw.World.with_market()

@@ -88,6 +88,15 @@ async def test_a_step_sends_confirms_and_reads_again_what_it_wrote() -> None:
     assert client.address() not in spine.feed._dirty
 
 
+async def test_what_others_wrote_is_read_again_and_everything_where_an_account_may_be_new() -> None:
+    spine = Spine(Client(matching_world()), told=True)  # type: ignore[arg-type]
+    await spine.sync()
+    spine.note_written([kw.address(1)], kw.SLOT)
+    assert list(spine.feed._dirty) == [kw.address(1)] and not spine.feed.needs_snapshot
+    spine.note_written([kw.address(2), kw.address(77)], kw.SLOT)
+    assert list(spine.feed._dirty) == [kw.address(1), kw.address(2)] and spine.feed.needs_snapshot
+
+
 @pytest.mark.parametrize("lost", [True, False])
 async def test_a_failure_is_never_repeated_at_once_whatever_it_was(lost: bool) -> None:
     """F-09: an unknown outcome is not repeated either."""
