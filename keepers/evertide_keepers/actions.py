@@ -8,7 +8,7 @@ from typing import Any
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
-from evertide import CancelArgs, LocalPrice, OrderArgs, by_all, by_market, by_order_ids, instructions
+from evertide import CancelArgs, LocalPrice, OrderArgs, by_all, by_market, by_order_ids, instructions, orders_address
 
 from .building_upkeep import UPKEEP, Builder
 
@@ -203,3 +203,27 @@ def build(action: Action, keeper: Pubkey, program_id: Pubkey) -> list[Instructio
     """The instructions of an action's transaction, with `keeper` as its payer."""
     steps = [*action.ahead, [action.name, action.arguments]]
     return [_BUILDERS[name](keeper, program_id, arguments) for name, arguments in steps]
+
+
+# What has been decided on an order hangs on its account of orders, what on a position on the account itself.
+_ON_ORDERS = {"match_orders", "trigger_order", "update_trailing", "execute_slice", "expire_orders"}
+_ON_USERS = {
+    "liquidate_orders",
+    "liquidate_with_orders",
+    "liquidate_position",
+    "liquidate_to_backstop",
+    "liquidate_collateral",
+    "resolve_bankruptcy",
+}
+
+
+def subjects(action: Action, program_id: Pubkey) -> set[Pubkey]:
+    """Accounts whose every change asks for another look before the action is sent: another keeper may have acted."""
+    found: set[Pubkey] = set()
+    for name, arguments in [*action.ahead, (action.name, action.arguments)]:
+        if name in _ON_ORDERS:
+            user = Pubkey.from_string(arguments["taker_user" if name == "match_orders" else "user"])
+            found.add(orders_address(user, program_id))
+        elif name in _ON_USERS:
+            found.add(Pubkey.from_string(arguments["user"]))
+    return found

@@ -36,6 +36,10 @@ class Account:
     confirmed: int = 0
     failed: int = 0
     simulated: int = 0
+    wasted: int = 0
+    """Transactions that landed and failed: somebody was first, or the state moved on, and their fee is gone."""
+    overtaken: int = 0
+    """Actions that were not sent since somebody else had written what they act on."""
     undone: int = 0
     paid_lamports: int = 0
     earned_atoms: int = 0
@@ -79,11 +83,12 @@ class Books:
         """One keeper's books, opened on first use."""
         return self.accounts.setdefault(keeper, Account())
 
-    def note_end(self, keeper: str, action: str, error: str | None, simulated: bool) -> None:
-        """An action ended: confirmed or simulated, or refused with an error of that name."""
+    def note_end(self, keeper: str, action: str, error: str | None, *, simulated: bool, landed: bool) -> None:
+        """An action ended: confirmed or simulated, or refused with an error of that name, and a fee if it `landed`."""
         account = self.of(keeper)
         if error is not None:
             account.failed += 1
+            account.wasted += landed
             account.refused[error] = account.refused.get(error, 0) + 1
         elif simulated:
             account.simulated += 1

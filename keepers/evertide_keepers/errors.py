@@ -8,6 +8,7 @@
     - `JournalError`: a journal cannot be read or written
     - `VersionMismatch`: the program is another build, or its accounts have other layouts
     - `Stopping`: not sent, the process is about to end
+    - `Overtaken`: not sent, what was decided on has changed
     - `PortInUse`: somebody else listens on the port of the health endpoint
 """
 
@@ -57,6 +58,10 @@ class VersionMismatch(KeeperError):
 
 class PortInUse(KeeperError):
     """Somebody else listens on the port of the health endpoint."""
+
+
+class Overtaken(KeeperError):
+    """Not sent: an account that was decided on has been written since, and is looked at again first."""
 
 
 class Stopping(KeeperError):

@@ -78,6 +78,8 @@ class Feed:
         """When a sync last succeeded."""
         self._whole = False
         self._snapshot_s = 0.0
+        self.written: dict[Pubkey, int] = {}
+        """The latest slot in which an account was written, by hints and by what one sent oneself; the latest ones."""
         self._dirty: dict[Pubkey, int] = {}
         self._dirty_since_s: float | None = None
         self._behind_since_s: float | None = None
@@ -116,6 +118,9 @@ class Feed:
         """These accounts were, or may have been, written in `slot`: read them again as of then or later."""
         for address in addresses:
             self._dirty[address] = max(slot, self._dirty.get(address, NO_SLOT))
+            self.written[address] = max(slot, self.written.pop(address, NO_SLOT))
+        while len(self.written) > DIRTY_MAX:
+            del self.written[next(iter(self.written))]
         self.tip_slot = max(self.tip_slot, slot)
         if self._dirty and self._dirty_since_s is None:
             self._dirty_since_s = now_s()
@@ -186,6 +191,7 @@ class Feed:
         self.state.rewind(slot)
         self.tip_slot, self.answered_slot, self._behind_since_s = slot, NO_SLOT, None
         self._dirty.clear()
+        self.written.clear()
 
     async def _snapshot(self) -> None:
         dirty, self._dirty = self._dirty, {}

@@ -28,7 +28,7 @@ from .logs import Logging, log
 from .lookout import Lookout
 from .settings import OracleSettings
 from .sources import HermesSource, Source, TapeSource
-from .spine import Spine
+from .spine import LAST_LOOK, Spine
 
 TROUBLE_FIRST_S = 0.5
 TROUBLE_MOST_S = 15.0
@@ -78,7 +78,8 @@ def make_client(config: KeeperConfig, payer: Keypair, environment: Environment) 
 
 def send_options(config: KeeperConfig) -> SendOptions:
     """How keepers send."""
-    return SendOptions(details=False, priority_fee_cap_micro_lamports=config.priority_fee_cap_micro_lamports)
+    cap = config.priority_fee_cap_micro_lamports
+    return SendOptions(details=False, priority_fee_cap_micro_lamports=cap, preflight_commitment=LAST_LOOK)
 
 
 async def run(

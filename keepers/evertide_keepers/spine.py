@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+from collections import deque
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,14 @@ from evertide import EvertideError, SendOptions
 from evertide._time import now_s
 from evertide.errors import TransactionExpired
 
-from .actions import FIRST_LANE, Action, build
+from .actions import FIRST_LANE, Action, build, subjects
 from .alarms import Alarms
 from .booking import Books, Pending
 from .environment import Environment
-from .errors import Stopping
+from .errors import Overtaken, Stopping
 from .feed import Feed
 from .health import Health
-from .memory import Memory
+from .memory import Memory, subject_of
 from .metrics import Metrics
 from .sending import Fees, PriorityGate
 from .state import Change, State
@@ -35,6 +36,9 @@ Blame = Callable[[Action, str], list[str]]
 SENDS_MAX = 32
 HOUR_LAMPORTS_MAX = 100_000_000
 LAST_PRIORITY = 2
+LAST_LOOK = "processed"
+"""Commitment at which the node looks once more before it sends: the youngest that it has."""
+OWN_SLOTS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +93,13 @@ class Spine:
         self.books = Books(own_users)
         self.fees = Fees(fee_hour_lamports_max)
         self.gate = PriorityGate(sends_max)
-        self.options = options or SendOptions(details=False)
+        self.options = options or SendOptions(details=False, preflight_commitment=LAST_LOOK)
         self.dry_run = dry_run
         self.stopping = False
         """Once set, nothing new is sent."""
+        self._own_slots: deque[int] = deque(maxlen=OWN_SLOTS_KEPT)
+        self._put_off: set[str] = set()
+        """What was overtaken when it was last to be sent."""
         self.sending = 0
         """Actions under way."""
         self.memories: dict[str, Memory] = {}
@@ -160,21 +167,41 @@ class Spine:
         lanes: dict[str, list[Action]] = {}
         for action in actions:
             lanes.setdefault(action.lane, []).append(action)
-        results = await self._run_lane(keeper, lanes.pop(FIRST_LANE, []), memory, blame)
-        for part in await asyncio.gather(*(self._run_lane(keeper, lane, memory, blame) for lane in lanes.values())):
+        decided_slot = self.feed.answered_slot
+
+        async def run(lane: list[Action]) -> list[Result]:
+            return [await self._send(keeper, action, memory, blame, decided_slot) for action in lane]
+
+        results = await run(lanes.pop(FIRST_LANE, []))
+        for part in await asyncio.gather(*(run(lane) for lane in lanes.values())):
             results += part
         return results
 
-    async def _run_lane(self, keeper: str, lane: list[Action], memory: Memory, blame: Blame) -> list[Result]:
-        return [await self._send(keeper, action, memory, blame) for action in lane]
+    def _overtaken(self, keeper: str, action: Action, decided_slot: int) -> Overtaken | None:
+        """Why an action is to be decided again before it is sent: somebody else has written what it acts on.
 
-    async def _send(self, keeper: str, action: Action, memory: Memory, blame: Blame) -> Result:
+        Once only: whoever writes an account in every slot must not keep all keepers from it.
+        """
+        subject = f"{keeper}:{subject_of(action.key)}"
+        for account in subjects(action, self.client.program_id):
+            slot = self.feed.written.get(account, decided_slot)
+            if slot > decided_slot and slot not in self._own_slots and subject not in self._put_off:
+                self._put_off.add(subject)
+                self.books.of(keeper).overtaken += 1
+                return Overtaken(f"{action.name}: {account} as it was decided on", f"slot {slot}", f"{decided_slot}")
+        self._put_off.discard(subject)
+        return None
+
+    async def _send(self, keeper: str, action: Action, memory: Memory, blame: Blame, decided_slot: int) -> Result:
         """Send one action and take its end in: memory, journal, health, books, accounts to read again."""
         steps = build(action, self.client.address(), self.client.program_id)
         async with self.gate.place(self.priorities.get(keeper, LAST_PRIORITY)):
             if self.stopping:
                 # Neither done nor failed: nobody has tried.
                 return Result(action, None, None, Stopping(action.name, "a signal to stop", "a run that goes on"))
+            overtaken = self._overtaken(keeper, action, decided_slot)
+            if overtaken is not None:
+                return Result(action, None, None, overtaken)
             self.sending += 1
             try:
                 result = await (
@@ -182,6 +209,8 @@ class Spine:
                 )
             finally:
                 self.sending -= 1
+        if result.slot is not None:
+            self._own_slots.append(result.slot)
         # Written or not: what is there now decides, not what was meant to happen.
         metas = [meta.pubkey for step in steps for meta in step.accounts]
         self.feed.mark_dirty((one for one in metas if self._is_read(one)), result.slot or 0)
@@ -192,7 +221,8 @@ class Spine:
         if self.journal is not None:
             self.journal.outcome(keeper, keys, result.error is None, error_name, now_ms)
         self.health.note_end(keeper, None if result.error is None else str(result.error), now_ms)
-        self.books.note_end(keeper, action.name, error_name, self.dry_run)
+        landed = result.signature is not None and result.slot is not None
+        self.books.note_end(keeper, action.name, error_name, simulated=self.dry_run, landed=landed)
         if result.signature is not None and result.slot is not None:
             done = keys if result.error is None else ()
             self.books.note_landed(Pending(keeper, tuple(done), result.signature, result.slot))

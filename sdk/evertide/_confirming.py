@@ -80,10 +80,12 @@ class Confirming:
         return False
 
     async def _broadcast(self, flight: Flight, *, everywhere: bool = False) -> None:
-        # A simulation has just passed; preflight only repeats it where the caller gave the limit.
-        skip = flight.options.compute_limit is None
+        # A simulation has just passed; preflight only repeats it where the caller gave the limit, or wants another look
+        # before the first send. What was sent once may have landed, and would fail on what it did itself.
+        again = None if flight.sent else flight.options.preflight_commitment
+        skip = flight.options.compute_limit is None and again is None
         await self.rpc.send_transaction(
-            flight.wire, skip_preflight=skip, commitment=flight.commitment, everywhere=everywhere
+            flight.wire, skip_preflight=skip, commitment=again or flight.commitment, everywhere=everywhere
         )
         flight.sent = True
 
@@ -103,7 +105,7 @@ class Confirming:
 
     async def _confirm(self, flight: Flight) -> Outcome:
         """Poll until the commitment is reached, the blockhash has expired, or time is up."""
-        if flight.refusal is not None and not flight.sent:
+        if flight.refusal is not None and not flight.sent and not await self._is_known(flight):
             return Failed(error=flight.refusal, signature=flight.signature, landed=False)
         hint = await self._hints.watch(flight.signature, flight.commitment)
         options = flight.options
@@ -145,6 +147,11 @@ class Confirming:
         except TransportError as error:
             self._note(flight, error)
             return None
+
+    async def _is_known(self, flight: Flight) -> bool:
+        """Whether a transaction that its last look refused is on its way all the same: a pool may have handed it to
+        another node before, and what it failed on may be what it did itself."""
+        return flight.options.preflight_commitment is not None and await self._status(flight) is not None
 
     async def _expired_height(self, flight: Flight) -> int | None:
         """The block height when it is above the last valid one and the node knows no such transaction."""

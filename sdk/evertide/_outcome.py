@@ -18,6 +18,8 @@ class SendOptions:
     The priority fee is the 75th percentile of what was paid lately for the same accounts, never above
     `priority_fee_cap_micro_lamports` a unit; `priority_fee_micro_lamports` fixes it.
     `priority_fee_rung` doubles it so often, from `priority_fee_foot_micro_lamports` on: for what expired before.
+    `preflight_commitment`: the node simulates again at it, as the last thing before it sends: what another one has done
+    since the simulation is told without a fee. None: it does so only where `compute_limit` is given.
     `min_context_slot`: simulated on, and with a blockhash of, a state of that slot or a later one.
     `details` fetches the landed transaction for its logs, fee, compute units and events.
     """
@@ -30,6 +32,7 @@ class SendOptions:
     priority_fee_cap_micro_lamports: int = 100_000
     priority_fee_rung: int = 0
     priority_fee_foot_micro_lamports: int = 1_000
+    preflight_commitment: str | None = None
     min_context_slot: int | None = None
     confirm_timeout_ms: int = 90_000
     poll_first_ms: int = 20

@@ -10,13 +10,16 @@ import pytest
 from solders.keypair import Keypair
 from test_spine import Client, accrue, matching_world
 
-from evertide import Confirmed, Failed, Simulation
+from evertide import PROGRAM_ID, Confirmed, Failed, Simulation
 from evertide.errors import NothingFilled, RpcUnreachable, TransactionExpired
 from evertide_keepers import Spine, build_keepers
 from evertide_keepers import sending as sendings
+from evertide_keepers.actions import Action, subjects
 from evertide_keepers.booking import FINAL_AFTER_SLOTS, GONE_AFTER_SLOTS, Books, Pending
-from evertide_keepers.errors import Stopping
+from evertide_keepers.clock import ChainTime
+from evertide_keepers.errors import Overtaken, Stopping
 from evertide_keepers.keeper import KINDS, MARKET_DATA, SOLVENCY, UPKEEP, own_key
+from evertide_keepers.matcher import order_key
 from evertide_keepers.memory import Memory
 from evertide_keepers.sending import RUNGS_MAX, Fees, PriorityGate
 
@@ -201,10 +204,57 @@ async def test_what_is_undone_may_be_planned_again() -> None:
     assert ("action_rolled_back", "matcher") in spine.alarms.active
 
 
+async def test_what_somebody_else_has_written_since_is_decided_again_before_it_is_sent_but_only_once() -> None:
+    """F-19: no fee for work that another keeper has done; and no account that is written all the time is left out."""
+    client = Client(matching_world())
+    spine = Spine(client)  # type: ignore[arg-type]
+    await spine.sync()
+    taker = kw.address(2)
+    named = {"market_index": 0, "taker_user": str(taker), "taker_order_id": 1, "makers": [[str(kw.address(1)), 1]]}
+    action, memory = Action("match_orders", order_key(str(taker), 1), "market:0", named), Memory()
+    (orders,) = subjects(action, client.program_id)
+    assert bytes(orders) == kw.orders_key(taker)
+
+    async def step() -> Any:
+        (result,) = await spine.execute("matcher", [action], memory, own_key)
+        return result
+
+    decided = spine.feed.answered_slot
+    spine.feed.mark_dirty([orders], decided)
+    assert (await step()).error is None, "what was decided on was of that slot"
+    spine.feed.mark_dirty([orders], decided)
+    assert (await step()).error is None, "and so was what it did itself"
+    for slot in (decided + 1, decided + 2):
+        spine.feed.mark_dirty([orders], slot)
+        result, count = await step(), len(client.sent)
+        assert isinstance(result.error, Overtaken if slot == decided + 1 else type(None))
+    assert count == 3 and not memory.blocked_until_ms and spine.books.of("matcher").overtaken == 1
+    # A write of one's own in a later slot is none of somebody else's.
+    client.rpc.world.time = ChainTime(decided + 2, kw.NOW_MS)
+    await spine.sync()
+    client.rpc.world.time = ChainTime(decided + 3, kw.NOW_MS)
+    results = await spine.execute("matcher", [action, action], memory, own_key)
+    assert [(one.error, one.slot) for one in results] == [(None, decided + 3)] * 2
+
+
+def test_every_action_that_another_keeper_could_overtake_names_what_it_hangs_on() -> None:
+    user = str(kw.address(1))
+    for name in ("trigger_order", "execute_slice", "update_trailing", "expire_orders"):
+        found = subjects(Action(name, "k", "l", {"user": user, "market_index": 0, "order_id": 1}), PROGRAM_ID)
+        assert {bytes(one) for one in found} == {kw.orders_key(kw.address(1))}
+    ahead: list[list[Any]] = [["liquidate_orders", {"user": user}]]
+    closing = Action("liquidate_to_backstop", "k", "l", {"user": user, "market_index": 0}, ahead)
+    assert subjects(closing, PROGRAM_ID) == {kw.address(1)}
+    assert subjects(accrue(0, "l"), PROGRAM_ID) == set()
+
+
 def test_a_report_tells_what_was_done_and_refused() -> None:
     books = Books()
-    books.note_end("matcher", "match_orders", None, False)
-    books.note_end("matcher", "match_orders", NothingFilled.__name__, False)
+    books.note_end("matcher", "match_orders", None, simulated=False, landed=True)
+    books.note_end("matcher", "match_orders", NothingFilled.__name__, simulated=False, landed=True)
     account = books.report()["keepers"]["matcher"]
-    assert (account["confirmed"], account["failed"]) == (1, 1)
-    assert (account["done"], account["refused"]) == ({"match_orders": 1}, {"NothingFilled": 1})
+    assert (account["confirmed"], account["failed"], account["wasted"]) == (1, 1, 1)
+    books.note_end("matcher", "match_orders", NothingFilled.__name__, simulated=False, landed=False)
+    account = books.report()["keepers"]["matcher"]
+    assert (account["failed"], account["wasted"], account["overtaken"]) == (2, 1, 0)
+    assert (account["done"], account["refused"]) == ({"match_orders": 1}, {"NothingFilled": 2})

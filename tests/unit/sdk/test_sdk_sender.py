@@ -90,6 +90,34 @@ async def test_preflight_and_blockhash_have_the_same_commitment(node: FakeNode, 
     assert node.count("simulateTransaction") == 0
 
 
+async def test_the_last_look_is_at_its_own_commitment_and_only_before_the_first_send(
+    node: FakeNode, sender: Sender
+) -> None:
+    """F-19: what somebody else has done since the simulation costs no fee."""
+    node.lands_after = 4
+    look = SendOptions(preflight_commitment="processed", poll_first_ms=1, poll_most_ms=1, rebroadcast_ms=0)
+    assert isinstance(await sender.send([work()], options=look), Confirmed)
+    assert node.count("simulateTransaction") == 1 and len(node.sent) > 1
+    looks = [(one["skipPreflight"], one["preflightCommitment"]) for one in node.options]
+    assert looks[0] == (False, "processed") and set(looks[1:]) == {(True, "confirmed")}
+
+
+@pytest.mark.parametrize("landed", [False, True])
+async def test_what_the_last_look_refuses_did_not_land_unless_its_status_says_so(
+    node: FakeNode, sender: Sender, landed: bool
+) -> None:
+    def refuse(params: list[Any]) -> Any:
+        if landed:
+            node.sendTransaction(params)
+        raise Refuse(-32002, "failed", {"err": {"InstructionError": [2, {"Custom": 6300}]}, "logs": []})
+
+    node.on["sendTransaction"] = refuse
+    node.lands_after = 1
+    outcome = await sender.send([work()], options=SendOptions(preflight_commitment="processed", poll_first_ms=1))
+    assert outcome.landed is landed
+    assert isinstance(outcome, Confirmed if landed else Failed)
+
+
 async def test_a_failing_simulation_sends_nothing(node: FakeNode, sender: Sender) -> None:
     logs = ["Program log: evertide: 10 20", f"Program {PROGRAM_ID} failed: custom program error: 0x189c"]
     value = {"err": {"InstructionError": [1, {"Custom": 6300}]}, "logs": logs, "unitsConsumed": 7}
