@@ -22,7 +22,6 @@ from ._generated.constants import (
     BACKSTOP_FRACTION_BPS,
     CANCEL_FRACTION_BPS,
     MAINTENANCE_FRACTION_BPS,
-    MAX_DEBT_INDEX,
     MarginKind,
 )
 from .decode import Records
@@ -37,11 +36,11 @@ from .exact_rows_kernels import (
     TABLE_WORDS,
     side_table,
 )
-from .liquidation_kernels import ladder_rows, uncertain_rows
+from .liquidation_kernels import ladder_rows
 from .margin_blocks_kernels import margin_rows
 from .margin_status import Status
 from .risk_columns import RiskColumns
-from .risk_columns_kernels import ASSET_ROWS, ASSET_WIDTH, BLOCK, WIDTH, asset_coefficients, side_coefficients
+from .risk_columns_kernels import BLOCK
 
 FRACTIONS = {
     MarginKind.CANCEL: (CANCEL_AT, CANCEL_FRACTION_BPS),
@@ -131,7 +130,7 @@ def liquidations(
     else:
         _follow(columns, users, cache)
     table = _table(columns, cache)
-    rows = _candidates(columns, cache, now_ms)
+    rows = columns.uncertain(cache, now_ms)
     out, statuses = np.empty((len(rows), LADDER), np.int64), np.empty(len(rows), np.uint8)
     ladder_rows(users, rows, columns.columns.exact, table, cache, now_ms, out, statuses)
     return _ranked(users, rows, out, statuses, most)
@@ -168,19 +167,6 @@ def _table(columns: RiskColumns, cache: Any) -> NDArray[np.int64]:
     table = np.empty((SIDES, TABLE_WORDS), np.int64)
     side_table(cache, columns.j_high, columns.j_low, table)
     return table
-
-
-def _candidates(columns: RiskColumns, cache: Any, now_ms: int) -> NDArray[np.int64]:
-    """Rows that have to be valued."""
-    sides, assets = np.empty((SIDES, WIDTH)), np.empty((ASSET_ROWS, ASSET_WIDTH))
-    side_coefficients(cache, columns.j_high, columns.j_low, columns.most_lots, sides)
-    asset_coefficients(cache, now_ms, assets)
-    index = int(cache["collaterals"]["debt_index_q48"][0])
-    # An index beyond its guard: whoever owes anything is valued exactly.
-    debt_index = float(index) if index <= MAX_DEBT_INDEX else float("nan")
-    rows = np.empty(columns.count + BLOCK, np.int64)
-    found = uncertain_rows(columns.count, columns.columns, sides, assets, debt_index, rows)
-    return rows[:found]
 
 
 def _ranked(

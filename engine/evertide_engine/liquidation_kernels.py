@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from .ahead import prefetch
 from .exact_rows_kernels import (
     BACKSTOP_AT,
     CANCEL_AT,
@@ -51,6 +52,9 @@ from .risk_columns_kernels import (
 )
 from .wide import Int
 
+AHEAD, LINE = 12, 64
+"""Rows that are fetched ahead, and bytes of a cache line: the head and two positions, and two more."""
+
 
 @njit(cache=True)
 def add_positions(slot: Int, block: Int, columns: Int, sides: Int, excess: Int) -> None:
@@ -94,19 +98,6 @@ def bound_block(block: Int, columns: Int, sides: Int, assets: Int, debt_index: I
         add_positions(slot, block, columns, sides, excess)
     for slot in range(held):
         add_assets(slot, block, columns, assets, excess)
-
-
-@njit(cache=True)
-def uncertain_rows(count: Int, columns: Int, sides: Int, assets: Int, debt_index: Int, out: Int) -> Int:
-    """Write the rows that are not certainly at or above cancel margin; their number."""
-    found, excess = 0, np.empty(BLOCK)
-    for block in range((count + BLOCK - 1) // BLOCK):
-        bound_block(block, columns, sides, assets, debt_index, excess)
-        first = block * BLOCK
-        for place in range(min(BLOCK, count - first)):
-            out[found] = first + place
-            found += 0 if (excess[place] >= 0.0) & (columns.care[first + place] == 0) else 1
-    return found
 
 
 @njit(cache=True)
@@ -156,7 +147,9 @@ def ladder_rows(
 ) -> None:
     """The ladder of some rows, each into its place of `out`, shape `(rows, LADDER)`."""
     for at in range(rows.shape[0]):
-        row = np.uint64(rows[at])
+        row, soon = np.uint64(rows[at]), rows[min(at + AHEAD, rows.shape[0] - 1)]
+        prefetch(exact, soon, np.int64(0))
+        prefetch(exact, soon, np.int64(LINE))
         fine, credit = credit_of(exact, row, users, cache, now_ms)
         if fine and exact_ladder(exact, row, table, users, out[at]):
             out[at, EQUITY] += credit

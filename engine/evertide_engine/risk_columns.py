@@ -13,11 +13,23 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._generated.constants import MARKETS_MAX, POSITIONS_MAX, USER_COLLATERALS_MAX
+from ._generated.constants import MARKETS_MAX, MAX_DEBT_INDEX, POSITIONS_MAX, USER_COLLATERALS_MAX
 from .decode import Records
 from .errors import ShapeError
 from .exact_rows_kernels import SIDES, WORDS
-from .risk_columns_kernels import BLOCK, compact_rows
+from .risk_columns_kernels import (
+    ASSET_ROWS,
+    ASSET_WIDTH,
+    BLOCK,
+    WIDTH,
+    asset_coefficients,
+    compact_rows,
+    side_coefficients,
+)
+from .safe_radius_kernels import anchor_blocks, drift, uncertain_rows
+
+ANCHORED_ANEW = 8
+"""One in so many rows more than at the anchor, and valuing them takes as long as bounding all anew."""
 
 
 class Columns(NamedTuple):
@@ -50,8 +62,18 @@ class Columns(NamedTuple):
     """What the division of its folded cash left, below 2^48, where `plain`."""
     total: NDArray[np.int64]
     """Cash of all positions in atoms, with the quote of a `PLAIN` user."""
+    radius: NDArray[np.float32]
+    """Part by which prices may move from the anchor before a user could be below cancel margin; negative: at once."""
     plain: NDArray[np.uint8]
     """`PLAIN` or `CREDITED` for a user whose positions are told by side, size and rest; else 0."""
+
+
+class Coefficients(NamedTuple):
+    """What the prices of one moment are to the bound: of each side, of each asset, and the debt index."""
+
+    sides: NDArray[np.float64]
+    assets: NDArray[np.float64]
+    debt_index: float
 
 
 def _empty(capacity: int) -> Columns:
@@ -72,6 +94,7 @@ def _empty(capacity: int) -> Columns:
         np.zeros(slots, np.int32),
         np.zeros(slots, np.int64),
         np.zeros(capacity, np.int64),
+        np.zeros(capacity, np.float32),
         flags[3],
     )
 
@@ -90,6 +113,8 @@ class RiskColumns:
         self.most_lots = np.zeros(SIDES)
         """Largest size on each side since the columns were made."""
         self._factors: list[NDArray[Any]] = []
+        self._anchor: Coefficients | None = None
+        self._uncertain = 0
         self._debt_index_q48 = 0
         self.rebuild(users, cache)
 
@@ -99,7 +124,7 @@ class RiskColumns:
         self.j_high[1:], self.j_low[1:] = rows["j"]["high"].reshape(-1), rows["j"]["low"].reshape(-1)
         self._factors = [part.copy() for part in self._factors_of(cache)]
         self._debt_index_q48 = int(cache["collaterals"]["debt_index_q48"][0])
-        self.count = 0
+        self.count, self._uncertain, self._anchor = 0, 0, None
         self.most_lots[:] = 0
         self.update(users, np.empty(0, np.int64), cache)
 
@@ -120,6 +145,40 @@ class RiskColumns:
         self.count = len(users)
         rows_to_make = np.concatenate([changed, new])
         compact_rows(users, rows_to_make, cache, self.j_high, self.j_low, self.columns, self.most_lots)
+        if self._anchor is None:
+            self._anchor = self._coefficients(cache, 0)
+        anchor_blocks(np.unique(rows_to_make // BLOCK), self.columns, *self._anchor)
+
+    def uncertain(self, cache: Any, now_ms: int) -> NDArray[np.int64]:
+        """Rows, rising, that are not certainly at or above cancel margin by the prices of `cache` at chain time.
+
+        Where prices have moved so far that the anchor tells an eighth of all rows less than it did, they become the
+        anchor: every row's bound is computed, as when the columns were made.
+        """
+        now = self._coefficients(cache, now_ms)
+        found = self._beyond(now)
+        if len(found) > self._uncertain + self.count // ANCHORED_ANEW:
+            self._anchor = now
+            anchor_blocks(np.arange(-(-self.count // BLOCK)), self.columns, *now)
+            found = self._beyond(now)
+            self._uncertain = len(found)
+        return found
+
+    def _beyond(self, now: Coefficients) -> NDArray[np.int64]:
+        assert self._anchor is not None
+        before, rows = self._anchor, np.empty(self.count + 1, np.int64)
+        far = drift(
+            now.sides, before.sides, self.most_lots, now.assets, before.assets, now.debt_index, before.debt_index
+        )
+        return rows[: uncertain_rows(self.count, self.columns.radius, far, rows)]
+
+    def _coefficients(self, cache: Any, now_ms: int) -> Coefficients:
+        sides, assets = np.empty((SIDES, WIDTH)), np.empty((ASSET_ROWS, ASSET_WIDTH))
+        side_coefficients(cache, self.j_high, self.j_low, self.most_lots, sides)
+        asset_coefficients(cache, now_ms, assets)
+        index = int(cache["collaterals"]["debt_index_q48"][0])
+        # An index beyond its guard: whoever owes anything is valued exactly.
+        return Coefficients(sides, assets, float(index) if index <= MAX_DEBT_INDEX else float("nan"))
 
     def follows(self, cache: Any) -> bool:
         """Whether the columns still belong to `cache`: no A and no epoch moved, and no debt index fell."""

@@ -63,8 +63,8 @@ SIZE_MOST = 1 << 30
 PLAIN, CREDITED = 1, 2
 """Who is in these: with a quote that is not owed alone, or with a credit that only the record tells."""
 
-SLOPE, BEND, SLACK, WIDTH = 0, 1, 2, 4
-"""Coefficients of a side."""
+SLOPE, BEND, SLACK, WEIGHT, WIDTH = 0, 1, 2, 3, 4
+"""Coefficients of a side; the weight is the mark, or the slope's size where that is more: of no use to the bound."""
 UNIT, FULL, FALL, REACH, ASSET_SLACK, ASSET_WIDTH = 0, 1, 2, 3, 4, 8
 """Coefficients of an asset: value of an atom, weight at nothing, its fall over the scale, one over that, slack."""
 ROUNDED_ATOMS = 8.0
@@ -240,7 +240,7 @@ def side_coefficients(cache: Int, j_high: Int, j_low: Int, most: Int, out: Int) 
             # Of a notional `l * mark + 1` the requirement is at most that times (alpha + beta times that).
             linear = mark * (alpha + 2.0 * beta)
             slope = sign * (mark + move) - linear - (spread + linear) * SINGLE_ERROR
-            out[side, SLOPE] = slope if fine else NEVER
+            out[side, SLOPE], out[side, WEIGHT] = slope if fine else NEVER, max(mark, abs(slope))
             out[side, BEND] = beta * mark * mark * (1.0 + SINGLE_ERROR)
             out[side, SLACK] = (slack + alpha + beta) * (1.0 + SINGLE_ERROR)
 

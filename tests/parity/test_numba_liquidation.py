@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from evertide_engine._generated.constants import MAX_DEBT_INDEX
 from evertide_engine.errors import ShapeError
 from evertide_engine.exact_rows_kernels import RECORD, SIDES
-from evertide_engine.liquidation import Liquidations, RiskColumns, Rung, _candidates, liquidations, margins
+from evertide_engine.liquidation import Liquidations, RiskColumns, Rung, liquidations, margins
 from evertide_engine.liquidation_kernels import bound_block
 from evertide_engine.margin import MarginKind, Status, value
 from evertide_engine.risk_columns_kernels import (
@@ -247,7 +247,7 @@ def test_a_side_too_large_for_the_floats_is_left_to_the_valuation() -> None:
     sides, _ = coefficients(columns, cache)
     assert np.isnan(sides[1, SLOPE]) and not np.isnan(sides[3:, SLOPE]).all()
     longs = held & (users["positions"]["basis_lots"][:, 0] > 0) & (users["positions"]["epoch"][:, 0] == 3)
-    assert set(np.flatnonzero(longs)) <= set(_candidates(columns, cache[0], NOW_MS).tolist())
+    assert set(np.flatnonzero(longs)) <= set(columns.uncertain(cache[0], NOW_MS).tolist())
     assert_all_found(liquidations(users, cache[0], NOW_MS, columns), users, cache)
     cache["collaterals"]["debt_index_q48"][0, 0] = MAX_DEBT_INDEX + 1
     assert_all_found(liquidations(users, cache[0], NOW_MS, columns), users, cache)
