@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from evertide._localnet import Cheatcodes, RpcClient
 from evertide_cli import main as entry
 
 
@@ -61,9 +61,15 @@ class Console:
         assert entry.run(self.words(words, who)) == 0
         return self.capsys.readouterr().out
 
+    def pass_time(self, time_ms: int) -> None:
+        """Let chain time pass: whole seconds."""
+        with RpcClient(self.net["rpc_url"]) as rpc:
+            cheats = Cheatcodes(rpc, slot_ms=self.net["slot_ms"])
+            cheats.travel_to(cheats.chain_time_s() * 1_000 + time_ms)
+
     def price(self, symbol: str = "BTC-PERP", usd: str = "46000") -> None:
         """Prices a second younger than the last, of a market and of SOL: the chain's clock counts whole seconds."""
-        time.sleep(1.1)
+        self.pass_time(1_000)
         self.ok(f"keeper oracle {symbol} {usd} --confidence 5", "oracle")
         self.ok("keeper oracle collateral:1 150", "oracle")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -55,7 +54,7 @@ def test_every_kind_is_placed_and_modified(console: Console, kind: str) -> None:
     assert (said["action"], said["market"], said["kind"]) == ("place_orders", "BTC-PERP", name)
     (order,) = said["events"][-1]["fields"]["orders"]
     if kind == "market":
-        time.sleep(1)
+        console.pass_time(1_000)
         assert console.refused(f"order modify {order['order_id']} 0.02")["name"] == "OrderNotFound"
         assert console.ok("order list") == []
         return
@@ -172,7 +171,6 @@ def test_a_deadline_kills_and_anyone_sweeps(console: Console) -> None:
     dead = console.ok(f"keeper expire-orders {user}", "trader 2")
     assert sorted(dead["removed"]) == sorted(said["order_ids"])
     assert console.refused(f"keeper expire-orders {user}", "trader 2")["name"] == "NothingExpired"
-    time.sleep(1)
     console.price("BTC-PERP", "44000")
     assert console.refused("order place BTC-PERP buy 0.01 --price 40000")["name"] == "CancelAllAfterReached"
     assert console.ok("order cancel-all-after off")["deadline_ms"] == 0

@@ -69,7 +69,8 @@ async def test_a_maker_quotes_answers_and_goes_away(world: World) -> None:
         assert deadline_ms > await world.client.chain_time_ms() + 2 * CALM_MS
 
         await order(world, taker, "bid", 40_400, "0.2", taker_phase_s=30)
-        await asyncio.sleep(8)
+        now_ms = await world.client.chain_time_ms()
+        await asyncio.to_thread(world.net.cheats.travel_to, now_ms + 8_000)
         await tick(world, keepers)
         reports = await asyncio.gather(first.step(), second.step())
         assert [report.planned for report in reports] == [1, 1], reports
