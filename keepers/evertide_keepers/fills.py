@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from solders.pubkey import Pubkey
 
-from evertide import BUILDERS_MAX, HOUR_MS
+from evertide import BPS_ONE, BUILDERS_MAX, HOUR_MS
 from evertide.math import FeeClaims, KeeperBounds, fee, keeper_share, split_fee
 from evertide_engine.crossing import Match
 
@@ -44,8 +44,22 @@ class Expected:
     fills: tuple[ExpectedFill, ...]
     charged_atoms: int
     """Fees of takers and makers, rebates taken off."""
-    keeper_atoms: int
-    """What the keeper's account would earn of it now: the share grows with the order's age."""
+    shares: Shares
+    """Who gets what of it, were it filled now: the keeper's share grows with the order's age."""
+
+
+class Shares(NamedTuple):
+    """What a match pays others than the exchange, atoms."""
+
+    keeper_atoms: int = 0
+    referrer_atoms: int = 0
+    builder_atoms: int = 0
+    builder_fee_atoms: int = 0
+    """What the taker is charged for the builder."""
+
+    def plus(self, other: Shares) -> Shares:
+        """Both together."""
+        return Shares(*(mine + more for mine, more in zip(self, other, strict=True)))
 
 
 class Tier(NamedTuple):
@@ -56,10 +70,22 @@ class Tier(NamedTuple):
     maker_tenth_bps: int
 
 
+class Rates(NamedTuple):
+    """What one match charges its taker, and who else has a claim on that."""
+
+    taker_tenth_bps: int
+    builder_tenth_bps: int
+    referrer_bps: int
+    """Of the taker's fee."""
+    age_ms: int | None
+    """Age of the taker's order, which the keeper's share grows with; None: no keeper is credited."""
+
+
 class FillSimulator:
     """Matches one after the other: volumes, and with them the fee tiers, move on with each fill."""
 
-    def __init__(self, state: State) -> None:
+    def __init__(self, state: State, keeper_user: str | None = None) -> None:
+        """`keeper_user`: the account that is credited with the keeper's share; None: there is none."""
         terms: Any = state.exchange["terms"]
         self._state = state
         self._tiers = [
@@ -67,7 +93,8 @@ class FillSimulator:
             for tier in terms["fee_tiers"][: max(int(terms["fee_tier_count"]), 1)]
         ]
         self._bounds = KeeperBounds(int(terms["keeper_reward_min_atoms"]), int(terms["keeper_reward_max_atoms"]))
-        self._share_bps = int(terms["keeper_share_bps"])
+        self._share_bps, self._referrer_bps = int(terms["keeper_share_bps"]), int(terms["referrer_share_bps"])
+        self._keeper_user = keeper_user
         self._ticks_atoms: list[int] = state.markets["atoms_per_lot_tick"].tolist()
         self._volumes: dict[int, int] = {}
         self._addresses: dict[int, str] = {}
@@ -82,40 +109,44 @@ class FillSimulator:
         tick, taker_tier = self._ticks_atoms[match.market_index], self._tier(match.taker_row)
         builder_tenth_bps = self._builder_tenth_bps(order)
         age_ms = max(self._state.time.unix_ms - int(order["placed_ms"]), 0)
-        fills, charged, kept, whole = [], 0, 0, 0
+        referrer_bps = self._referrer_bps if self._state.users["referrer"][match.taker_row].any() else 0
+        parties = {self._address(row) for row in (match.taker_row, *(fill.maker_row for fill in match.fills))}
+        credited = self._keeper_user is not None and self._keeper_user not in parties
+        rates = Rates(taker_tier.taker_tenth_bps, builder_tenth_bps, referrer_bps, age_ms if credited else None)
+        fills, charged, whole, shares = [], 0, 0, Shares()
         for fill in match.fills:
             notional = fill.price_ticks * tick * fill.size_lots
             whole += notional
-            found = self._charge(age_ms, taker_tier, self._tier(fill.maker_row), notional, builder_tenth_bps)
+            found = self._charge(rates, self._tier(fill.maker_row), notional)
             self._add_volume(fill.maker_row, notional)
-            taker_atoms, maker_atoms, keeper_atoms = found
+            taker_atoms, maker_atoms, parts = found
             maker = self._address(fill.maker_row)
             fills.append(
                 ExpectedFill(maker, fill.maker_order_id, fill.price_ticks, fill.size_lots, taker_atoms, maker_atoms)
             )
-            charged, kept = charged + taker_atoms + maker_atoms, kept + keeper_atoms
+            charged, shares = charged + taker_atoms + maker_atoms, shares.plus(parts)
         self._add_volume(match.taker_row, whole)
         taker = self._address(match.taker_row)
-        return Expected(match.market_index, taker, match.taker_order_id, tuple(fills), charged, kept)
+        return Expected(match.market_index, taker, match.taker_order_id, tuple(fills), charged, shares)
 
-    def _charge(
-        self, age_ms: int, taker_tier: Tier, maker_tier: Tier, notional: int, builder_tenth_bps: int
-    ) -> tuple[int, int, int]:
-        """What taker and maker of one fill are charged, and the keeper's share, atoms; `age_ms`: the taker order's."""
-        taker_fee = fee(notional, taker_tier.taker_tenth_bps * PPM_PER_TENTH_BPS)
+    def _charge(self, rates: Rates, maker_tier: Tier, notional: int) -> tuple[int, int, Shares]:
+        """What taker and maker of one fill are charged, atoms, and who gets what of it."""
+        taker_fee = fee(notional, rates.taker_tenth_bps * PPM_PER_TENTH_BPS)
         maker_fee = fee(notional, maker_tier.maker_tenth_bps * PPM_PER_TENTH_BPS)
-        builder_fee = fee(notional, builder_tenth_bps * PPM_PER_TENTH_BPS)
+        builder_fee = fee(notional, rates.builder_tenth_bps * PPM_PER_TENTH_BPS)
+        keeper = 0 if rates.age_ms is None else keeper_share(taker_fee, self._bounds, rates.age_ms, self._share_bps)
         claims = FeeClaims(
             taker_fee_atoms=taker_fee,
             maker_fee_atoms=max(maker_fee, 0),
             builder_fee_atoms=builder_fee,
             rebate_atoms=max(-maker_fee, 0),
-            keeper_atoms=keeper_share(taker_fee, self._bounds, age_ms, self._share_bps),
+            keeper_atoms=keeper,
+            referrer_atoms=taker_fee * rates.referrer_bps // BPS_ONE,
         )
-        # The rebate and the builder come first: what a referrer is promised cuts neither them nor the keeper.
         split = split_fee(claims)
         maker_atoms = -split.rebate_atoms if maker_fee < 0 else maker_fee
-        return taker_fee + builder_fee, maker_atoms, split.keeper_atoms
+        shares = Shares(split.keeper_atoms, split.referrer_atoms, split.builder_atoms, builder_fee)
+        return taker_fee + builder_fee, maker_atoms, shares
 
     def _address(self, row: int) -> str:
         if row not in self._addresses:

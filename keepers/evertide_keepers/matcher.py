@@ -98,7 +98,7 @@ def _chosen(state: State, memory: Memory, settings: MatcherSettings) -> list[lis
     now_ms = state.time.unix_ms
     columns = market_columns(state.listed_markets(), state.exchange, now_ms)
     blocked = blocked_orders(state, memory)
-    simulator = FillSimulator(state)
+    simulator = FillSimulator(state, settings.keeper_user)
     by_market: dict[int, list[tuple[Match, Expected]]] = {}
     arrays = (state.orders, state.keys, state.users)
     for match in state.crossing_index().scan(*arrays, columns, now_ms, state.time.slot, blocked):
