@@ -155,10 +155,9 @@ class Reader:
 
     async def _look_at(self, key: str) -> None:
         """Note which of a key's transactions since the last look began by advancing a nonce."""
-        options: dict[str, Any] = {"limit": SIGNATURES_MAX, "commitment": "confirmed"}
-        if key in self._looked_at:
-            options["until"] = self._looked_at[key]
-        entries = await self._client.rpc.call("getSignaturesForAddress", [key, options])
+        entries = await self._client.rpc.get_signatures_for_address(
+            Pubkey.from_string(key), until=self._looked_at.get(key), limit=SIGNATURES_MAX
+        )
         if not entries:
             return
         for entry in entries:

@@ -10,10 +10,9 @@ from solders.pubkey import Pubkey
 from ._errors import AccountNotFound
 from ._events import LandedEvent, SequenceChecker, transaction_events
 from ._pda import PROGRAM_ID
-from ._rpc import RpcClient
+from ._rpc import SIGNATURES_PER_PAGE_MAX, RpcClient
 
-# Most transactions of one getSignaturesForAddress.
-PAGE = 1000
+PAGE = SIGNATURES_PER_PAGE_MAX
 
 
 async def new_signatures(rpc: RpcClient, address: Pubkey, until: str | None, page: int = PAGE) -> list[str]:

@@ -12,12 +12,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from solders.pubkey import Pubkey
+from solders.signature import Signature
 
 from ._base58 import decode as decode_base58
 from ._rpc_call import RpcCaller
 
 ACCOUNTS_PER_CALL_MAX = 100
 SIGNATURES_PER_CALL_MAX = 256
+# Most entries of one getSignaturesForAddress.
+SIGNATURES_PER_PAGE_MAX = 1_000
+NO_SIGNATURE = str(Signature.default())
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,8 +268,28 @@ class RpcClient(RpcCaller):
     async def get_signatures_for_address(
         self, address: Pubkey, *, before: str | None = None, until: str | None = None, limit: int = 1000
     ) -> list[dict[str, Any]]:
-        """Signatures that touched an address, newest first."""
-        more: dict[str, Any] = {"limit": limit, "commitment": "confirmed"}
-        more |= {name: value for name, value in (("before", before), ("until", until)) if value is not None}
-        result: list[dict[str, Any]] = await self.call("getSignaturesForAddress", [str(address), more])
-        return result
+        """Signatures that touched an address, newest first; fewer than `limit` only where there are no more.
+
+        Entries without a signature, all zero, are left out: the local validator lists one for what it refused for its
+        blockhash, as if that had landed. No such transaction exists, and no walk can go on from it.
+        """
+        more: dict[str, Any] = {"commitment": "confirmed"} | ({} if until is None else {"until": until})
+        rows: list[dict[str, Any]] = []
+        passed = 0
+        while True:
+            asked = min(limit - len(rows) + passed, SIGNATURES_PER_PAGE_MAX)
+            start = {} if before is None else {"before": before}
+            page = await self.call("getSignaturesForAddress", [str(address), {**more, **start, "limit": asked}])
+            if not isinstance(page, list) or not all(isinstance(row, dict) and "signature" in row for row in page):
+                raise self.malformed("getSignaturesForAddress", page)
+            found = [row for row in page if row["signature"] != NO_SIGNATURE]
+            rows += found
+            if len(page) < asked or len(rows) >= limit:
+                return rows[:limit]
+            if found:
+                before, passed = str(found[-1]["signature"]), 0
+            elif asked == SIGNATURES_PER_PAGE_MAX:
+                return rows
+            else:
+                # Nothing to go on from: the page that looks past them is longer.
+                passed = len(page)

@@ -28,10 +28,7 @@ async def crossing(world: World, pairs: Sequence[tuple[Trader, Trader]]) -> None
 
 async def failed_on_chain(world: World) -> set[str]:
     """Latest transactions of the keepers' payer that landed and failed."""
-    payer = str(world.client.address())
-    history = await world.client.rpc.call(
-        "getSignaturesForAddress", [payer, {"limit": 1_000, "commitment": "confirmed"}]
-    )
+    history = await world.client.rpc.get_signatures_for_address(world.client.address())
     return {one["signature"] for one in history if one["err"] is not None}
 
 
