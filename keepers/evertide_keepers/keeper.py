@@ -31,7 +31,7 @@ from . import (
 )
 from .actions import Action
 from .desk import Desk
-from .errors import KeeperError
+from .errors import KeeperError, Overtaken
 from .guardian_reading import Reader
 from .memory import Memory
 from .own import own_row
@@ -65,7 +65,8 @@ SWITCHBOARD_LENGTH, SWITCHBOARD_UPDATED_AT = 3208, 2216
 
 @dataclass(frozen=True, slots=True)
 class StepReport:
-    """One step: how many actions were planned, confirmed and failed, with their signatures and errors."""
+    """One step: how many actions were planned, confirmed and failed, with their signatures and errors; what was put off
+    since somebody else had written what it acts on is neither."""
 
     keeper: str
     planned: int
@@ -245,9 +246,11 @@ class Keeper:
             results = await self.spine.execute(self.name, actions, self.memory, self._blame)
             self._tell_poison()
             self.spine.metrics.step_seconds.labels(self.name).observe(now_s() - began_s)
-        errors = tuple(result.error for result in results if result.error is not None)
-        signatures = tuple(result.signature for result in results if result.error is None and result.signature)
-        return StepReport(self.name, len(actions), len(actions) - len(errors), len(errors), signatures, errors)
+        # What was overtaken is decided again by the next step: neither done nor failed.
+        ended = [result for result in results if not isinstance(result.error, Overtaken)]
+        errors = tuple(result.error for result in ended if result.error is not None)
+        signatures = tuple(result.signature for result in ended if result.error is None and result.signature)
+        return StepReport(self.name, len(actions), len(ended) - len(errors), len(errors), signatures, errors)
 
     def _tell_poison(self) -> None:
         """An alarm for what fails again and again; over with its first success."""

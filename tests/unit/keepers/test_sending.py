@@ -237,6 +237,25 @@ async def test_what_somebody_else_has_written_since_is_decided_again_before_it_i
     assert [(one.error, one.slot) for one in results] == [(None, decided + 3)] * 2
 
 
+async def test_a_step_counts_what_was_overtaken_neither_as_done_nor_as_failed() -> None:
+    client = Client(matching_world())
+    spine = Spine(client)  # type: ignore[arg-type]
+    matcher = build_keepers(spine, ["matcher"])["matcher"]
+    decide = matcher.plan
+
+    def plan() -> list[Action]:
+        """The plan, and right behind it somebody else's write of what it acts on."""
+        found = decide()
+        for account in (one for action in found for one in subjects(action, client.program_id)):
+            spine.feed.mark_dirty([account], spine.feed.answered_slot + 1)
+        return found
+
+    matcher.plan = plan  # type: ignore[method-assign]
+    first, second = await matcher.step(), await matcher.step()
+    assert (first.planned, first.confirmed, first.failed, first.errors) == (1, 0, 0, ())
+    assert (second.planned, second.confirmed) == (1, 1) and len(client.sent) == 1
+
+
 def test_every_action_that_another_keeper_could_overtake_names_what_it_hangs_on() -> None:
     user = str(kw.address(1))
     for name in ("trigger_order", "execute_slice", "update_trailing", "expire_orders"):
