@@ -69,13 +69,14 @@ def leveraged(count: int, cache: Any, markets: int = MARKETS_MAX) -> Records:
 
 
 def moved(cache: Records) -> Records:
-    """The cache after a price move of up to a percent either way."""
+    """The cache after a price move of up to a percent either way, and funding of up to a quarter of an atom a lot."""
     after = cache.copy()
     marks = after["markets"]["mark_price_q32"]
     change = np.random.default_rng(6).integers(-100, 101, marks.shape)
     whole = (marks >> np.uint64(MARK_BITS)).astype(np.int64)
     marks[:] = (whole + whole * change // 10_000).astype(np.uint64) << np.uint64(MARK_BITS)
     after["markets"]["twap_price_q32"] = marks
+    after["markets"]["j"]["low"] += np.random.default_rng(7).integers(0, ONE >> 2, (*marks.shape, 2)).astype(np.uint64)
     return after
 
 

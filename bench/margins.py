@@ -23,10 +23,10 @@ SAMPLE = 50
 ATOMS_APART = 8
 """Roundings of funding by a float: three positions, two roundings each, and their sums."""
 USER_BYTES, POSITION_BYTES, RESULT_BYTES = 288, 104, 6 * 8 + 12 * 8
-COLUMN_BYTES, BASE_BYTES = 4 + 1, 2 * 8 + 3
-"""Of the search's own columns: lots and side of a position; balances and flags of a user."""
-EXACT_BYTES, RESULT_BYTES_EXACT = (2 + 3 * POSITIONS) * 8, 2 * 8 + 1
-"""Of a user's exact row what is read, and what is told of each."""
+RADIUS_BYTES = 4
+"""Of every user, for the search."""
+EXACT_BYTES, RESULT_BYTES_EXACT = POSITIONS * (1 + 4 + 8) + 8 + 2, 2 * 8 + 1
+"""Side, size and rest of each position, cash and flags of a user; and what is told of each."""
 EXACT_TARGETS = {1_000_000: Target(most_s=0.040), 100_000: Target(most_s=0.004)}
 SEARCH_TARGETS = {1_000_000: Target(most_s=0.012)}
 
@@ -86,7 +86,7 @@ def scans(run: Run, count: int, cache: Records) -> list[Measure]:
         )
     )
     found = liquidations(users, after, NOW_MS, columns).rows
-    floor_s = count * (POSITIONS * COLUMN_BYTES + BASE_BYTES) / run.bandwidth
+    floor_s = count * RADIUS_BYTES / run.bandwidth
     lines.append(
         line(
             run,
@@ -107,6 +107,13 @@ def scans(run: Run, count: int, cache: Records) -> list[Measure]:
         rows = peer()
         require_equal(found, rows, excess, by)
         lines.append(line(run, searched, by, count, peer, facts={"found": len(rows)}))
+    anew = "find to liquidate, every bound anew, " + searched.partition(", ")[2]
+
+    def anchored() -> object:
+        columns.anchor(after, NOW_MS)
+        return liquidations(users, after, NOW_MS, columns)
+
+    lines.append(line(run, anew, "evertide", count, anchored, facts={"found": len(found)}))
     return lines
 
 

@@ -15,7 +15,7 @@ class Sizes:
     batch: int
     """Messages of one call of the book."""
     repeats: int
-    """Fresh books that each stream is played on."""
+    """Fresh books that each stream is played on in a round, at least."""
     plain_messages: int
     """Timed messages that the plain Python book is given: a leading part of the same stream."""
     users: tuple[int, ...]
@@ -43,7 +43,7 @@ class Sizes:
 FULL = Sizes(
     messages=1_000_000,
     batch=1_000,
-    repeats=5,
+    repeats=2,
     plain_messages=200_000,
     users=(10_000, 100_000, 1_000_000),
     peer_users=1_000_000,

@@ -224,6 +224,7 @@ def _pair(
     holders, position_at = np.unique(account * MARKETS_MAX + market, return_inverse=True)
     positions = candidate_positions(
         holders,
+        users["position_count"],
         users["positions"]["market_plus_one"],
         users["positions"]["basis_lots"],
         users["positions"]["a_snapshot"],

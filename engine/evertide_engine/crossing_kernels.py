@@ -159,13 +159,18 @@ def candidate_hashes(keys, account, placed_slot, order_id):
 
 
 @njit(cache=True)
-def candidate_positions(holders, market_plus_one, basis, a_snapshot, epoch, a, market_epoch):
+def candidate_positions(holders, position_count, market_plus_one, basis, a_snapshot, epoch, a, market_epoch):
     """Folded signed lots of each `account * MARKETS_MAX + market`; 0 where the account has no position there."""
     lots = np.zeros(holders.shape[0], np.int64)
     for at in range(holders.shape[0]):
         row, where = holders[at] // MARKETS, holders[at] % MARKETS
+        left = np.int64(position_count[row])
         for place in range(market_plus_one.shape[1]):
-            if np.int64(market_plus_one[row, place]) != where + 1:
+            if left == 0:
+                break
+            found = np.int64(market_plus_one[row, place])
+            left -= 1 if found != 0 else 0
+            if found != where + 1:
                 continue
             size = basis[row, place]
             side = 1 if size < 0 else 0

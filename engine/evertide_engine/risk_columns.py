@@ -158,11 +158,15 @@ class RiskColumns:
         now = self._coefficients(cache, now_ms)
         found = self._beyond(now)
         if len(found) > self._uncertain + self.count // ANCHORED_ANEW:
-            self._anchor = now
-            anchor_blocks(np.arange(-(-self.count // BLOCK)), self.columns, *now)
+            self.anchor(cache, now_ms)
             found = self._beyond(now)
             self._uncertain = len(found)
         return found
+
+    def anchor(self, cache: Any, now_ms: int) -> None:
+        """Bound every row by the prices of `cache` at chain time, from which the safe radius is measured then."""
+        self._anchor = self._coefficients(cache, now_ms)
+        anchor_blocks(np.arange(-(-self.count // BLOCK)), self.columns, *self._anchor)
 
     def _beyond(self, now: Coefficients) -> NDArray[np.int64]:
         assert self._anchor is not None

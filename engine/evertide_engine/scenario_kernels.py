@@ -55,6 +55,9 @@ WHOLE = np.uint64(BPS_ONE)
 LOW_BITS = (1 << 32) - 1
 LOTS_IN_VECTORS, NOTIONAL_IN_VECTORS = 2.0**31, 2.0**39
 """Below these every product of a vector fits in 63 bits, or in the 53 of a double."""
+RATIO_IN_PARTS = 1 << 11
+"""Ratio in bps whose product with such a notional is below 2^50."""
+BPS_PART, HALF_PART = 1.0 / BPS_ONE, 0.5 / BPS_ONE
 
 
 @njit(cache=True)
@@ -165,30 +168,50 @@ def trust(used: Int, sizes, sides, highest) -> Int:
 
 
 @njit(cache=True, error_model="numpy")
+def coefficients(size: Int, line):
+    """`(slope, bend, rest)`: a position worth `v` atoms leaves at least `v * (slope - bend * v) - rest` of them."""
+    alpha, beta = line[0], line[1]
+    sign, linear = (-1.0 if size < 0 else 1.0), alpha + 2.0 * beta
+    return sign - linear - (1.0 + linear) * DOUBLE_ERROR, beta * (1.0 + DOUBLE_ERROR), alpha + beta
+
+
+@njit(cache=True, error_model="numpy")
+def is_far(used: Int, credit: Int, sizes, sides, lowest, highest, lines) -> bool:
+    """Whether an account reaches maintenance at the worst of its prices in each market: at one end, as `v` bends."""
+    least = np.float64(credit) - abs(np.float64(credit)) * DOUBLE_ERROR - ROUNDED_ATOMS * (used + 1)
+    for at in range(used):
+        market, held = (sides[at] - 1) >> 1, np.float64(abs(sizes[at]))
+        slope, bend, rest = coefficients(sizes[at], lines[market])
+        low, high = held * lowest[market], held * highest[market]
+        least += min(low * (slope - bend * low), high * (slope - bend * high)) - rest
+    return bool(least >= 0.0)
+
+
+@njit(cache=True, error_model="numpy")
 def bound_row(used: Int, credit: Int, sizes, sides, prices, lines, excess) -> bool:
     """Fill the least equity less maintenance in every scenario, in atoms; whether none of it is negative."""
     excess[:] = np.float64(credit) - abs(np.float64(credit)) * DOUBLE_ERROR - ROUNDED_ATOMS * (used + 1)
     for at in range(used):
         market, held = (sides[at] - 1) >> 1, np.float64(abs(sizes[at]))
-        alpha, beta = lines[market, 0], lines[market, 1]
-        sign = -1.0 if sizes[at] < 0 else 1.0
-        linear = alpha + 2.0 * beta
-        slope, bend, rest = sign - linear - (1.0 + linear) * DOUBLE_ERROR, beta * (1.0 + DOUBLE_ERROR), alpha + beta
+        slope, bend, rest = coefficients(sizes[at], lines[market])
         row = prices[market]
         for scenario in range(excess.shape[0]):
             value = held * row[scenario]
             excess[scenario] += value * (slope - bend * value) - rest
-    least = excess[0]
+    # Counted, not the least of them: a minimum of floats is taken one after the other, for what a NaN would be in it.
+    short = 0
     for scenario in range(excess.shape[0]):
-        least = min(least, excess[scenario])
-    return bool(least >= 0.0)
+        short += np.int64(not excess[scenario] >= 0.0)
+    return bool(short == 0)
 
 
 @njit(cache=True, error_model="numpy")
 def add_small(size: Int, ratio: Int, upper, lower, equity, needed) -> None:
     """Add a position within the first tier in every scenario: `ratio` bps of its notional, rounded up.
 
-    Below 2^31 lots and 2^39 atoms each product fits, and a quotient of doubles by 10,000 rounds to the right side.
+    Below 2^31 lots and 2^39 atoms each product fits. Of one below 2^50 the quotient by 10,000 is below 2^37, and its
+    product with the double next to a ten-thousandth off by less than 2^-16: half a ten-thousandth taken off, it rounds
+    up to the right whole, without a division.
     """
     negative, bps = size >> 63, np.float64(ratio)
     held = (size ^ negative) - negative
@@ -197,7 +220,7 @@ def add_small(size: Int, ratio: Int, upper, lower, equity, needed) -> None:
         floor = held * upper[scenario] + (low >> 32)
         more = np.int64((low & LOW_BITS) != 0)
         equity[scenario] += ((floor + (more & negative)) ^ negative) - negative
-        needed[scenario] += np.int64(np.ceil(np.float64(floor + more) * bps / 10_000.0))
+        needed[scenario] += np.int64(np.ceil(np.float64(floor + more) * bps * BPS_PART - HALF_PART))
 
 
 @njit(cache=True, error_model="numpy")
@@ -234,7 +257,8 @@ def value_in_all(used: Int, credit: Int, sizes, sides, table, upper, lower, high
         size, side = sizes[at], sides[at]
         market = (side - 1) >> 1
         # A price is at most 2^-50 of itself more than its double.
-        if np.float64(abs(size)) * highest[market] + 2.0 < np.float64(table[side, FIRST_ATOMS]):
+        within = np.float64(abs(size)) * highest[market] + 2.0 < np.float64(table[side, FIRST_ATOMS])
+        if within and table[side, FIRST_RATIO] < RATIO_IN_PARTS:
             add_small(size, table[side, FIRST_RATIO], upper[market], lower[market], equity, needed)
         else:
             add_large(size, side, table, upper[market], lower[market], equity, needed)
@@ -251,24 +275,36 @@ def add_up(amounts, count, high, low) -> None:
 
 
 @njit(cache=True)
+def take_off(missing, equity, worst):
+    """Take the equity off what is required in each scenario; whether any is short, bankrupt, or more so than any."""
+    short, bankrupt, record = 0, 0, 0
+    for scenario in range(equity.shape[0]):
+        own = equity[scenario]
+        lacks = missing[scenario] - own
+        missing[scenario] = lacks
+        short |= np.int64(lacks > 0)
+        bankrupt |= np.int64(own < 0)
+        record |= np.int64(lacks > worst[scenario])
+    return short != 0, bankrupt != 0, record != 0
+
+
+@njit(cache=True)
 def count_all(row: Int, equity, missing, results) -> None:
     """Take one account in every scenario into the results; `missing` comes in as its requirements."""
     below, bankrupt, _, short_high, short_low, deficit_high, deficit_low, worst_row, worst, worst_equity = results
-    for scenario in range(equity.shape[0]):
-        missing[scenario] -= equity[scenario]
-    add_up(missing, below, short_high, short_low)
-    record = False
-    for scenario in range(equity.shape[0]):
-        record = record | (missing[scenario] > worst[scenario])
+    short, owes, record = take_off(missing, equity, worst)
+    if short:
+        add_up(missing, below, short_high, short_low)
     if record:
         for scenario in range(equity.shape[0]):
             if missing[scenario] > worst[scenario]:
                 worst_row[scenario], worst[scenario] = row, missing[scenario]
                 worst_equity[scenario] = equity[scenario]
     # No requirement is negative: who owes lacks.
-    for scenario in range(equity.shape[0]):
-        missing[scenario] = -equity[scenario]
-    add_up(missing, bankrupt, deficit_high, deficit_low)
+    if owes:
+        for scenario in range(equity.shape[0]):
+            missing[scenario] = -equity[scenario]
+        add_up(missing, bankrupt, deficit_high, deficit_low)
 
 
 @njit(cache=True)
@@ -318,6 +354,7 @@ def stress_all(users, count: Int, exact, table, caches, now_ms: Int, assets_move
     highest, lines, excess = np.empty(MARKETS), np.empty((MARKETS, 2)), np.empty(scenarios)
     scenario_prices(caches, exact_prices, upper, lower, prices, highest)
     maintenance_lines(caches[0], lines)
+    lowest = np.array([prices[market].min() for market in range(MARKETS)])
     at_fraction(table, MAINTENANCE_FRACTION)
     sizes, sides, ladder = np.empty(POSITIONS, np.int64), np.empty(POSITIONS, np.int64), np.empty(LADDER, np.int64)
     equity, needed = np.empty(scenarios, np.int64), np.empty(scenarios, np.int64)
@@ -327,6 +364,8 @@ def stress_all(users, count: Int, exact, table, caches, now_ms: Int, assets_move
         ok = ok and fine and plain
         moving = assets_move and users[row].collateral_count != 0
         level = trust(used, sizes, sides, highest) if ok and not moving else 0
+        if level > 0 and is_far(used, credit + cash, sizes, sides, lowest, highest, lines):
+            continue
         if level > 0 and bound_row(used, credit + cash, sizes, sides, prices, lines, excess):
             continue
         if level == 2:
