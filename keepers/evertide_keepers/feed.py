@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
@@ -101,6 +101,11 @@ class Feed:
         """For how long the oldest hint has waited to be read."""
         return 0 if self._dirty_since_s is None else round((now_s() - self._dirty_since_s) * 1000)
 
+    def avoid(self, ws_urls: Collection[str]) -> None:
+        """Do not listen to these nodes as long as there is another one."""
+        if self._listener is not None:
+            self._listener.avoid(ws_urls)
+
     async def start(self) -> None:
         """Begin to listen, where there is a WebSocket."""
         if self._listener is not None and self._task is None:
@@ -160,6 +165,8 @@ class Feed:
         self.state.time = max(self.state.time, time)
         self._behind_since_s, self.synced_s, self.answered_slot = None, now_s(), slot
         self.tip_slot = max(self.tip_slot, self.state.time.slot)
+        if self._listener is not None:
+            self._listener.check_pace(slot)
         self.alarms.clear("node_behind", "feed")
         short = {str(Pubkey.from_bytes(key)): reason for key, reason in self.state.isolated.items()}
         self.alarms.keep_only("account_isolated", short)

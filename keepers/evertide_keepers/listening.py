@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from solders.pubkey import Pubkey
@@ -47,11 +47,16 @@ class Listener:
         self._hints = 0
         self._deaf = False
         self._last_slot = 0
+        self._stands_at: int | None = None
+        self._leaving = ""
+        self._url = ""
+        self._avoided: frozenset[str] = frozenset()
+        self._waiting: asyncio.Timeout | None = None
 
     async def run(self) -> None:
         """Subscribe again and again."""
         while True:
-            url = self._urls[self.gaps % len(self._urls)]
+            self._url = url = self._next_url()
             try:
                 await self._listen(url)
             except Exception as error:
@@ -67,19 +72,23 @@ class Listener:
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             socket = await self._connect(url)
         self._deaf, self._hints, self._last_slot = False, 0, 0
+        self._stands_at, self._leaving = None, ""
         try:
             await self._subscribe(socket)
             count = 0
             while not self._deaf:
                 # Not wait_for: that of Python 3.11 can lose a cancellation that comes with a message.
-                async with asyncio.timeout(self._silence_s):
+                async with asyncio.timeout(self._silence_s) as self._waiting:
                     message = await socket.recv()
                 self._take(json.loads(message))
                 count += 1
                 if count % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
             raise OSError("no hint of changes that a snapshot showed")
+        except TimeoutError:
+            raise OSError(self._leaving or f"no message for {self._silence_s:g} s") from None
         finally:
+            self._waiting = None
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(1):
                     await socket.close()
@@ -97,6 +106,33 @@ class Listener:
         if unheard and not self._hints:
             self._deaf = True
         self._hints = 0
+
+    def check_pace(self, answered_slot: int) -> None:
+        """An answer is of this slot. A subscription that stands still far behind two answers in turn is left at once:
+        one that tells of no slot may tell of nothing else, or of the past.
+        """
+        stands = bool(self._last_slot) and answered_slot - self._last_slot > LAG_SLOTS_MAX
+        if stands and self._stands_at == self._last_slot:
+            self._leave(f"the subscription stands at slot {self._last_slot}, answers are at {answered_slot}")
+        self._stands_at = self._last_slot if stands else None
+
+    def avoid(self, urls: Collection[str]) -> None:
+        """Nodes that are put aside: as long as there is another one, none of them is listened to."""
+        self._avoided = frozenset(urls)
+        if self._url in self._avoided and not self._avoided.issuperset(self._urls):
+            self._leave("its node is put aside")
+
+    def _next_url(self) -> str:
+        """The next in turn that is not to be avoided; the next in turn where all are."""
+        first = self.gaps % len(self._urls)
+        turn = [*self._urls[first:], *self._urls[:first]]
+        return next((url for url in turn if url not in self._avoided), turn[0])
+
+    def _leave(self, reason: str) -> None:
+        """End the wait for the next message."""
+        if self._waiting is not None:
+            self._leaving = reason
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     def _take(self, message: dict[str, Any]) -> None:
         """One message. Raises ValueError, TypeError or KeyError for one that is none."""

@@ -83,6 +83,10 @@ class Lookout:
         if self._comparison is not None:
             await self._comparison.check()
             self._spine.node_slots = self._comparison.slots
+            nodes, sockets = self._comparison.pool.endpoints, self._config.socket_urls
+            if len(nodes) == len(sockets):
+                # One list beside the other: each node with its own WebSocket.
+                self._spine.feed.avoid([url for node, url in zip(nodes, sockets, strict=True) if node.aside])
 
     async def _look_at_balance(self) -> None:
         """F-18: told while there still is SOL."""

@@ -179,6 +179,7 @@ class Line:
     def __init__(self, *messages: Any) -> None:
         self.waiting: asyncio.Queue[Any] = asyncio.Queue()
         self.sent: list[dict[str, Any]] = []
+        self.url = ""
         for message in messages:
             self.waiting.put_nowait(message)
 
@@ -215,9 +216,10 @@ async def listening(world: kw.World, *lines: Line, **more: Any) -> AsyncIterator
     async def connect(url: str) -> Line:
         if not left:
             raise OSError("nobody there")
+        left[0].url = url
         return left.pop(0)
 
-    node, feed = made(world, ws_url="ws://node", connect=connect, **more)
+    node, feed = made(world, connect=connect, **{"ws_url": "ws://node", **more})
     await feed.start()
     await until(
         lambda: feed._listener is not None and len(lines[0].sent) == 2 and (feed.gaps or lines[0].waiting.empty())
@@ -352,3 +354,36 @@ async def test_a_subscription_that_lags_behind_the_answers_goes_to_the_next_node
         assert feed.gaps == 0
         line.waiting.put_nowait(slot_message(kw.SLOT - feeds.LAG_SLOTS_MAX - 1))
         await until(lambda: feed.gaps == 1 and len(other.sent) == 2)
+
+
+async def test_a_subscription_that_stands_far_behind_two_answers_goes_to_the_next_node() -> None:
+    """F-03: it tells of no slot at all any more; that is found out long before the silence."""
+    line, other = Line(*ACKNOWLEDGED), Line(*ACKNOWLEDGED)
+    world = kw.World.with_market()
+    async with listening(world, line, other) as (_, feed):
+        line.waiting.put_nowait(slot_message(kw.SLOT))
+        await until(line.waiting.empty)
+        world.time = ChainTime(kw.SLOT + feeds.LAG_SLOTS_MAX, kw.NOW_MS)
+        await feed.sync()
+        await feed.sync()
+        assert feed.gaps == 0
+        world.time = ChainTime(kw.SLOT + feeds.LAG_SLOTS_MAX + 1, kw.NOW_MS)
+        await feed.sync()
+        await asyncio.sleep(0.001)
+        assert feed.gaps == 0
+        await feed.sync()
+        await until(lambda: feed.gaps == 1 and len(other.sent) == 2)
+
+
+async def test_the_node_of_a_subscription_that_is_put_aside_is_left_for_another() -> None:
+    """F-03: hints of a node that lags or lies are late or wrong."""
+    line, other = Line(*ACKNOWLEDGED), Line(*ACKNOWLEDGED)
+    async with listening(kw.World.with_market(), line, other, ws_url=("ws://a", "ws://b")) as (_, feed):
+        await until(lambda: len(line.sent) == 2)
+        feed.avoid(["ws://b"])
+        feed.avoid(["ws://a", "ws://b"])
+        await asyncio.sleep(0.001)
+        assert feed.gaps == 0
+        feed.avoid(["ws://a"])
+        await until(lambda: feed.gaps == 1 and len(other.sent) == 2)
+        assert (line.url, other.url) == ("ws://a", "ws://b")
