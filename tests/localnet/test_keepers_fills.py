@@ -15,7 +15,16 @@ from sdk_world import World
 from solders.pubkey import Pubkey
 from test_keepers import PRICES, USD, Trader, rest, staff, tick
 
-from evertide import NewOrder, OrderKind, Permission, ProgramError, SelfTradeRule, TimeInForce, user_address
+from evertide import (
+    NewOrder,
+    OrderKind,
+    Permission,
+    ProgramError,
+    SelfTradeRule,
+    TimeInForce,
+    transaction_events,
+    user_address,
+)
 from evertide._localnet import local_keypair
 from evertide.events import OrdersMatched
 from evertide_keepers import MatcherSettings, warm_up
@@ -142,15 +151,19 @@ async def matched_so_far(world: World, users: set[Pubkey]) -> list[OrdersMatched
 
 
 async def matched_by(world: World, signatures: tuple[str, ...]) -> list[OrdersMatched]:
-    """What these transactions matched; the history of a busy node is some time behind."""
-    for _ in range(HISTORY_TRIES):
-        history = await world.client.event_history()
-        if set(signatures) <= {one.signature for one in history}:
-            break
-        await asyncio.sleep(0.25)
-    else:
-        raise AssertionError(f"the history never showed {signatures}")
-    return [one.event for one in history if one.signature in signatures and isinstance(one.event, OrdersMatched)]
+    """What these transactions matched; a busy node serves them some time after their status."""
+    events: list[OrdersMatched] = []
+    for signature in signatures:
+        for _ in range(HISTORY_TRIES):
+            transaction = await world.client.rpc.get_transaction(signature)
+            if transaction is not None:
+                break
+            await asyncio.sleep(0.25)
+        else:
+            raise AssertionError(f"the node never served {signature}")
+        found = transaction_events(transaction, world.client.program_id)
+        events += [one.event for one in found if isinstance(one.event, OrdersMatched)]
+    return events
 
 
 async def cast(world: World) -> tuple[list[Trader], str, int]:
