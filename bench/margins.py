@@ -107,7 +107,7 @@ def scans(run: Run, count: int, cache: Records) -> list[Measure]:
         rows = peer()
         require_equal(found, rows, excess, by)
         lines.append(line(run, searched, by, count, peer, facts={"found": len(rows)}))
-    anew = "find to liquidate, every bound anew, " + searched.partition(", ")[2]
+    anew = "find, all bounds anew, " + searched.partition(", ")[2]
 
     def anchored() -> object:
         columns.anchor(after, NOW_MS)
