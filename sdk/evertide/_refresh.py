@@ -8,15 +8,15 @@ signs for a local feed. Without one the answer is `StaleRisk`, never a price mad
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from solders.instruction import Instruction
 from solders.pubkey import Pubkey
 
 from . import instructions as build
-from ._errors import StaleRisk
+from ._errors import StaleRisk, UnitOutOfRange
 from ._generated import constants
 from ._generated.accounts import RiskCache, User
 from ._generated.types import CollateralRow, LocalPrice, MarketRow, OracleRules, Position
@@ -24,6 +24,8 @@ from .math import OracleAction, is_allowed
 
 # Rows are renewed this long before they become too old: a transaction takes a while to land.
 REFRESH_MARGIN_MS = 4_000
+
+_Row = TypeVar("_Row")
 
 PriceSource: TypeAlias = "Callable[[str, int], Awaitable[LocalPrice]]"
 """From ("market" or "collateral", index) to a price to sign now."""
@@ -69,10 +71,15 @@ def carries_risk(user: User) -> bool:
 
 
 def stale_rows(cache: RiskCache, markets: Iterable[int], collaterals: Iterable[int], now_ms: int) -> list[StaleRow]:
-    """Rows that are, or are about to be, too old to act on, or whose price the program refuses for margin."""
+    """Rows that are, or are about to be, too old to act on, or whose price the program refuses for margin.
+
+    Raises `UnitOutOfRange` for an index that no row has.
+    """
     named: list[tuple[str, int, MarketRow | CollateralRow]] = []
-    named += [("market", index, cache.markets[index]) for index in sorted(markets)]
-    named += [("collateral", index, cache.collaterals[index]) for index in sorted(collaterals)]
+    named += [("market", index, _row(cache.markets, "market index", index)) for index in sorted(markets)]
+    named += [
+        ("collateral", index, _row(cache.collaterals, "collateral index", index)) for index in sorted(collaterals)
+    ]
     found = []
     for kind, index, row in named:
         age_ms = now_ms - row.updated_ms
@@ -80,6 +87,14 @@ def stale_rows(cache: RiskCache, markets: Iterable[int], collaterals: Iterable[i
         if refused or age_ms >= constants.ROW_AGE_MAX_MS - REFRESH_MARGIN_MS:
             found.append(StaleRow(kind, index, age_ms, now_ms - row.publish_time_ms, refused))
     return found
+
+
+def _row(rows: Sequence[_Row], name: str, index: int) -> _Row:
+    if index < 0:
+        raise UnitOutOfRange(name, index, 0, above=False)
+    if index >= len(rows):
+        raise UnitOutOfRange(name, index, len(rows) - 1, above=True)
+    return rows[index]
 
 
 async def refresh(row: StaleRow, rules: OracleRules, feeds: Feeds, held: frozenset[Pubkey]) -> list[Instruction]:

@@ -54,7 +54,8 @@ def test_every_kind_is_placed_and_modified(console: Console, kind: str) -> None:
     assert (said["action"], said["market"], said["kind"]) == ("place_orders", "BTC-PERP", name)
     (order,) = said["events"][-1]["fields"]["orders"]
     if kind == "market":
-        console.pass_time(1_000)
+        # The clock counts whole seconds: of two at least one passes, 50 slots.
+        console.pass_time(2_000)
         assert console.refused(f"order modify {order['order_id']} 0.02")["name"] == "OrderNotFound"
         assert console.ok("order list") == []
         return

@@ -11,7 +11,7 @@ from solders.pubkey import Pubkey
 import evertide
 from evertide import Feeds, LocalPrice, OracleRules, RiskCache, User, constants, instructions
 from evertide._refresh import StaleRow, carries_risk, refresh, rows_read, stale_rows
-from evertide.errors import OracleNotNewer, RpcUnreachable, StaleRisk
+from evertide.errors import OracleNotNewer, RpcUnreachable, StaleRisk, UnitOutOfRange
 
 NOW_MS = 1_000_000
 SIGNER, FEED = Pubkey(bytes([1]) * 32), Pubkey(bytes([2]) * 32)
@@ -115,6 +115,15 @@ def test_old_and_refused_rows_are_found() -> None:
         StaleRow("market", 2, 0, 50_000, True),
         StaleRow("collateral", 1, limit - 1, 0, False),
     ]
+
+
+@pytest.mark.parametrize("index", [-1, constants.MARKETS_MAX, 65_535])
+def test_an_index_that_no_row_has_is_named_with_its_bound(index: int) -> None:
+    bound = 0 if index < 0 else constants.MARKETS_MAX - 1
+    with pytest.raises(UnitOutOfRange, match=f"market index {index} .* {bound}"):
+        stale_rows(cache(), [0, index], [], NOW_MS)
+    with pytest.raises(UnitOutOfRange, match=f"collateral index {index} "):
+        stale_rows(cache(), [], [index], NOW_MS)
 
 
 async def test_a_market_with_a_good_price_is_only_accrued() -> None:
