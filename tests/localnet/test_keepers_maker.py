@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 from sdk_world import World
-from test_keepers import PRICES, USD, order, rest, staff, tick
+from test_keepers import PRICES, USD, order, staff, tick
 
 from evertide import EvertideClient, is_live
 from evertide_keepers import MakerSettings, Spine, build_keepers, warm_up
@@ -85,7 +85,9 @@ async def test_a_maker_quotes_answers_and_goes_away(world: World) -> None:
         assert len(await live_prices(world, user)) == 4
         old = desk(client, user)
         object.__setattr__(old.settings, "index_age_max_ms", 0)
-        await rest(world, 30)
+        # The price must be of an earlier second of the chain's clock than the plan.
+        now_ms = await world.client.chain_time_ms()
+        await asyncio.to_thread(world.net.cheats.travel_to, now_ms + 2_000)
         gone = await old.step()
         assert (gone.planned, gone.confirmed) == (1, 1), gone.errors
         assert await live_prices(world, user) == []
